@@ -1,0 +1,12 @@
+/** Time as an argument: nothing above `base` reads the machine's clock itself. */
+export interface Clock {
+  /** Wall clock, milliseconds since 1970-01-01T00:00Z. May jump. For timestamps people read. */
+  nowMs(): number
+  /** Monotonic, milliseconds with a fraction. Never jumps. For ages and timeouts. */
+  monotonicMs(): number
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now()
+}
