@@ -1,0 +1,70 @@
+/**
+ * Loads the addon. The types below are what `native/addon.c` and `native/addon_system.c` export;
+ * the files beside this one wrap them, check arguments and word errors, and nobody else loads it.
+ *
+ * The addon keeps no global state, so that every thread that loads it has its own.
+ */
+import { createRequire } from 'node:module'
+import { VpclabError } from '../base/errors.ts'
+
+export interface NativeNic {
+  openTun(namespacePath: string, deviceName: string): number
+  closeTun(port: number): void
+  openUnderlay(namespacePath: string, address: string, udpPort: number): void
+  setPeer(peer: number, address: string, udpPort: number): void
+  setPerPacket(on: 0 | 1): void
+  /** FEATURE_* bits. */
+  features(): number
+  burst(txCount: number, timeoutMs: number): number
+  gatherRun(run: number, at: number, bytesMax: number): number
+  /** Port, errno name, port, errno name ... */
+  takeFailures(): readonly (number | string)[]
+  close(): void
+}
+
+export interface Addon {
+  readonly Nic: new (
+    arena: ArrayBuffer, receiveBytes: number, rx: ArrayBuffer, tx: ArrayBuffer,
+    counters: ArrayBuffer, spinUs: number, doorbellFd: number
+  ) => NativeNic
+  createDoorbell(): number
+  closeDescriptor(fd: number): void
+  mapSharedFile(path: string, bytes: number): ArrayBuffer
+  openInNamespace(namespacePath: string, path: string): number
+}
+
+export const FEATURE_TUN_TSO = 1
+export const FEATURE_TUN_USO = 2
+export const FEATURE_UDP_GSO = 4
+export const FEATURE_UDP_GRO = 8
+
+/** Where `make -C daemon/tun/native` puts it, relative to this file. */
+const ADDON_PATH = './native/build/nic.node'
+
+/**
+ * @returns the addon, loaded once per thread
+ * @throws VpclabError VPCLAB_ERR_ADDON when it is not built, or for another machine
+ */
+export function loadAddon (): Addon {
+  try {
+    return createRequire(import.meta.url)(ADDON_PATH) as Addon
+  } catch (error) {
+    throw new VpclabError('VPCLAB_ERR_ADDON',
+      `Cannot load the NIC addon "daemon/tun/native/build/nic.node": ${messageOf(error)}`,
+      { cause: error })
+  }
+}
+
+/**
+ * Words the failure of a system call inside the addon.
+ * @param doing what was tried, with its values: `Cannot open TUN device "eth0" in "/run/netns/a"`
+ */
+export function systemCallError (doing: string, error: unknown): VpclabError {
+  const name = error instanceof Error && 'code' in error ? String(error.code) : 'no errno'
+  return new VpclabError(
+    'VPCLAB_ERR_SYSCALL', `${doing}: ${messageOf(error)}: ${name}`, { cause: error })
+}
+
+function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,138 @@
+/* See tun.h. Kernel facts that this file relies on are tested in test/platform/tun.test.ts. */
+#include "tun.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+
+#include "coalesce.h"
+#include "descriptor.h"
+#include "namespace.h"
+
+/* Linux 6.2; older headers lack them. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+#define OFFLOADS_TSO (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
+#define OFFLOADS_USO (TUN_F_USO4 | TUN_F_USO6)
+
+_Static_assert(sizeof(struct virtio_net_hdr) == 10, "TUNSETVNETHDRSZ is told 10");
+_Static_assert(GSO_TCPV4 == VIRTIO_NET_HDR_GSO_TCPV4 && GSO_TCPV6 == VIRTIO_NET_HDR_GSO_TCPV6 &&
+                   GSO_ECN == VIRTIO_NET_HDR_GSO_ECN &&
+                   CSUM_NEEDED == VIRTIO_NET_HDR_F_NEEDS_CSUM &&
+                   CSUM_VALID == VIRTIO_NET_HDR_F_DATA_VALID,
+               "descriptors carry the values of virtio-net");
+
+static void set_offloads(int fd, struct tun_offloads *offloads) {
+  offloads->uso = ioctl(fd, TUNSETOFFLOAD, OFFLOADS_TSO | OFFLOADS_USO) == 0;
+  offloads->tso = offloads->uso || ioctl(fd, TUNSETOFFLOAD, OFFLOADS_TSO) == 0;
+  if (!offloads->tso) ioctl(fd, TUNSETOFFLOAD, 0);
+}
+
+/* Sets IFLA_GSO_MAX_SIZE. A kernel that refuses leaves longer super-packets, which only cost a
+ * second system call each, so nothing is reported. */
+static void limit_gso(const char *name) {
+  struct {
+    struct nlmsghdr header;
+    struct ifinfomsg info;
+    struct rtattr attribute;
+    uint32_t value;
+  } request = {
+      .header = {.nlmsg_len = sizeof request,
+                 .nlmsg_type = RTM_NEWLINK,
+                 .nlmsg_flags = NLM_F_REQUEST},
+      .info = {.ifi_family = AF_UNSPEC, .ifi_index = (int)if_nametoindex(name)},
+      .attribute = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_GSO_MAX_SIZE},
+      .value = TUN_GSO_BYTES_MAX,
+  };
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0) return;
+  if (request.info.ifi_index > 0) (void)!send(fd, &request, sizeof request, 0);
+  close(fd);
+}
+
+/* Attaches a new descriptor to the device `name`; with a "%d" in it the kernel picks a free
+ * number. */
+static int attach(int fd, const char *name, struct failure *failure) {
+  struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
+  int header_bytes = sizeof(struct virtio_net_hdr);
+  strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+  if (ioctl(fd, TUNSETIFF, &request) < 0) return fail(failure, "ioctl TUNSETIFF");
+  if (ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) < 0) return fail(failure, "ioctl TUNSETVNETHDRSZ");
+  return 0;
+}
+
+static int open_here(const char *name, bool persistent, struct tun_offloads *offloads,
+                     struct failure *failure) {
+  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return fail(failure, "open /dev/net/tun");
+  if (attach(fd, name, failure) < 0) {
+    close(fd);
+    return -1;
+  }
+  set_offloads(fd, offloads);
+  if (persistent && ioctl(fd, TUNSETPERSIST, 1) < 0) {
+    fail(failure, "ioctl TUNSETPERSIST");
+    close(fd);
+    return -1;
+  }
+  if (persistent) limit_gso(name);
+  return fd;
+}
+
+int tun_open(int namespace_fd, const char *name, struct tun_offloads *offloads,
+             struct failure *failure) {
+  int previous = namespace_enter(namespace_fd, failure);
+  if (previous < 0) return -1;
+  int fd = open_here(name, true, offloads, failure);
+  namespace_leave(previous);
+  return fd;
+}
+
+int tun_probe(int namespace_fd, struct tun_offloads *offloads, struct failure *failure) {
+  int previous = namespace_enter(namespace_fd, failure);
+  if (previous < 0) return -1;
+  int fd = open_here("vpcprobe%d", false, offloads, failure);
+  namespace_leave(previous);
+  if (fd < 0) return -1;
+  close(fd);
+  return 0;
+}
+
+ssize_t tun_read(int fd, struct virtio_net_hdr *header, void *at, size_t bytes) {
+  struct iovec iov[2] = {{header, sizeof *header}, {at, bytes}};
+  ssize_t n = readv(fd, iov, 2);
+  if (n < 0) return -errno;
+  return n < (ssize_t)sizeof *header ? 0 : n - (ssize_t)sizeof *header;
+}
+
+int tun_write(int fd, const struct packet *packet) {
+  struct virtio_net_hdr header = {.flags = packet->csum};
+  if (packet->csum & CSUM_NEEDED) {
+    header.csum_start = packet->csum_start;
+    header.csum_offset = packet->csum_offset;
+  }
+  if (packet->gso_type != GSO_NONE) {
+    header.gso_type = packet->gso_type;
+    header.gso_size = packet->gso_size;
+    header.hdr_len = (uint16_t)super_payload_at(packet->at, packet->bytes, packet->csum_start,
+                                                packet->csum_offset);
+  }
+  struct iovec iov[2 + RUN_PIECES_MAX];
+  iov[0] = (struct iovec){&header, sizeof header};
+  iov[1] = (struct iovec){(void *)(uintptr_t)packet->at, packet->bytes};
+  if (packet->piece_count > 0) memcpy(iov + 2, packet->pieces, packet->piece_count * sizeof *iov);
+  return writev(fd, iov, 2 + (int)packet->piece_count) < 0 ? -errno : 0;
+}
+
+int tun_write_parts(int fd, struct iovec *iov, int count) {
+  struct virtio_net_hdr header = {.flags = 0};
+  iov[0] = (struct iovec){&header, sizeof header};
+  return writev(fd, iov, 1 + count) < 0 ? -errno : 0;
+}
