@@ -1,0 +1,202 @@
+/**
+ * Counters of a worker: a private copy for the hot path, committed now and then to shared memory
+ * that control reads. (Writing shared memory per packet makes the two cores fight over cache lines:
+ * Snabb, issue 558.) Float64 is exact to 2^53: eight days of bytes at 100 Gbit/s, after which the
+ * sum rounds.
+ *
+ *     word 0     WORKER_COUNTERS            what the worker did
+ *     word 64    NIC counters               in the order of NIC_COUNTERS (tun/nic.ts)
+ *     word 128   PORTS_MAX rows of PORT_COUNTER_WORDS, by port index:
+ *                  0..63   drops by reason (DROP_*), packets on the wire
+ *                  64..67  egress packets, egress bytes, ingress packets, ingress bytes
+ *
+ * Row 0 belongs to no ENI: drops of packets that name none. A row starts from 0 when its index is
+ * given to another ENI. All packets and bytes are those on the wire: a super-packet counts as its
+ * segments.
+ */
+import { assert } from '../base/assert.ts'
+import { NIC_LOSSES_TUN, NIC_LOSSES_UNDERLAY } from '../tun/counters.ts'
+import {
+  DROP_NONE, DROP_PORT_CLOSED, DROP_REASONS_MAX, DROP_UNDERLAY_ERROR
+} from './drop_reason.ts'
+import { PORTS_MAX } from './tables/port_table.ts'
+
+/** Names of the worker's counters; index = COUNT_*. Each says what one unit is. */
+export const WORKER_COUNTERS = [
+  'fast_path_packets', // descriptors that a cached decision served
+  'slow_path_packets', // descriptors that took the slow path
+  'bursts', // passes of the loop that received something
+  'flow_table_full', // flows that found no room and stayed uncached
+  'flows_expired', // flows that ended by idling
+  'flows_live', // flows now
+  'parked_packets', // descriptors that waited for a mapping
+  'resolve_requests', // mappings asked of control
+  'icmp_errors_sent', // "too big" answers
+  'icmp_errors_suppressed', // those not sent: rate, or no answer is allowed
+  'fragments_sent', // IPv4 fragments made here
+  'table_updates', // updates applied
+  'flow_ports_full' // ENIs for which the flow file had no room
+] as const
+
+export const COUNT_FAST_PATH = 0
+export const COUNT_SLOW_PATH = 1
+export const COUNT_BURSTS = 2
+export const COUNT_FLOW_TABLE_FULL = 3
+export const COUNT_FLOWS_EXPIRED = 4
+export const COUNT_FLOWS_LIVE = 5
+export const COUNT_PARKED = 6
+export const COUNT_RESOLVE_REQUESTS = 7
+export const COUNT_ICMP_SENT = 8
+export const COUNT_ICMP_SUPPRESSED = 9
+export const COUNT_FRAGMENTS = 10
+export const COUNT_TABLE_UPDATES = 11
+export const COUNT_FLOW_PORTS_FULL = 12
+
+const NIC_WORD = 64
+/** Room for counters of the NIC. */
+export const NIC_COUNTERS_MAX = 64
+const PORTS_WORD = NIC_WORD + NIC_COUNTERS_MAX
+
+/** Port index under which drops stand that belong to no ENI. */
+export const PORT_NONE = 0
+
+const PORT_AT_EGRESS_PACKETS = DROP_REASONS_MAX
+const PORT_AT_EGRESS_BYTES = DROP_REASONS_MAX + 1
+const PORT_AT_INGRESS_PACKETS = DROP_REASONS_MAX + 2
+const PORT_AT_INGRESS_BYTES = DROP_REASONS_MAX + 3
+const PORT_COUNTER_WORDS = DROP_REASONS_MAX + 4
+
+/** Size of the shared buffer, float64 words. */
+export const COUNTER_WORDS = PORTS_WORD + PORTS_MAX * PORT_COUNTER_WORDS
+/** Size of the shared buffer, bytes. */
+export const COUNTER_BYTES = COUNTER_WORDS * Float64Array.BYTES_PER_ELEMENT
+
+export class Counters {
+  /** [COUNTER_WORDS] the worker's own copy. */
+  readonly words = new Float64Array(COUNTER_WORDS)
+  readonly #shared: Float64Array
+  #rows = 1
+
+  /**
+   * @param shared COUNTER_BYTES bytes; set to 0, because indices of ports start anew with the
+   *   worker
+   */
+  constructor (shared: SharedArrayBuffer) {
+    assert(shared.byteLength >= COUNTER_BYTES,
+      `counters need ${String(COUNTER_BYTES)} bytes of shared memory`)
+    this.#shared = new Float64Array(shared, 0, COUNTER_WORDS)
+    this.#shared.fill(0)
+  }
+
+  /** @param which COUNT_* */
+  add (which: number, amount: number): void {
+    this.words[which] += amount
+  }
+
+  set (which: number, value: number): void {
+    this.words[which] = value
+  }
+
+  /** @param portIndex PORT_NONE when no ENI can be named; `packets` on the wire */
+  drop (portIndex: number, reason: number, packets: number): void {
+    this.words[PORTS_WORD + portIndex * PORT_COUNTER_WORDS + reason] += packets
+  }
+
+  egress (portIndex: number, packets: number, bytes: number): void {
+    const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS
+    this.words[at + PORT_AT_EGRESS_PACKETS] += packets
+    this.words[at + PORT_AT_EGRESS_BYTES] += bytes
+  }
+
+  ingress (portIndex: number, packets: number, bytes: number): void {
+    const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS
+    this.words[at + PORT_AT_INGRESS_PACKETS] += packets
+    this.words[at + PORT_AT_INGRESS_BYTES] += bytes
+  }
+
+  /** Starts the row of a port anew: its index now means another ENI. */
+  clearPort (portIndex: number): void {
+    const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS
+    this.words.fill(0, at, at + PORT_COUNTER_WORDS)
+    if (portIndex >= this.#rows) this.#rows = portIndex + 1
+  }
+
+  /**
+   * Copies everything in use to shared memory. What the NIC lost after the router was done with it
+   * is a drop of no ENI: a burst of descriptors says no more which packet it was.
+   * @param nic totals of the NIC; those beyond NIC_COUNTERS_MAX are left out
+   */
+  commit (nic: Float64Array): void {
+    const count = Math.min(nic.length, NIC_COUNTERS_MAX)
+    for (let word = 0; word < count; word++) this.words[NIC_WORD + word] = nic[word]
+    const unnamed = PORTS_WORD + PORT_NONE * PORT_COUNTER_WORDS
+    this.words[unnamed + DROP_UNDERLAY_ERROR] = this.#nicSum(NIC_LOSSES_UNDERLAY)
+    this.words[unnamed + DROP_PORT_CLOSED] = this.#nicSum(NIC_LOSSES_TUN)
+    // A view per commit, not per packet.
+    this.#shared.set(this.words.subarray(0, PORTS_WORD + this.#rows * PORT_COUNTER_WORDS))
+  }
+
+  #nicSum (indices: readonly number[]): number {
+    let sum = 0
+    for (const index of indices) sum += this.words[NIC_WORD + index]
+    return sum
+  }
+}
+
+// Readers for control. Values may be a commit old; each is whole by itself.
+
+export interface PortDrops {
+  /** PORT_NONE: no ENI can be named. */
+  readonly portIndex: number
+  /** DROP_* */
+  readonly reason: number
+  readonly packets: number
+}
+
+/** All drop counters that are not 0. */
+export function readDrops (shared: SharedArrayBuffer): PortDrops[] {
+  const words = new Float64Array(shared)
+  const drops: PortDrops[] = []
+  for (let portIndex = 0; portIndex < PORTS_MAX; portIndex++) {
+    const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS
+    for (let reason = DROP_NONE + 1; reason < DROP_REASONS_MAX; reason++) {
+      const packets = words[at + reason]
+      if (packets !== 0) drops.push({ portIndex, reason, packets })
+    }
+  }
+  return drops
+}
+
+export interface PortTraffic {
+  readonly egressPackets: number
+  readonly egressBytes: number
+  readonly ingressPackets: number
+  readonly ingressBytes: number
+}
+
+/** What passed a port since its index means this ENI. */
+export function readTraffic (shared: SharedArrayBuffer, portIndex: number): PortTraffic {
+  const words = new Float64Array(shared)
+  const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS
+  return {
+    egressPackets: words[at + PORT_AT_EGRESS_PACKETS],
+    egressBytes: words[at + PORT_AT_EGRESS_BYTES],
+    ingressPackets: words[at + PORT_AT_INGRESS_PACKETS],
+    ingressBytes: words[at + PORT_AT_INGRESS_BYTES]
+  }
+}
+
+/** The worker's counters by name. */
+export function readWorkerCounters (shared: SharedArrayBuffer): Record<string, number> {
+  const words = new Float64Array(shared)
+  return Object.fromEntries(WORKER_COUNTERS.map((name, index) => [name, words[index]]))
+}
+
+/** @param names NIC_COUNTERS of tun/nic.ts */
+export function readNicCounters (
+  shared: SharedArrayBuffer, names: readonly string[]
+): Record<string, number> {
+  const words = new Float64Array(shared)
+  const known = names.slice(0, NIC_COUNTERS_MAX)
+  return Object.fromEntries(known.map((name, index) => [name, words[NIC_WORD + index]]))
+}

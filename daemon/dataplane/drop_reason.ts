@@ -1,0 +1,163 @@
+/**
+ * Why packets are dropped: every drop has exactly one of these numbers, and one counter per ENI
+ * (dataplane/counters.ts). Numbers are stable: the words of the counters are found by them.
+ * Each line is a row of docs/errors.md (test/tidy compares them).
+ *
+ * To add a reason: one constant, one line in DROP_REASONS, one row in docs/errors.md.
+ */
+
+export const DROP_NONE = 0
+// Parse
+export const DROP_MALFORMED = 1
+export const DROP_FRAGMENT_INVALID = 2
+// Egress from an ENI
+export const DROP_SOURCE_SPOOFED = 3
+export const DROP_MULTICAST = 4
+export const DROP_LINK_LOCAL = 5
+export const DROP_NO_ROUTE = 6
+export const DROP_BLACKHOLE = 7
+export const DROP_NO_MAPPING = 8
+export const DROP_MAPPING_QUEUE_FULL = 9
+export const DROP_MAPPING_TIMEOUT = 10
+export const DROP_TTL_EXPIRED = 11
+export const DROP_TOO_BIG = 12
+// Ingress from the underlay
+export const DROP_GENEVE_MALFORMED = 13
+export const DROP_GENEVE_VERSION = 14
+export const DROP_GENEVE_CRITICAL_OPTION = 15
+export const DROP_VNI_UNKNOWN = 16
+export const DROP_ENI_NOT_HERE = 17
+export const DROP_VNI_MISMATCH = 18
+export const DROP_SOURCE_HOST = 19
+export const DROP_DESTINATION_CHECK = 20
+// Devices
+export const DROP_PORT_CLOSED = 21
+export const DROP_UNDERLAY_ERROR = 22
+// Kept for the policy steps, so that counters need no new layout
+export const DROP_SECURITY_GROUP_EGRESS = 23
+export const DROP_SECURITY_GROUP_INGRESS = 24
+export const DROP_NETWORK_ACL_EGRESS = 25
+export const DROP_NETWORK_ACL_INGRESS = 26
+// More of the steps above; numbers are stable, so they stand at the end
+export const DROP_PORT_UNKNOWN = 27
+export const DROP_SERVICE_SPOOFED = 28
+export const DROP_CONGESTION_MARK = 29
+export const DROP_TRANSMIT_QUEUE_FULL = 30
+
+/** Room for reasons in the counters; raising it changes the layout. */
+export const DROP_REASONS_MAX = 64
+
+export interface DropReason {
+  /** As `vpcctl drops` prints it. */
+  readonly name: string
+  /** One sentence for a person. */
+  readonly meaning: string
+}
+
+/** Index = DROP_* number. */
+export const DROP_REASONS: readonly DropReason[] = [
+  { name: 'none', meaning: 'The packet was not dropped.' },
+  {
+    name: 'malformed',
+    meaning: 'A header is cut short, contradicts the length of the packet, ' +
+      'or has a bad checksum.'
+  },
+  {
+    name: 'fragment-invalid',
+    meaning: 'A fragment overlaps the first header or ends past 65,535 bytes.'
+  },
+  {
+    name: 'source-spoofed',
+    meaning: 'The source address is not one of the ENI, ' +
+      'and its source/destination check is on.'
+  },
+  {
+    name: 'multicast',
+    meaning: 'The destination is multicast or broadcast, which a VPC does not carry.'
+  },
+  {
+    name: 'link-local',
+    meaning: 'The destination is link-local and no service of the VPC answers there.'
+  },
+  { name: 'no-route', meaning: 'The route table of the subnet has no route for the destination.' },
+  {
+    name: 'blackhole',
+    meaning: 'The most specific route points at a target that is gone or stopped.'
+  },
+  { name: 'no-mapping', meaning: 'No ENI of the VPC has the destination address.' },
+  {
+    name: 'mapping-queue-full',
+    meaning: 'Too many packets already wait for the mapping of that address.'
+  },
+  {
+    name: 'mapping-timeout',
+    meaning: 'The mapping service did not answer while the packet waited.'
+  },
+  {
+    name: 'ttl-expired',
+    meaning: 'The TTL or hop limit reached 0 at the router between two subnets.'
+  },
+  { name: 'too-big', meaning: 'The packet exceeds the MTU of the path and may not be fragmented.' },
+  {
+    name: 'geneve-malformed',
+    meaning: 'The Geneve header is cut short, its options do not add up, ' +
+      'or the inner packet does not match.'
+  },
+  {
+    name: 'geneve-version',
+    meaning: 'The Geneve version is not 0, or the protocol type is not IP.'
+  },
+  {
+    name: 'geneve-critical-option',
+    meaning: 'The Geneve header carries a critical option that is not known here.'
+  },
+  { name: 'vni-unknown', meaning: 'No VPC of this host has that virtual network identifier.' },
+  { name: 'eni-not-here', meaning: 'The destination ENI is not on this host.' },
+  {
+    name: 'vni-mismatch',
+    meaning: 'The destination or source ENI belongs to another VPC than the VNI says.'
+  },
+  {
+    name: 'bad-host',
+    meaning: 'The outer source address is not the host on which the source ENI lives.'
+  },
+  {
+    name: 'destination-check',
+    meaning: 'The destination address is not one of the ENI, ' +
+      'and its source/destination check is on.'
+  },
+  { name: 'port-closed', meaning: 'The device of the destination ENI is not open.' },
+  { name: 'underlay-error', meaning: 'The underlay socket refused to send the packet.' },
+  {
+    name: 'security-group-egress',
+    meaning: 'No outbound rule of the ENI\'s security groups allows the packet.'
+  },
+  {
+    name: 'security-group-ingress',
+    meaning: 'No inbound rule of the ENI\'s security groups allows the packet.'
+  },
+  {
+    name: 'network-acl-egress',
+    meaning: 'The outbound network ACL of the subnet denies the packet.'
+  },
+  {
+    name: 'network-acl-ingress',
+    meaning: 'The inbound network ACL of the subnet denies the packet.'
+  },
+  {
+    name: 'port-unknown',
+    meaning: 'The device belongs to no ENI that this host knows (yet, or any more).'
+  },
+  {
+    name: 'service-spoofed',
+    meaning: 'The packet plays a DHCP server or a router, which only the VPC itself may.'
+  },
+  {
+    name: 'congestion-mark',
+    meaning: 'The underlay marked congestion on a packet whose sender does no ECN (RFC 6040).'
+  },
+  {
+    name: 'transmit-queue-full',
+    meaning: 'One burst produced more packets than the NIC takes at once.'
+  }
+]

@@ -1,0 +1,22 @@
+/** Carries out an action of the slow path: whole, or in fragments. */
+import { ACTION_DELIVER } from './action.ts'
+import { DROP_NONE, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
+import { emitFragments } from './fragment.ts'
+import type { PacketContext } from './packet.ts'
+import type { RouterParts } from './router_parts.ts'
+
+/**
+ * Sends the packet as `action`, `target`, `decrementTtl`, `mustFragment` and `ecn` say.
+ * @returns DROP_NONE, or why it could not be sent
+ */
+export function emitPacket (p: PacketContext, parts: RouterParts): number {
+  if (p.mustFragment !== 0) {
+    if (p.decrementTtl !== 0) parts.transmit.decrementTtl(p)
+    return emitFragments(p, parts)
+  }
+  if (!parts.transmit.hasRoom(1)) return DROP_TRANSMIT_QUEUE_FULL
+  if (p.decrementTtl !== 0) parts.transmit.decrementTtl(p)
+  if (p.action === ACTION_DELIVER) parts.transmit.writeCongestion(p)
+  parts.transmit.send(p, parts.tables.ports)
+  return DROP_NONE
+}

@@ -1,0 +1,137 @@
+/**
+ * The control thread's view of a worker's flows: it maps the same file and lists entries while the
+ * worker goes on writing. Each entry is read between two looks at its serial number, so that one
+ * which changes hands meanwhile is left out; counters of a live entry may be a packet apart from
+ * each other.
+ *
+ * Actions are shown as stored. Whether one is still current is known to the worker alone: a stale
+ * one is what the flow's last packet met.
+ */
+import { formatAddress } from '../wire/address.ts'
+import { ACTION_DELIVER, ACTION_DROP, ACTION_ENCAPSULATE } from './action.ts'
+import { DROP_REASONS } from './drop_reason.ts'
+import {
+  DIRECTORY_AT_ENI_HIGH, DIRECTORY_AT_ENI_LOW, DIRECTORY_AT_REUSE, DIRECTORY_AT_STATE,
+  DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, EGRESS, ENTRIES_WORD, ENTRY_AT_FIRST_DIRECTION,
+  ENTRY_AT_LAST_SEEN, ENTRY_AT_LOCAL, ENTRY_AT_PORT_PROTOCOL, ENTRY_AT_PORTS, ENTRY_AT_REMOTE,
+  ENTRY_AT_SERIAL, ENTRY_WORDS, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORTS_MAX,
+  FLOW_PORT_SLOT_BITS, FLOW_TICK_MS, HALF_ACTION_MASK, HALF_AT_ACTION, HALF_AT_BYTES,
+  HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_AT_TARGET, HALF_DROP_SHIFT, HALF_WORD, HALF_WORDS,
+  HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
+} from './tables/flow_layout.ts'
+
+export interface FlowHalf {
+  /** ACTION_* (action.ts); ACTION_NONE until a packet went this way. */
+  readonly action: number
+  /** Host index (ACTION_ENCAPSULATE), port index (ACTION_DELIVER), DROP_* (ACTION_DROP). */
+  readonly target: number
+  readonly packets: number
+  readonly bytes: number
+}
+
+export interface Flow {
+  readonly eniIdHigh: number
+  readonly eniIdLow: number
+  readonly protocol: number
+  readonly localAddress: string
+  readonly localPort: number
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** EGRESS when the ENI sent the first packet, else INGRESS. */
+  readonly firstDirection: number
+  readonly idleMs: number
+  readonly egress: FlowHalf
+  readonly ingress: FlowHalf
+}
+
+export class FlowReader {
+  readonly #words: Int32Array
+  readonly #doubles: Float64Array
+
+  /** @param buffer the mapped file of the worker, as tun/shared_memory.ts maps it */
+  constructor (buffer: ArrayBufferLike) {
+    this.#words = new Int32Array(buffer)
+    this.#doubles =
+      new Float64Array(buffer, 0, Math.floor(buffer.byteLength / Float64Array.BYTES_PER_ELEMENT))
+  }
+
+  /** Entries in use; 0 while no worker has written the file. */
+  get live (): number {
+    return this.#isReady() ? this.#words[HEADER_AT_LIVE] : 0
+  }
+
+  /**
+   * Lists flows.
+   * @param accept called with an ENI id (two u32 words); false leaves its flows out
+   */
+  list (limit: number, accept: (eniIdHigh: number, eniIdLow: number) => boolean): Flow[] {
+    const flows: Flow[] = []
+    if (!this.#isReady()) return flows
+    const words = this.#words
+    const end = Math.min(ENTRIES_WORD + words[HEADER_AT_TOUCHED] * ENTRY_WORDS,
+      words.length - ENTRY_WORDS + 1)
+    for (let at = ENTRIES_WORD; at < end && flows.length < limit; at += ENTRY_WORDS) {
+      const serial = Atomics.load(words, at + ENTRY_AT_SERIAL)
+      if (serial === 0) continue
+      const flow = this.#read(at, accept)
+      if (flow !== null && Atomics.load(words, at + ENTRY_AT_SERIAL) === serial) flows.push(flow)
+    }
+    return flows
+  }
+
+  #isReady (): boolean {
+    return this.#words.length > ENTRIES_WORD && this.#words[HEADER_AT_MAGIC] === FLOW_MAGIC &&
+      this.#words[HEADER_AT_VERSION] === FLOW_LAYOUT_VERSION
+  }
+
+  #read (at: number, accept: (eniIdHigh: number, eniIdLow: number) => boolean): Flow | null {
+    const words = this.#words
+    const flowPort = words[at + ENTRY_AT_PORT_PROTOCOL] >>> 8
+    const slot = DIRECTORY_WORD + (flowPort & (FLOW_PORTS_MAX - 1)) * DIRECTORY_SLOT_WORDS
+    if (words[slot + DIRECTORY_AT_STATE] === 0) return null // the ENI has left
+    if (words[slot + DIRECTORY_AT_REUSE] !== flowPort >>> FLOW_PORT_SLOT_BITS) return null
+    const eniIdHigh = words[slot + DIRECTORY_AT_ENI_HIGH] >>> 0
+    const eniIdLow = words[slot + DIRECTORY_AT_ENI_LOW] >>> 0
+    if (!accept(eniIdHigh, eniIdLow)) return null
+    const ports = words[at + ENTRY_AT_PORTS]
+    return {
+      eniIdHigh,
+      eniIdLow,
+      protocol: words[at + ENTRY_AT_PORT_PROTOCOL] & 0xff,
+      localAddress: formatAddress(words, at + ENTRY_AT_LOCAL),
+      localPort: ports >>> 16,
+      remoteAddress: formatAddress(words, at + ENTRY_AT_REMOTE),
+      remotePort: ports & 0xffff,
+      firstDirection: words[at + ENTRY_AT_FIRST_DIRECTION],
+      idleMs: Math.max(0,
+        words[HEADER_AT_NOW_TICK] - words[at + ENTRY_AT_LAST_SEEN]) * FLOW_TICK_MS,
+      egress: this.#half(at + HALF_WORD + EGRESS * HALF_WORDS),
+      ingress: this.#half(at + HALF_WORD + INGRESS * HALF_WORDS)
+    }
+  }
+
+  #half (half: number): FlowHalf {
+    const words = this.#words
+    const stored = words[half + HALF_AT_GENERATION] === 0 ? 0 : words[half + HALF_AT_ACTION]
+    const action = stored & HALF_ACTION_MASK
+    return {
+      action,
+      target: action === ACTION_DROP ? stored >>> HALF_DROP_SHIFT : words[half + HALF_AT_TARGET],
+      packets: this.#doubles[(half + HALF_AT_PACKETS) >>> 1],
+      bytes: this.#doubles[(half + HALF_AT_BYTES) >>> 1]
+    }
+  }
+}
+
+/**
+ * An action in words: `encapsulate to host-2`, `deliver`, `drop no-route`; `-` for none.
+ * @param hostName name of a host by index
+ */
+export function describeAction (half: FlowHalf, hostName: (hostIndex: number) => string): string {
+  switch (half.action) {
+    case ACTION_DELIVER: return 'deliver'
+    case ACTION_ENCAPSULATE: return `encapsulate to ${hostName(half.target)}`
+    case ACTION_DROP: return `drop ${DROP_REASONS[half.target]?.name ?? String(half.target)}`
+    default: return '-'
+  }
+}

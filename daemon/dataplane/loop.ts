@@ -1,0 +1,222 @@
+/**
+ * The worker's loop, run to completion:
+ *
+ *     messages of control → tables, devices         between bursts only: a packet sees one revision
+ *     parked packets whose mapping has come
+ *     timers: parked packets, idle flows, counters
+ *     Nic.burst: send what was prepared, sleep if there is nothing, receive
+ *     each received descriptor → router
+ *
+ * It never yields to the event loop and never throws for a packet. Time is read once per pass.
+ */
+import type { Clock } from '../base/clock.ts'
+import { GENEVE_UDP_PORT, OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
+import type { Nic } from '../tun/nic.ts'
+import { formatAddress } from '../wire/address.ts'
+import {
+  COUNT_BURSTS, COUNT_FLOWS_EXPIRED, COUNT_FLOWS_LIVE, COUNT_FLOW_PORTS_FULL, COUNT_TABLE_UPDATES
+} from './counters.ts'
+import type { Counters } from './counters.ts'
+import type { ControlLink } from './port.ts'
+import { Router } from './router.ts'
+import type { FlowTable } from './tables/flow_table.ts'
+import { Tables } from './tables/tables.ts'
+import type { ControlMessage, HostData, TableUpdate } from './tables/update.ts'
+
+/** Most descriptors received by one burst. */
+export const RX_MAX = 256
+/**
+ * Most descriptors sent by one burst: room for fragments of a few packets besides one for each
+ * received.
+ */
+export const TX_MAX = 1024
+/** Messages taken between two bursts. */
+const MESSAGES_MAX = 64
+/** How often counters are committed and devices looked at, ms. */
+const HOUSEKEEPING_MS = 100
+/** How often answers to look-ups are looked through, ms. */
+const RESOLVED_SWEEP_MS = 1000
+/** Longest sleep, ms: idle flows end no later than this after their time. */
+const SLEEP_MAX_MS = 1000
+/** How long flows of ENIs that the flow file remembers wait for their ENI to be named again, ms. */
+const RESTORE_GRACE_MS = 60_000
+/** Error with which the NIC says that a device is gone for good; any other one may pass. */
+const DEVICE_GONE = 'EBADFD'
+
+export interface LoopOptions {
+  readonly nic: Nic
+  readonly link: ControlLink
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly flows: FlowTable
+  readonly hostIndex: number
+  /** Largest inner packet for another host: `pathMtu()`. */
+  readonly pathMtu: number
+}
+
+/** What fits into the underlay's MTU beside the outer headers, bytes. */
+export function pathMtu (underlayMtu: number, overIpv6: boolean): number {
+  return underlayMtu - (overIpv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES)
+}
+
+export class Loop {
+  readonly router: Router
+  readonly tables: Tables
+  readonly #nic: Nic
+  readonly #link: ControlLink
+  readonly #clock: Clock
+  readonly #counters: Counters
+  readonly #startMs: number
+  #isStopping = false
+  #isDirty = false
+  #housekeepingMs = 0
+  #resolvedSweepMs = 0
+  #graceIsOver = false
+
+  constructor (options: LoopOptions) {
+    this.#nic = options.nic
+    this.#link = options.link
+    this.#clock = options.clock
+    this.#counters = options.counters
+    this.tables = new Tables(options.hostIndex, options.pathMtu, options.flows)
+    this.router = new Router(options.nic, TX_MAX, this.tables, options.counters, (key) => {
+      this.#link.post({ kind: 'resolve', key })
+    })
+    this.#startMs = this.#clock.monotonicMs()
+  }
+
+  /**
+   * Runs until control says `stop`; then commits the counters, closes the NIC and answers
+   * `stopped`.
+   */
+  run (): void {
+    this.#link.post({ kind: 'ready', features: { ...this.#nic.features } })
+    while (!this.#isStopping) this.pass(SLEEP_MAX_MS)
+    this.#commit()
+    this.#nic.close()
+    this.#link.post({ kind: 'stopped' })
+    this.#link.close()
+  }
+
+  /** One turn of the loop. @param sleepMaxMs longest sleep when nothing arrives */
+  pass (sleepMaxMs: number): void {
+    const { router, tables } = this
+    for (let count = 0; count < MESSAGES_MAX; count++) {
+      const message = this.#link.receive()
+      if (message === null) break
+      this.#take(message)
+    }
+    const nowMs = this.#clock.monotonicMs() - this.#startMs
+    router.nowMs = nowMs
+    tables.flows.setNowMs(nowMs)
+    router.receiveParked()
+    router.expireParked()
+    tables.flows.expire()
+    if (nowMs - this.#housekeepingMs >= HOUSEKEEPING_MS) this.#keepHouse(nowMs)
+    const received = this.#nic.burst(router.transmit.count, this.#sleepMs(nowMs, sleepMaxMs))
+    router.afterBurst()
+    if (received === 0) {
+      if (this.#isDirty) this.#commit()
+      return
+    }
+    this.#isDirty = true
+    this.#counters.add(COUNT_BURSTS, 1)
+    router.receiveBurst(this.#nic.rx, received)
+  }
+
+  #sleepMs (nowMs: number, sleepMaxMs: number): number {
+    if (this.#isStopping) return 0
+    let sleepMs = this.#isDirty ? HOUSEKEEPING_MS : SLEEP_MAX_MS
+    if (this.router.parking.count > 0) {
+      sleepMs = Math.min(sleepMs, this.router.parking.remainingMs(nowMs))
+    }
+    return Math.ceil(Math.min(sleepMs, sleepMaxMs))
+  }
+
+  #keepHouse (nowMs: number): void {
+    this.#housekeepingMs = nowMs
+    for (const failed of this.#nic.takeFailedPorts()) this.#takeFailure(failed.port, failed.error)
+    if (nowMs - this.#resolvedSweepMs >= RESOLVED_SWEEP_MS) {
+      this.#resolvedSweepMs = nowMs
+      this.tables.expireResolved()
+    }
+    if (!this.#graceIsOver && nowMs >= RESTORE_GRACE_MS) {
+      this.#graceIsOver = true
+      this.tables.closeForgottenFlows()
+    }
+    if (this.#isDirty) this.#commit()
+  }
+
+  #commit (): void {
+    this.#isDirty = false
+    this.#counters.set(COUNT_FLOWS_LIVE, this.tables.flows.live)
+    this.#counters.set(COUNT_FLOWS_EXPIRED, this.tables.flows.expiredCount)
+    this.#counters.commit(this.#nic.counters)
+  }
+
+  // ------------------------------------------------------------------------------------- control
+
+  #take (message: ControlMessage): void {
+    this.#isDirty = true
+    switch (message.kind) {
+      case 'tables': this.#applyTables(message); break
+      case 'open-port': this.#openPort(message.portIndex, message.namespacePath,
+        message.deviceName); break
+      case 'close-port': this.#closePort(message.portIndex); break
+      case 'resolved':
+        this.tables.applyResolved(message.key, message.entries)
+        this.router.parking.resolved(message.key)
+        break
+      case 'wire-mode': this.#nic.setWireMode(message.mode); break
+      case 'stop': this.#isStopping = true; break
+    }
+  }
+
+  #applyTables (update: TableUpdate): void {
+    for (const host of update.hosts ?? []) this.#setPeer(host)
+    this.tables.apply(update, (portIndex) => {
+      this.#counters.clearPort(portIndex)
+      if (this.tables.ports.flowPort[portIndex] < 0) this.#counters.add(COUNT_FLOW_PORTS_FULL, 1)
+    })
+    this.#counters.add(COUNT_TABLE_UPDATES, 1)
+    this.#link.post({ kind: 'applied', revision: update.revision })
+  }
+
+  #setPeer (host: HostData): void {
+    const address = formatAddress(host.underlayAddress)
+    try {
+      this.#nic.setPeer(host.hostIndex, address, GENEVE_UDP_PORT)
+    } catch (error) {
+      this.#link.post({ kind: 'warning',
+        message: `Cannot reach host ${address}: ${messageOf(error)}` })
+    }
+  }
+
+  #openPort (portIndex: number, namespacePath: string, deviceName: string): void {
+    this.#closePort(portIndex)
+    try {
+      this.tables.ports.setNicPort(portIndex, this.#nic.openTun(namespacePath, deviceName))
+      this.#link.post({ kind: 'port-opened', portIndex })
+    } catch (error) {
+      this.#link.post({ kind: 'port-failed', portIndex, error: messageOf(error) })
+    }
+  }
+
+  #closePort (portIndex: number): void {
+    const nicPort = this.tables.ports.nicPort[portIndex]
+    if (nicPort === 0) return
+    this.tables.ports.setNicPort(portIndex, 0)
+    this.#nic.closeTun(nicPort)
+  }
+
+  #takeFailure (nicPort: number, error: string): void {
+    const portIndex = this.tables.ports.portOfNic[nicPort]
+    if (portIndex === 0) return
+    if (error === DEVICE_GONE) this.#closePort(portIndex)
+    this.#link.post({ kind: 'port-failed', portIndex, error })
+  }
+}
+
+function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

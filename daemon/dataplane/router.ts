@@ -1,0 +1,336 @@
+/**
+ * The router: takes each received descriptor to its end. Fast path first; then the slow path
+ * (packet_path.ts), whose result is carried out (emit.ts), kept in the flow entry for the packets
+ * that follow, answered by ICMP, or waited for. Every packet ends in exactly one of: sent, parked,
+ * or dropped with one reason on the counter of the ENI that it concerns.
+ *
+ * Packets are taken in batches: all of a batch are read first, so that their flow entries come into
+ * the cache together (FlowTable.prefetch); then each is dealt with, in order. A batch of one packet
+ * is just as good.
+ *
+ * The router knows no NIC, no clock and no thread: the loop (loop.ts) feeds it, and so do tests and
+ * benches (testing/lab.ts).
+ */
+import * as descriptor from '../tun/descriptor.ts'
+import {
+  ACTION_DELIVER, ACTION_ENCAPSULATE, dropIsAnswered, dropIsCacheable, prepareEncapsulation,
+  storeDrop, storeEgressAction, storeIngressAction
+} from './action.ts'
+import {
+  COUNT_FAST_PATH, COUNT_FLOW_TABLE_FULL, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH,
+  PORT_NONE
+} from './counters.ts'
+import type { Counters } from './counters.ts'
+import {
+  DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NONE, DROP_PORT_UNKNOWN
+} from './drop_reason.ts'
+import { emitPacket } from './emit.ts'
+import {
+  countFlow, findEgressFlow, findIngressFlow, NO_FLOW, readEgress, readIngress, runFastEgress,
+  runFastIngress, swapPorts
+} from './fast_path.ts'
+import { IcmpErrors } from './icmp_error.ts'
+import { PacketContext } from './packet.ts'
+import { runEgressPath, runIngressPath, runLocalIngressPath } from './packet_path.ts'
+import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
+import type { GatherRun } from './parking.ts'
+import type { RouterParts } from './router_parts.ts'
+import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
+import * as flowLayout from './tables/flow_layout.ts'
+import { PREFETCH_MAX } from './tables/flow_table.ts'
+import type { Tables } from './tables/tables.ts'
+import type { MappingKey } from './tables/update.ts'
+import { Transmit, transmitBytes } from './transmit.ts'
+
+// Constants of other modules, made this module's own: V8 folds a module's own into the code, and
+// loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
+const { PORT_UNDERLAY, RX_PORT, RX_SEGMENTS, RX_WORDS } = descriptor
+const { EGRESS, HALF_WORD, HALF_WORDS, INGRESS } = flowLayout
+
+/** The parts of a Nic that the router touches. */
+export interface RouterArena {
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
+  readonly tx: Int32Array
+  readonly scratchAt: number
+  gatherRun: GatherRun
+}
+
+/** Bytes of scratch area that a router needs. */
+export function scratchBytes (txMax: number): number {
+  return transmitBytes(txMax) + PARKED_BYTES
+}
+
+/** Below this number of packets there is nothing to overlap. */
+const PREFETCH_PACKETS_MIN = 4
+/** Below this number of flows their entries are in the second-level cache anyway (192 KiB). */
+const PREFETCH_FLOWS_MIN = 1024
+
+export class Router implements RouterParts {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly tables: Tables
+  readonly counters: Counters
+  readonly transmit: Transmit
+  readonly parking: Parking
+  /** False switches the fast path and the keeping of decisions off: slower, and nothing else. */
+  cacheFlows = true
+  /** Milliseconds of the present pass, set by the loop. */
+  nowMs = 0
+  /** One context for each packet of a batch. */
+  readonly #batch = Array.from({ length: PREFETCH_MAX }, () => new PacketContext())
+  readonly #hashes = new Int32Array(PREFETCH_MAX)
+  readonly #directions = new Uint8Array(PREFETCH_MAX)
+  readonly #icmp = new IcmpErrors()
+  readonly #gatherRun: GatherRun
+  readonly #ask: (key: MappingKey) => void
+
+  /** @param ask called when a mapping must be asked of control */
+  constructor (
+    arena: RouterArena, txMax: number, tables: Tables, counters: Counters,
+    ask: (key: MappingKey) => void
+  ) {
+    this.bytes = arena.bytes
+    this.view = new DataView(arena.bytes.buffer, arena.bytes.byteOffset, arena.bytes.byteLength)
+    this.tables = tables
+    this.counters = counters
+    this.transmit = new Transmit(arena.bytes, arena.words, arena.tx, txMax, arena.scratchAt)
+    this.parking = new Parking(arena.bytes, arena.scratchAt + transmitBytes(txMax))
+    this.#gatherRun = (run, at, bytesMax) => arena.gatherRun(run, at, bytesMax)
+    this.#ask = ask
+  }
+
+  /** Takes the first `count` descriptors of `rx`, in order. */
+  receiveBurst (rx: Int32Array, count: number): void {
+    for (let first = 0; first < count; first += PREFETCH_MAX) {
+      this.#receiveBatch(rx, first, Math.min(PREFETCH_MAX, count - first))
+    }
+  }
+
+  /**
+   * Looks at all packets of a batch, brings their flows into the cache, then takes each in turn.
+   */
+  #receiveBatch (rx: Int32Array, first: number, count: number): void {
+    const { flows } = this.tables
+    for (let item = 0; item < count; item++) {
+      this.#read(this.#batch[item], rx, (first + item) * RX_WORDS, item)
+    }
+    if (count >= PREFETCH_PACKETS_MIN && flows.live >= PREFETCH_FLOWS_MIN) {
+      flows.prefetch(this.#hashes, this.#directions, count)
+    }
+    let fastPackets = 0
+    for (let item = 0; item < count; item++) {
+      const p = this.#batch[item]
+      const rxAt = (first + item) * RX_WORDS
+      if (p.flowHash !== NO_FLOW && this.#routeFast(p, rx[rxAt + RX_PORT])) fastPackets++
+      else this.#routeSlowly(p, rx, rxAt)
+    }
+    this.counters.add(COUNT_FAST_PATH, fastPackets)
+  }
+
+  /** First look at one packet: where it comes from, and which flow it may belong to. */
+  #read (p: PacketContext, rx: Int32Array, rxAt: number, item: number): void {
+    p.load(rx, rxAt)
+    p.flowHash = NO_FLOW
+    const isIngress = rx[rxAt + RX_PORT] === PORT_UNDERLAY
+    p.portIndex = isIngress ? PORT_NONE : this.tables.ports.portOfNic[rx[rxAt + RX_PORT]]
+    if (this.cacheFlows) p.flowHash = isIngress ? readIngress(p, this) : readEgress(p, this)
+    this.#hashes[item] = p.flowHash
+    this.#directions[item] = isIngress ? INGRESS : EGRESS
+  }
+
+  #routeFast (p: PacketContext, nicPort: number): boolean {
+    return nicPort === PORT_UNDERLAY ? runFastIngress(p, this) : runFastEgress(p, this)
+  }
+
+  #routeSlowly (p: PacketContext, rx: Int32Array, rxAt: number): void {
+    this.counters.add(COUNT_SLOW_PATH, 1)
+    if (rx[rxAt + RX_PORT] === PORT_UNDERLAY) {
+      this.#slowIngress(p, rx, rxAt)
+    } else if (p.portIndex === PORT_NONE) {
+      this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
+    } else {
+      this.#slowEgress(p, rx, rxAt)
+    }
+  }
+
+  /** Takes parked packets whose mapping has come, as many as there is room for. */
+  receiveParked (): void {
+    while (this.transmit.hasRoom(1) && this.parking.takeReady()) {
+      this.receiveBurst(this.parking.taken, 1)
+    }
+  }
+
+  /** Gives up on packets that wait too long. */
+  expireParked (): void {
+    if (this.parking.count === 0) return
+    this.parking.expire(this.nowMs, (portIndex, segments) => {
+      this.counters.drop(portIndex, DROP_MAPPING_TIMEOUT, segments)
+    })
+  }
+
+  /** The burst has sent everything that was prepared. */
+  afterBurst (): void {
+    this.transmit.reset()
+    this.parking.afterBurst()
+  }
+
+  // ------------------------------------------------------------------------------------- egress
+
+  #slowEgress (p: PacketContext, rx: Int32Array, rxAt: number): void {
+    const sender = p.portIndex
+    const outcome = runEgressPath(p, this.tables, this.view)
+    if (outcome < 0) {
+      this.#wait(p, rx, rxAt, outcome === WAIT_FOR_ADDRESS)
+      return
+    }
+    if (outcome !== DROP_NONE) {
+      this.#refuse(p, outcome)
+      return
+    }
+    const { segments, wireBytesSum } = p
+    if (p.action === ACTION_ENCAPSULATE) {
+      const { ports } = this.tables
+      prepareEncapsulation(p, ports.vni[sender], ports.eniHigh[sender], ports.eniLow[sender])
+    }
+    const senderFlow = this.#keepEgress(p, sender)
+    let receiverFlow = -1
+    if (p.action === ACTION_DELIVER) {
+      const drop = runLocalIngressPath(p, this.tables)
+      if (drop !== DROP_NONE) {
+        this.counters.drop(p.portIndex, drop, segments)
+        // Sent it was, just as it would have been to another host.
+        this.#countEgress(sender, senderFlow, segments, wireBytesSum)
+        return
+      }
+      receiverFlow = this.#keepIngress(p, p.target)
+    }
+    const drop = emitPacket(p, this)
+    if (drop !== DROP_NONE) {
+      this.counters.drop(sender, drop, segments)
+      return
+    }
+    this.#countEgress(sender, senderFlow, segments, wireBytesSum)
+    if (p.action === ACTION_DELIVER) {
+      this.#countIngress(p.target, receiverFlow, segments, wireBytesSum)
+    }
+  }
+
+  /**
+   * Drops a packet of the ENI `portIndex`; tells the sender, or remembers it, where that is due.
+   */
+  #refuse (p: PacketContext, reason: number): void {
+    this.counters.drop(p.portIndex, reason, p.segments)
+    if (dropIsAnswered(reason)) {
+      this.#icmp.answerTooBig(p, this, this.nowMs)
+      return
+    }
+    if (!this.cacheFlows || p.isFlow === 0 || !dropIsCacheable(reason)) return
+    const at = findEgressFlow(p, p.portIndex, this)
+    if (at < 0) return
+    storeDrop(this.tables.flows.words, at + HALF_WORD, reason,
+      this.tables.ports.generation[p.portIndex])
+  }
+
+  /** @returns word offset of the sender's flow entry, or -1 when the packet has none */
+  #keepEgress (p: PacketContext, sender: number): number {
+    const { ports, flows } = this.tables
+    if (!this.cacheFlows || p.isFlow === 0 || ports.flowPort[sender] < 0) return -1
+    let at = findEgressFlow(p, sender, this)
+    if (at >= 0 && flows.reopens(at, p.tcpFlags)) {
+      flows.remove(at)
+      at = -1
+    }
+    if (at < 0) {
+      at = flows.create((ports.flowPort[sender] << 8) | p.protocol,
+        p.src0, p.src1, p.src2, p.src3, p.dst0, p.dst1, p.dst2, p.dst3, p.ports, EGRESS)
+      if (at < 0) {
+        this.counters.set(COUNT_FLOW_TABLE_FULL, flows.fullCount)
+        return -1
+      }
+    }
+    storeEgressAction(flows.words, at + HALF_WORD, p, ports.generation[sender])
+    if (p.tcpFlags !== 0) flows.noteTcpFlags(at, EGRESS, p.tcpFlags)
+    return at
+  }
+
+  #countEgress (sender: number, flow: number, segments: number, wireBytesSum: number): void {
+    this.counters.egress(sender, segments, wireBytesSum)
+    if (flow >= 0) countFlow(this.tables.flows, flow, flow + HALF_WORD, segments, wireBytesSum)
+  }
+
+  // ------------------------------------------------------------------------------------- ingress
+
+  #slowIngress (p: PacketContext, rx: Int32Array, rxAt: number): void {
+    p.load(rx, rxAt) // the fast path may have moved `at`
+    const outcome = runIngressPath(p, this.tables, this.view)
+    if (outcome < 0) {
+      this.#wait(p, rx, rxAt, false)
+      return
+    }
+    if (outcome !== DROP_NONE) {
+      this.counters.drop(p.portIndex, outcome, p.segments)
+      return
+    }
+    const { segments, wireBytesSum } = p
+    const flow = this.#keepIngress(p, p.portIndex)
+    const drop = emitPacket(p, this)
+    if (drop !== DROP_NONE) {
+      this.counters.drop(p.portIndex, drop, segments)
+      return
+    }
+    this.#countIngress(p.portIndex, flow, segments, wireBytesSum)
+  }
+
+  /** @returns word offset of the receiver's flow entry, or -1 when the packet has none */
+  #keepIngress (p: PacketContext, receiver: number): number {
+    const { ports, flows } = this.tables
+    if (!this.cacheFlows || p.isFlow === 0 || ports.flowPort[receiver] < 0) return -1
+    let at = findIngressFlow(p, receiver, this)
+    if (at >= 0 && flows.reopens(at, p.tcpFlags)) {
+      flows.remove(at)
+      at = -1
+    }
+    if (at < 0) {
+      at = flows.create((ports.flowPort[receiver] << 8) | p.protocol,
+        p.dst0, p.dst1, p.dst2, p.dst3, p.src0, p.src1, p.src2, p.src3, swapPorts(p.ports), INGRESS)
+      if (at < 0) {
+        this.counters.set(COUNT_FLOW_TABLE_FULL, flows.fullCount)
+        return -1
+      }
+    }
+    storeIngressAction(flows.words, at + HALF_WORD + HALF_WORDS, p, ports.generation[receiver],
+      ports.mtu[receiver])
+    if (p.tcpFlags !== 0) flows.noteTcpFlags(at, INGRESS, p.tcpFlags)
+    return at
+  }
+
+  #countIngress (receiver: number, flow: number, segments: number, wireBytesSum: number): void {
+    this.counters.ingress(receiver, segments, wireBytesSum)
+    if (flow >= 0) {
+      countFlow(this.tables.flows, flow, flow + HALF_WORD + HALF_WORDS, segments, wireBytesSum)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------- waiting
+
+  /** Parks the received packet until control has answered. */
+  #wait (p: PacketContext, rx: Int32Array, rxAt: number, forAddress: boolean): void {
+    const { parking } = this
+    if (forAddress) parking.setAddressKey(p.vpcIndex, p.dst0, p.dst1, p.dst2, p.dst3)
+    else parking.setEniKey(p.vpcIndex, p.targetEniHigh, p.targetEniLow)
+    const answer = parking.park(rx, rxAt, p.portIndex, p.segments, this.nowMs, this.#gatherRun)
+    if (answer === PARKING_FULL) {
+      this.counters.drop(p.portIndex, DROP_MAPPING_QUEUE_FULL, p.segments)
+      return
+    }
+    this.counters.add(COUNT_PARKED, 1)
+    if (answer !== PARKED_ASK) return
+    this.counters.add(COUNT_RESOLVE_REQUESTS, 1)
+    this.#ask(forAddress
+      ? { by: 'address', vpcIndex: p.vpcIndex,
+        address: Uint32Array.of(p.dst0, p.dst1, p.dst2, p.dst3) }
+      : { by: 'eni', vpcIndex: p.vpcIndex, eniIdHigh: p.targetEniHigh >>> 0,
+        eniIdLow: p.targetEniLow >>> 0 })
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * The route table of the sender's subnet: the most specific route decides, and a blackhole is never
+ * handed to a shorter prefix (systems 1.11). What crosses from subnet to subnet is routed, and
+ * loses one of its TTL (steps/ttl.ts).
+ */
+import { DROP_BLACKHOLE, DROP_NO_ROUTE, DROP_NONE } from '../drop_reason.ts'
+import type { PacketContext } from '../packet.ts'
+import type { Tables } from '../tables/tables.ts'
+import { TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE } from '../tables/update.ts'
+
+/** Sets how the next hop is named. @returns DROP_NONE, DROP_NO_ROUTE or DROP_BLACKHOLE */
+export function findRoute (p: PacketContext, tables: Tables): number {
+  const subnet = tables.subnets.get(tables.ports.subnetIndex[p.portIndex])
+  const table = subnet === undefined ? undefined : tables.routeTable(subnet.routeTableIndex)
+  if (table === undefined) return DROP_NO_ROUTE
+  const route = table.find(p.dst0, p.dst1, p.dst2, p.dst3)
+  if (route < 0) return DROP_NO_ROUTE
+  switch (table.targetKind[route]) {
+    case TARGET_LOCAL: return DROP_NONE
+    case TARGET_NETWORK_INTERFACE: {
+      const eni = table.targetArgument[route] * 2
+      p.isRoutedToEni = 1
+      p.targetEniHigh = table.targetEnis[eni]
+      p.targetEniLow = table.targetEnis[eni + 1]
+      return DROP_NONE
+    }
+    case TARGET_BLACKHOLE: return DROP_BLACKHOLE
+    default: return DROP_NO_ROUTE // a kind of gateway that this worker does not know
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Ports: the ENIs on this host, by the index that control gave them, and the NIC's numbers for
+ * their devices. Struct of arrays: the fast path reads three words of it per packet.
+ *
+ * A port exists from its PortData on; its device may come earlier or later (`open-port`). Flows of
+ * a port are kept under its flow port number (flow_table.ts), which follows the ENI and not the
+ * index.
+ */
+import { assert } from '../../base/assert.ts'
+import type { PortData } from './update.ts'
+import { WordTable } from './word_table.ts'
+
+/** Port indices are 1..PORTS_MAX - 1. */
+export const PORTS_MAX = 2048
+/** Ports of the NIC are below this. */
+export const NIC_PORTS_MAX = 4096
+/**
+ * `flowPort` of a port whose flows are not kept, because the flow file has no room for more ENIs.
+ */
+export const FLOW_PORT_NONE = -1
+
+export class PortTable {
+  /** [PORTS_MAX] 1 while the index names an ENI. */
+  readonly present = new Uint8Array(PORTS_MAX)
+  readonly eniHigh = new Int32Array(PORTS_MAX)
+  readonly eniLow = new Int32Array(PORTS_MAX)
+  readonly vpcIndex = new Int32Array(PORTS_MAX)
+  readonly subnetIndex = new Int32Array(PORTS_MAX)
+  /** [PORTS_MAX] VNI of the port's VPC; 0 until the VPC is known. */
+  readonly vni = new Int32Array(PORTS_MAX)
+  /** [PORTS_MAX] 1 when the source/destination check is on. */
+  readonly sourceDestCheck = new Uint8Array(PORTS_MAX)
+  /** [PORTS_MAX] bytes */
+  readonly mtu = new Int32Array(PORTS_MAX)
+  /** [PORTS_MAX] generation of the port's VPC. */
+  readonly generation = new Int32Array(PORTS_MAX)
+  /** [PORTS_MAX] flow port number, or FLOW_PORT_NONE. */
+  readonly flowPort = new Int32Array(PORTS_MAX).fill(FLOW_PORT_NONE)
+  /** [PORTS_MAX] port of the NIC; 0 while the device is not open. */
+  readonly nicPort = new Int32Array(PORTS_MAX)
+  /** [NIC_PORTS_MAX] port index of each port of the NIC; 0 = none. */
+  readonly portOfNic = new Int32Array(NIC_PORTS_MAX)
+  /** Highest index ever used, for walks. */
+  indexMax = 0
+  readonly #addresses: Uint32Array[] = []
+  #lastFound = 0
+  readonly #byEni = new WordTable(2, 1)
+  readonly #none = new Uint32Array(0)
+
+  /** [n × PREFIX_WORDS] own addresses and delegated prefixes. */
+  addresses (portIndex: number): Uint32Array {
+    return this.#addresses[portIndex] ?? this.#none
+  }
+
+  /**
+   * Port index of an ENI, or 0. The last answer is kept: packets of a burst tend to have one
+   * receiver.
+   */
+  findEni (eniHigh: number, eniLow: number): number {
+    const last = this.#lastFound
+    if (this.eniLow[last] === eniLow && this.eniHigh[last] === eniHigh &&
+      this.present[last] !== 0) return last
+    this.#byEni.key[0] = eniHigh
+    this.#byEni.key[1] = eniLow
+    const at = this.#byEni.find()
+    if (at < 0) return 0
+    this.#lastFound = this.#byEni.words[at]
+    return this.#lastFound
+  }
+
+  set (data: PortData): void {
+    const port = data.portIndex
+    assertPortIndex(port)
+    this.#lastFound = 0
+    if (this.present[port] !== 0) this.#forgetEni(port)
+    this.present[port] = 1
+    this.eniHigh[port] = data.eniIdHigh
+    this.eniLow[port] = data.eniIdLow
+    this.vpcIndex[port] = data.vpcIndex
+    this.subnetIndex[port] = data.subnetIndex
+    this.sourceDestCheck[port] = data.sourceDestCheck ? 1 : 0
+    this.mtu[port] = data.mtu
+    this.#addresses[port] = data.addresses
+    if (port > this.indexMax) this.indexMax = port
+    this.#byEni.key[0] = data.eniIdHigh
+    this.#byEni.key[1] = data.eniIdLow
+    const at = this.#byEni.findOrInsert()
+    this.#byEni.words[at] = port
+  }
+
+  remove (port: number): void {
+    assertPortIndex(port)
+    if (this.present[port] === 0) return
+    this.#forgetEni(port)
+    this.present[port] = 0
+    this.eniHigh[port] = 0
+    this.eniLow[port] = 0
+    this.vpcIndex[port] = 0
+    this.subnetIndex[port] = 0
+    this.vni[port] = 0
+    this.generation[port] = 0
+    this.flowPort[port] = FLOW_PORT_NONE
+    this.#addresses[port] = this.#none
+  }
+
+  /** The device of a port is open under a number of the NIC; 0 = closed. */
+  setNicPort (port: number, nicPort: number): void {
+    assertPortIndex(port)
+    const old = this.nicPort[port]
+    if (old !== 0) this.portOfNic[old] = 0
+    this.nicPort[port] = nicPort
+    if (nicPort !== 0) {
+      assert(nicPort > 0 && nicPort < NIC_PORTS_MAX, `NIC port ${String(nicPort)} is out of range`)
+      this.portOfNic[nicPort] = port
+    }
+  }
+
+  #forgetEni (port: number): void {
+    this.#byEni.key[0] = this.eniHigh[port]
+    this.#byEni.key[1] = this.eniLow[port]
+    const at = this.#byEni.find()
+    if (at >= 0 && this.#byEni.words[at] === port) this.#byEni.delete()
+  }
+}
+
+function assertPortIndex (port: number): void {
+  assert(port > 0 && port < PORTS_MAX,
+    `port index ${String(port)} is not within 1..${String(PORTS_MAX - 1)}`)
+}

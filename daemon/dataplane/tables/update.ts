@@ -1,0 +1,177 @@
+/**
+ * What control tells a data plane worker, and what it hears back. Plain structured-clone data with
+ * typed arrays; no record, no id string, no function crosses. `compile/` writes these, `port.ts`
+ * reads them, `loop.ts` swaps the tables in between two bursts and acknowledges the revision.
+ *
+ * Objects are named by small indices which control gives out per agent and which are dense, so that
+ * the worker keeps them in arrays. An index may be given to another object only after an update
+ * that removed its first owner has been acknowledged. Index 0 is never given out: 0 means "none".
+ *
+ * Addresses are four u32 words, big-endian order, IPv4 as ::ffff:a.b.c.d (wire/address.ts), so that
+ * one table serves both families. ENI ids are two u32 words: the 16 significant hex digits.
+ *
+ * Tables are immutable: an update carries whole objects, and an object replaces its predecessor.
+ * Any update that names a VPC, or one of its subnets, ports, route tables or mappings, makes flows
+ * of that VPC stale: their next packet takes the slow path (loop.ts raises the VPC's generation).
+ */
+import type { MessagePort } from 'node:worker_threads'
+
+/** Kinds of next hop in RouteTableData.targetKind. A gateway adds one here. */
+export const TARGET_LOCAL = 1
+/** targetArgument: index into RouteTableData.targetEnis. */
+export const TARGET_NETWORK_INTERFACE = 2
+export const TARGET_BLACKHOLE = 3
+
+export interface HostData {
+  readonly hostIndex: number
+  /** [4] outer address. */
+  readonly underlayAddress: Uint32Array
+}
+
+export interface VpcData {
+  readonly vpcIndex: number
+  readonly vni: number
+  /** True when the mapping shards hold every address of the VPC: a miss is then final. */
+  readonly mappingsComplete: boolean
+}
+
+export interface SubnetData {
+  readonly subnetIndex: number
+  readonly vpcIndex: number
+  readonly routeTableIndex: number
+  /** [blocks × 5]: address words, prefix length on the 128-bit form (IPv4: 96 + n). */
+  readonly cidrs: Uint32Array
+  /** [4] address of the router in IPv4 (base + 1) and IPv6 (base + 1); zeros when there is none. */
+  readonly routerIpv4: Uint32Array
+  readonly routerIpv6: Uint32Array
+}
+
+/** An ENI that is attached to a running instance on this very host. */
+export interface PortData {
+  readonly portIndex: number
+  readonly eniIdHigh: number
+  readonly eniIdLow: number
+  readonly vpcIndex: number
+  readonly subnetIndex: number
+  readonly sourceDestCheck: boolean
+  /** [n × 5]: own addresses (/128) and delegated prefixes: words, length on the 128-bit form. */
+  readonly addresses: Uint32Array
+  /** Largest inner packet that may leave or enter, bytes (9001, less on a small underlay). */
+  readonly mtu: number
+}
+
+export interface RouteTableData {
+  readonly routeTableIndex: number
+  readonly vpcIndex: number
+  /** [routes × 5]: destination words, prefix length on the 128-bit form (IPv4: 96 + n). */
+  readonly destinations: Uint32Array
+  /** [routes] TARGET_*. */
+  readonly targetKind: Uint8Array
+  /** [routes] meaning depends on the kind; 0 for none. */
+  readonly targetArgument: Uint32Array
+  /** [enis × 2] ids of the ENIs that targets name: high, low. */
+  readonly targetEnis: Uint32Array
+}
+
+/**
+ * Where the addresses of a VPC live: one of MAPPING_SHARDS pieces per VPC, chosen by
+ * `mappingShardOf(address)` (tables/mapping_shard.ts), so that a change costs a piece, not the VPC.
+ */
+export interface MappingShardData {
+  readonly vpcIndex: number
+  readonly shard: number
+  /** [n × MAPPING_WORDS], in any order. */
+  readonly entries: Uint32Array
+}
+
+/** Words of an entry in MappingShardData.entries. */
+export const MAPPING_AT_ADDRESS = 0 // 4 words
+export const MAPPING_AT_PREFIX_LENGTH =
+  4 // on the 128-bit form: 128, or less for a delegated prefix
+export const MAPPING_AT_ENI_HIGH = 5
+export const MAPPING_AT_ENI_LOW = 6
+export const MAPPING_AT_HOST_INDEX = 7
+export const MAPPING_AT_SUBNET_INDEX = 8
+export const MAPPING_AT_GENERATION = 9 // rises each time the address moves
+export const MAPPING_WORDS = 10
+
+/** What a worker may have to ask for: who has an address (egress), where an ENI lives (ingress). */
+export type MappingKey =
+  | { readonly by: 'address', readonly vpcIndex: number, readonly address: Uint32Array }
+  | {
+    readonly by: 'eni'
+    readonly vpcIndex: number
+    readonly eniIdHigh: number
+    readonly eniIdLow: number
+  }
+
+/** Everything that one revision changes for one host. Absent means unchanged. */
+export interface TableUpdate {
+  readonly kind: 'tables'
+  readonly revision: number
+  readonly hosts?: readonly HostData[]
+  readonly vpcs?: readonly VpcData[]
+  readonly subnets?: readonly SubnetData[]
+  readonly ports?: readonly PortData[]
+  readonly routeTables?: readonly RouteTableData[]
+  readonly mappings?: readonly MappingShardData[]
+  readonly removedHosts?: readonly number[]
+  readonly removedVpcs?: readonly number[]
+  readonly removedSubnets?: readonly number[]
+  readonly removedPorts?: readonly number[]
+  readonly removedRouteTables?: readonly number[]
+}
+
+/** Control → worker. */
+export type ControlMessage =
+  | TableUpdate
+  /** Open the TUN of a port in an instance's namespace (created and persistent when absent). */
+  | {
+    readonly kind: 'open-port'
+    readonly portIndex: number
+    readonly namespacePath: string
+    readonly deviceName: string
+  }
+  /** Close the TUN's descriptor. The device itself is the reconciler's to delete. */
+  | { readonly kind: 'close-port', readonly portIndex: number }
+  /**
+   * What a miss asked for; `entries` (as in MappingShardData) is empty when there is no such thing.
+   */
+  | { readonly kind: 'resolved', readonly key: MappingKey, readonly entries: Uint32Array }
+  | { readonly kind: 'wire-mode', readonly mode: 'offload' | 'per-packet' }
+  /** Leave the loop, close every descriptor, answer `stopped`. */
+  | { readonly kind: 'stop' }
+
+/** Worker → control. */
+export type WorkerMessage =
+  /** The loop runs; what the probes of the NIC found, for the log and `vpcctl lab status`. */
+  | { readonly kind: 'ready', readonly features: Readonly<Record<string, boolean>> }
+  | { readonly kind: 'applied', readonly revision: number }
+  | { readonly kind: 'port-opened', readonly portIndex: number }
+  /** The kernel refused, or the device went away while open (`errno` name, `EBADFD`). */
+  | { readonly kind: 'port-failed', readonly portIndex: number, readonly error: string }
+  /** A packet waits for this mapping (it was not preloaded). Asked once while it waits. */
+  | { readonly kind: 'resolve', readonly key: MappingKey }
+  | { readonly kind: 'warning', readonly message: string }
+  | { readonly kind: 'stopped' }
+
+/** What a worker is started with (`workerData`). */
+export interface WorkerOptions {
+  readonly hostIndex: number
+  /** Namespace in which the underlay socket is opened; empty: the daemon's own. */
+  readonly underlayNamespacePath: string
+  /** Outer address, text form, IPv4 or IPv6. */
+  readonly underlayAddress: string
+  readonly underlayMtu: number
+  /** How long to spin after the last packet before sleeping, µs; 0 = never. */
+  readonly spinUs: number
+  /** File in which flow state lives, under /dev/shm. */
+  readonly flowFilePath: string
+  readonly flowCapacity: number
+  /** eventfd that control writes to after posting a message (tun/doorbell.ts). */
+  readonly doorbellFd: number
+  /** Where counters are committed to: COUNTER_WORDS float64 (dataplane/counters.ts). */
+  readonly counters: SharedArrayBuffer
+  /** Carries ControlMessage in, WorkerMessage out. */
+  readonly port: MessagePort
+}

@@ -1,0 +1,53 @@
+/** VPCs of this host, by index and by VNI: what keeps equal addresses of two customers apart. */
+import { MappingTable } from './mapping_table.ts'
+import type { VpcData } from './update.ts'
+import { WordTable } from './word_table.ts'
+
+export interface Vpc {
+  readonly vpcIndex: number
+  readonly vni: number
+  /** True when a miss in `mappings` is final. */
+  readonly mappingsComplete: boolean
+  readonly mappings: MappingTable
+}
+
+export class VpcTable {
+  readonly #vpcs: (Vpc | undefined)[] = []
+  readonly #byVni = new WordTable(1, 1)
+
+  get (vpcIndex: number): Vpc | undefined { return this.#vpcs[vpcIndex] }
+
+  /** VPC index of a VNI, or 0. */
+  findVni (vni: number): number {
+    this.#byVni.key[0] = vni
+    const at = this.#byVni.find()
+    return at < 0 ? 0 : this.#byVni.words[at]
+  }
+
+  /** A VPC that is known keeps its mappings: shards come and go on their own. */
+  set (data: VpcData): void {
+    const known = this.#vpcs[data.vpcIndex]
+    if (known !== undefined) this.#forgetVni(known)
+    this.#vpcs[data.vpcIndex] = {
+      vpcIndex: data.vpcIndex,
+      vni: data.vni,
+      mappingsComplete: data.mappingsComplete,
+      mappings: known?.mappings ?? new MappingTable()
+    }
+    this.#byVni.key[0] = data.vni
+    const at = this.#byVni.findOrInsert()
+    this.#byVni.words[at] = data.vpcIndex
+  }
+
+  remove (vpcIndex: number): void {
+    const known = this.#vpcs[vpcIndex]
+    if (known === undefined) return
+    this.#forgetVni(known)
+    this.#vpcs[vpcIndex] = undefined
+  }
+
+  #forgetVni (vpc: Vpc): void {
+    this.#byVni.key[0] = vpc.vni
+    this.#byVni.delete()
+  }
+}

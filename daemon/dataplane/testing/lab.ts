@@ -1,0 +1,254 @@
+/**
+ * A worker in memory: loop, router, tables and flow table over a MemoryNic, a link of arrays, and a
+ * clock that moves by hand. `buildTables` writes the usual tables from a short description:
+ *
+ *     VPC 1, VNI 100    subnets 10.0.1.0/24 and 10.0.2.0/24 …
+ *     host 1            this worker; its ENIs have ports
+ *     host 2 …          the others
+ */
+import type { Random } from '../../base/random.ts'
+import { COUNTER_BYTES, Counters, readDrops } from '../counters.ts'
+import { DROP_REASONS } from '../drop_reason.ts'
+import { Loop, RX_MAX, TX_MAX } from '../loop.ts'
+import type { ControlLink } from '../port.ts'
+import { scratchBytes } from '../router.ts'
+import { flowFileBytes } from '../tables/flow_layout.ts'
+import { FlowTable } from '../tables/flow_table.ts'
+import { MAPPING_PREFIX_SHARD, MAPPING_SHARDS, mappingShardOf } from '../tables/mapping_shard.ts'
+import {
+  MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_HOST_INDEX, MAPPING_AT_PREFIX_LENGTH,
+  MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+} from '../tables/update.ts'
+import type {
+  ControlMessage, MappingShardData, PortData, RouteTableData, TableUpdate, WorkerMessage
+} from '../tables/update.ts'
+import { addressWords, ADDRESS_BITS, PREFIX_WORDS, prefixWords } from '../../wire/address.ts'
+import { MemoryNic } from './memory_nic.ts'
+
+/** The index of the host that a Lab is. */
+export const THIS_HOST = 1
+
+export interface EniSpec {
+  /** Low word of the ENI's id; the high word is ENI_HIGH. */
+  readonly eni: number
+  readonly subnet: number
+  readonly host: number
+  readonly addresses: readonly string[]
+  /** Absent: on. */
+  readonly sourceDestCheck?: boolean
+  readonly mtu?: number
+}
+
+export interface RouteSpec {
+  readonly to: string
+  readonly target: 'local' | 'blackhole' | { readonly eni: number }
+}
+
+export interface VpcSpec {
+  readonly vpc: number
+  readonly vni: number
+  readonly mappingsComplete?: boolean
+  readonly subnets: readonly {
+    readonly subnet: number
+    readonly cidrs: readonly string[]
+    readonly routes: readonly RouteSpec[]
+    readonly routers?: { readonly ipv4?: string, readonly ipv6?: string }
+  }[]
+  readonly enis: readonly EniSpec[]
+}
+
+export const ENI_HIGH = 0x0a1b2c3d
+export const MTU = 9001
+
+/** Outer address of a host. */
+export function hostAddress (host: number): string {
+  return `192.0.2.${String(host)}`
+}
+
+function words (texts: readonly string[]): Uint32Array {
+  const flat = new Uint32Array(texts.length * PREFIX_WORDS)
+  texts.forEach((text, index) => { flat.set(prefixWords(text), index * PREFIX_WORDS) })
+  return flat
+}
+
+function routeTableOf (vpc: VpcSpec, subnet: VpcSpec['subnets'][number]): RouteTableData {
+  const { routes } = subnet
+  const enis = new Uint32Array(routes.length * 2)
+  const kinds = routes.map(({ target }, index) => {
+    if (target === 'local') return TARGET_LOCAL
+    if (target === 'blackhole') return TARGET_BLACKHOLE
+    enis.set([ENI_HIGH, target.eni], index * 2)
+    return TARGET_NETWORK_INTERFACE
+  })
+  return {
+    routeTableIndex: subnet.subnet,
+    vpcIndex: vpc.vpc,
+    destinations: words(routes.map(({ to }) => to)),
+    targetKind: Uint8Array.from(kinds),
+    targetArgument: Uint32Array.from(routes, (_route, index) => index),
+    targetEnis: enis
+  }
+}
+
+/** Entries of one ENI, one for each address or prefix. */
+export function mappingEntries (eni: EniSpec): Uint32Array {
+  const entries = new Uint32Array(eni.addresses.length * MAPPING_WORDS)
+  eni.addresses.forEach((text, index) => {
+    const at = index * MAPPING_WORDS
+    const prefix = prefixWords(text)
+    entries.set(prefix.subarray(0, 4), at)
+    entries[at + MAPPING_AT_PREFIX_LENGTH] = prefix[4]
+    entries[at + MAPPING_AT_ENI_HIGH] = ENI_HIGH
+    entries[at + MAPPING_AT_ENI_LOW] = eni.eni
+    entries[at + MAPPING_AT_HOST_INDEX] = eni.host
+    entries[at + MAPPING_AT_SUBNET_INDEX] = eni.subnet
+  })
+  return entries
+}
+
+/** All shards of a VPC, those that are empty too. */
+export function mappingShards (vpcIndex: number, enis: readonly EniSpec[]): MappingShardData[] {
+  const shards = Array.from({ length: MAPPING_SHARDS }, (): number[] => [])
+  for (const eni of enis) {
+    const entries = mappingEntries(eni)
+    for (let at = 0; at < entries.length; at += MAPPING_WORDS) {
+      const shard = entries[at + MAPPING_AT_PREFIX_LENGTH] < ADDRESS_BITS
+        ? MAPPING_PREFIX_SHARD
+        : mappingShardOf(entries[at], entries[at + 1], entries[at + 2], entries[at + 3])
+      shards[shard].push(...entries.subarray(at, at + MAPPING_WORDS))
+    }
+  }
+  return shards.map((entries, shard) => ({ vpcIndex, shard, entries: Uint32Array.from(entries) }))
+}
+
+export function portOf (vpc: VpcSpec, eni: EniSpec, portIndex: number): PortData {
+  return {
+    portIndex,
+    eniIdHigh: ENI_HIGH,
+    eniIdLow: eni.eni,
+    vpcIndex: vpc.vpc,
+    subnetIndex: eni.subnet,
+    sourceDestCheck: eni.sourceDestCheck ?? true,
+    addresses: words(eni.addresses),
+    mtu: eni.mtu ?? MTU
+  }
+}
+
+/** One update with everything; ENIs of THIS_HOST get ports whose index is their number. */
+export function buildTables (
+  vpcs: readonly VpcSpec[], hosts: number, revision = 1, here = THIS_HOST
+): TableUpdate {
+  return {
+    kind: 'tables',
+    revision,
+    hosts: Array.from({ length: hosts }, (_host, index) => ({
+      hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1))
+    })),
+    vpcs: vpcs.map(({ vpc, vni, mappingsComplete }) => ({
+      vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true
+    })),
+    subnets: vpcs.flatMap((vpc) => vpc.subnets.map((subnet) => ({
+      subnetIndex: subnet.subnet,
+      vpcIndex: vpc.vpc,
+      routeTableIndex: subnet.subnet,
+      cidrs: words(subnet.cidrs),
+      routerIpv4: subnet.routers?.ipv4 === undefined ? new Uint32Array(4)
+        : addressWords(subnet.routers.ipv4),
+      routerIpv6: subnet.routers?.ipv6 === undefined ? new Uint32Array(4)
+        : addressWords(subnet.routers.ipv6)
+    }))),
+    routeTables: vpcs.flatMap((vpc) => vpc.subnets.map((subnet) => routeTableOf(vpc, subnet))),
+    mappings: vpcs.flatMap((vpc) => vpc.mappingsComplete === false ? []
+      : mappingShards(vpc.vpc, vpc.enis)),
+    ports: vpcs.flatMap((vpc) => vpc.enis.filter(({ host }) => host === here)
+      .map((eni) => portOf(vpc, eni, eni.eni)))
+  }
+}
+
+const WASM_PAGE_BYTES = 65_536
+declare const WebAssembly: {
+  readonly Memory: new (descriptor: { initial: number }) => { readonly buffer: ArrayBuffer }
+}
+
+/**
+ * Memory that begins at a page, as a mapped file does. A plain ArrayBuffer begins 16 bytes after
+ * one, and entries of the flow table would straddle cache lines.
+ */
+function pageAligned (bytes: number): ArrayBuffer {
+  return new WebAssembly.Memory({ initial: Math.ceil(bytes / WASM_PAGE_BYTES) }).buffer
+}
+
+/** Bytes that repeat: the hash of a test's flow table is always the same. */
+export const fixedRandom: Random = {
+  bytes: (count) => Uint8Array.from({ length: count }, (_byte, index) => index * 37 + 11)
+}
+
+export class Lab {
+  readonly nic = new MemoryNic(scratchBytes(TX_MAX), RX_MAX, TX_MAX)
+  readonly toWorker: ControlMessage[] = []
+  readonly fromWorker: WorkerMessage[] = []
+  readonly sharedCounters = new SharedArrayBuffer(COUNTER_BYTES)
+  readonly flows: FlowTable
+  readonly loop: Loop
+  /** Milliseconds; moved by hand. */
+  nowMs = 0
+
+  constructor (options: {
+    readonly flowCapacity?: number
+    readonly flowFile?: ArrayBuffer
+    readonly pathMtu?: number
+    readonly host?: number
+  } = {}) {
+    const capacity = options.flowCapacity ?? 256
+    const file = options.flowFile ?? pageAligned(flowFileBytes(capacity))
+    this.flows = new FlowTable(file, capacity, fixedRandom)
+    const link: ControlLink = {
+      receive: () => this.toWorker.shift() ?? null,
+      post: (message) => this.fromWorker.push(message),
+      close: () => undefined
+    }
+    this.loop = new Loop({
+      nic: this.nic,
+      link,
+      clock: { nowMs: () => this.nowMs, monotonicMs: () => this.nowMs },
+      counters: new Counters(this.sharedCounters),
+      flows: this.flows,
+      hostIndex: options.host ?? THIS_HOST,
+      pathMtu: options.pathMtu ?? MTU
+    })
+  }
+
+  /**
+   * Applies tables and opens a device for every port in them. The NIC's port is the port's index.
+   */
+  apply (update: TableUpdate): void {
+    this.toWorker.push(update)
+    for (const port of update.ports ?? []) this.toWorker.push(openPort(port.portIndex))
+    this.pass()
+  }
+
+  /** One pass of the loop, and one more so that what it prepared is sent. */
+  pass (): void {
+    this.loop.pass(0)
+    this.loop.pass(0)
+  }
+
+  /** The NIC's number of a port's device. */
+  nicPort (portIndex: number): number { return this.loop.tables.ports.nicPort[portIndex] }
+
+  /** Drops by `port/reason`, packets. */
+  drops (): Record<string, number> {
+    this.loop.router.counters.commit(this.nic.counters)
+    return Object.fromEntries(readDrops(this.sharedCounters).map(({ portIndex, reason,
+      packets }) => (
+      [`${String(portIndex)}/${DROP_REASONS[reason].name}`, packets])))
+  }
+
+  /** What was sent since the last call. */
+  takeSent (): MemoryNic['sent'] { return this.nic.sent.splice(0) }
+}
+
+export function openPort (portIndex: number): ControlMessage {
+  return { kind: 'open-port', portIndex, namespacePath: '/run/netns/test',
+    deviceName: `eth${String(portIndex)}` }
+}

@@ -1,0 +1,173 @@
+/**
+ * What the next burst shall send: transmit descriptors, and the memory for bytes that the router
+ * makes itself.
+ *
+ *     scratch area   [ cells: txMax × CELL_BYTES | made packets: MADE_BYTES | parking.ts ]
+ *
+ * Everything here lives until the next `Nic.burst` has returned; then `reset` makes it free again.
+ * A VPC header is written directly before its packet, in the headroom that a received packet has,
+ * so that header and packet are one piece for the NIC; where the packet is not aligned to a word it
+ * goes into the descriptor's cell instead.
+ */
+import * as ecn from '../encap/ecn.ts'
+import * as geneve from '../encap/geneve.ts'
+import * as descriptor from '../tun/descriptor.ts'
+import { ipv4DecrementTtl, ipv4SetTrafficClass } from '../wire/ipv4.ts'
+import * as ipv4 from '../wire/ipv4.ts'
+import { ipv6DecrementHopLimit, ipv6SetTrafficClass } from '../wire/ipv6.ts'
+import * as action from './action.ts'
+import type { PacketContext } from './packet.ts'
+import type { PortTable } from './tables/port_table.ts'
+
+// Constants of other modules, made this module's own: V8 folds a module's own into the code, and
+// loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
+const { ECN_MASK } = ecn
+const {
+  DESTINATION_OPTION_WORD, FIRST_WORD_IPV4, FIRST_WORD_IPV6, GENEVE_BYTES,
+  GENEVE_WORD_DESTINATION_ENI, GENEVE_WORD_DESTINATION_OPTION, GENEVE_WORD_FIRST,
+  GENEVE_WORD_SOURCE_ENI, GENEVE_WORD_SOURCE_OPTION, GENEVE_WORD_VNI, SOURCE_OPTION_WORD
+} = geneve
+const {
+  PORT_UNDERLAY, RX_HEADROOM_BYTES, TX_AT, TX_BYTES, TX_CSUM, TX_CSUM_FIELD, TX_GSO_SIZE,
+  TX_GSO_TYPE, TX_HEADER_AT, TX_HEADER_BYTES, TX_HEADER_BYTES_MAX, TX_OUTER_TRAFFIC_CLASS, TX_PEER,
+  TX_PORT, TX_RUN, TX_SOURCE_PORT, TX_TOTAL_BYTES, TX_WORDS
+} = descriptor
+const { IPV4_VERSION } = ipv4
+const { ACTION_DELIVER } = action
+
+const CELL_BYTES = TX_HEADER_BYTES_MAX
+/** Memory for fragments and ICMP errors of one burst: twelve of the largest packets. */
+export const MADE_BYTES = 1_048_576
+/** Made packets start at cache lines. */
+const ALIGN_BYTES = 64
+
+/** Bytes of scratch area that `Transmit` takes at its start. */
+export function transmitBytes (txMax: number): number {
+  return txMax * CELL_BYTES + MADE_BYTES
+}
+
+export class Transmit {
+  /** Descriptors written for the next burst. */
+  count = 0
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #words: Int32Array
+  readonly #tx: Int32Array
+  readonly #txMax: number
+  readonly #cellsAt: number
+  readonly #madeAt: number
+  #madeBytes = 0
+
+  /** @param scratchAt start of transmitBytes(txMax) bytes of the arena */
+  constructor (
+    bytes: Uint8Array, words: Int32Array, tx: Int32Array, txMax: number, scratchAt: number
+  ) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#words = words
+    this.#tx = tx
+    this.#txMax = txMax
+    this.#cellsAt = scratchAt
+    this.#madeAt = scratchAt + txMax * CELL_BYTES
+  }
+
+  /** The burst has sent everything. */
+  reset (): void {
+    this.count = 0
+    this.#madeBytes = 0
+  }
+
+  /** Whether `descriptors` more fit. */
+  hasRoom (descriptors: number): boolean {
+    return this.count + descriptors <= this.#txMax
+  }
+
+  /** Whether `packets` made packets of `bytesSum` bytes together fit, descriptors and memory. */
+  canMake (packets: number, bytesSum: number): boolean {
+    return this.hasRoom(packets) &&
+      this.#madeBytes + packets * (RX_HEADROOM_BYTES + ALIGN_BYTES) + bytesSum <= MADE_BYTES
+  }
+
+  /**
+   * Memory for a packet, with headroom before it. @returns its offset in the arena, or -1 when all
+   * is in use
+   */
+  allocate (packetBytes: number): number {
+    const whole = (RX_HEADROOM_BYTES + packetBytes + ALIGN_BYTES - 1) & -ALIGN_BYTES
+    if (this.#madeBytes + whole > MADE_BYTES) return -1
+    const at = this.#madeAt + this.#madeBytes + RX_HEADROOM_BYTES
+    this.#madeBytes += whole
+    return at
+  }
+
+  /** Sends the packet as its `action` and `target` say. Precondition: hasRoom(1). */
+  send (p: PacketContext, ports: PortTable): void {
+    if (p.action === ACTION_DELIVER) this.deliver(p, ports.nicPort[p.target])
+    else this.encapsulate(p, p.target, p.sourcePort, p.header, 0)
+  }
+
+  /** Writes the packet to a port of the NIC. Precondition: hasRoom(1). */
+  deliver (p: PacketContext, nicPort: number): void {
+    this.#describe(p, nicPort)
+    this.count++
+  }
+
+  /**
+   * Sends the packet to a host, inside a VPC header. Precondition: hasRoom(1).
+   * @param header array that holds VNI and ENI ids in the byte order of the wire, five words from
+   *   `headerAt`
+   */
+  encapsulate (
+    p: PacketContext, peer: number, sourcePort: number, header: Int32Array, headerAt: number
+  ): void {
+    const t = this.#describe(p, PORT_UNDERLAY)
+    const cellAt = (p.at & 3) === 0 ? p.at - GENEVE_BYTES : this.#cellsAt + this.count * CELL_BYTES
+    const words = this.#words
+    const cell = cellAt >>> 2
+    words[cell + GENEVE_WORD_FIRST] = p.version === IPV4_VERSION ? FIRST_WORD_IPV4 : FIRST_WORD_IPV6
+    words[cell + GENEVE_WORD_VNI] = header[headerAt]
+    words[cell + GENEVE_WORD_SOURCE_OPTION] = SOURCE_OPTION_WORD
+    words[cell + GENEVE_WORD_SOURCE_ENI] = header[headerAt + 1]
+    words[cell + GENEVE_WORD_SOURCE_ENI + 1] = header[headerAt + 2]
+    words[cell + GENEVE_WORD_DESTINATION_OPTION] = DESTINATION_OPTION_WORD
+    words[cell + GENEVE_WORD_DESTINATION_ENI] = header[headerAt + 3]
+    words[cell + GENEVE_WORD_DESTINATION_ENI + 1] = header[headerAt + 4]
+    const tx = this.#tx
+    tx[t + TX_PEER] = peer
+    tx[t + TX_SOURCE_PORT] = sourcePort
+    tx[t + TX_OUTER_TRAFFIC_CLASS] =
+      p.trafficClass // DSCP and ECN are copied outward, RFC 6040 §4.1
+    tx[t + TX_HEADER_AT] = cellAt
+    tx[t + TX_HEADER_BYTES] = GENEVE_BYTES
+    this.count++
+  }
+
+  #describe (p: PacketContext, nicPort: number): number {
+    const tx = this.#tx
+    const t = this.count * TX_WORDS
+    tx[t + TX_PORT] = nicPort
+    tx[t + TX_AT] = p.at
+    tx[t + TX_BYTES] = p.bytes
+    tx[t + TX_TOTAL_BYTES] = p.totalBytes
+    tx[t + TX_GSO_TYPE] = p.gsoType
+    tx[t + TX_GSO_SIZE] = p.gsoSize
+    tx[t + TX_CSUM] = p.csum
+    tx[t + TX_CSUM_FIELD] = p.csumField
+    tx[t + TX_RUN] = p.run
+    return t
+  }
+
+  /** Takes one off TTL or hop limit, in place. */
+  decrementTtl (p: PacketContext): void {
+    if (p.version === IPV4_VERSION) ipv4DecrementTtl(this.#view, p.at)
+    else ipv6DecrementHopLimit(this.#bytes, p.at)
+  }
+
+  /** Puts the ECN field `p.ecn` into the header, in place, where it differs. */
+  writeCongestion (p: PacketContext): void {
+    const trafficClass = (p.trafficClass & ~ECN_MASK) | p.ecn
+    if (trafficClass === p.trafficClass) return
+    if (p.version === IPV4_VERSION) ipv4SetTrafficClass(this.#bytes, p.at, trafficClass)
+    else ipv6SetTrafficClass(this.#bytes, p.at, trafficClass)
+  }
+}
