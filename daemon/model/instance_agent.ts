@@ -1,0 +1,81 @@
+/**
+ * The agent's half of an instance's life: it reports what it has reached in the kernel, and these
+ * plans move the record. They work on the whole Snapshot, for an agent serves all accounts.
+ *
+ *     goal (API) ──▶ agent works on namespace and TUNs ──▶ planInstanceReached ──▶ state
+ *
+ * A report may come late: the user may have asked for something else meanwhile. A report that no
+ * longer fits the state changes nothing, and the agent looks at the goal again.
+ */
+import { REASON_SEPARATOR, TERMINATED_LINGER_MS, terminate } from './instance.ts'
+import type { Instance, InstanceState } from './instance.ts'
+import type { Plan, PlanContext } from './plan.ts'
+import { put, remove } from './snapshot.ts'
+import type { Change, Snapshot } from './snapshot.ts'
+
+/** What an agent can have reached with an instance. */
+export type ReachedState = 'running' | 'stopped' | 'terminated'
+
+/** States from which each report moves an instance. */
+const LEAVES: Readonly<Record<ReachedState, InstanceState>> = {
+  running: 'pending', stopped: 'stopping', terminated: 'shutting-down'
+}
+
+type AgentContext = Pick<PlanContext, 'nowMs'>
+
+/**
+ * `host` reports that an instance is up, stopped or gone. Stopping and terminating free the host's
+ * slot; terminating also deletes or detaches the ENIs.
+ * @returns the state after the plan; null when there is no such instance
+ */
+export function planInstanceReached (snapshot: Snapshot, hostName: string, instanceId: string,
+  reached: ReachedState, context: AgentContext): Plan<InstanceState | null> {
+  const instance = snapshot.tables.instance.get(instanceId)
+  if (instance === undefined) return { changes: [], result: null }
+  if (instance.state !== LEAVES[reached] || instance.hostName !== hostName) {
+    return { changes: [], result: instance.state }
+  }
+  if (reached === 'terminated') {
+    return { changes: terminate(snapshot, instance, context.nowMs).changes, result: reached }
+  }
+  const next: Instance = reached === 'running'
+    ? { ...instance, state: 'running', bootCount: instance.bootCount + 1,
+      stateChangedMs: context.nowMs }
+    : { ...instance, state: 'stopped', hostName: null, stateChangedMs: context.nowMs }
+  return { changes: [put('instance', next)], result: next.state }
+}
+
+/**
+ * `host` reports that it cannot bring an instance up. One that has never been up is terminated, as
+ * AWS does with a failed launch; one that has been up before goes back to stopped.
+ * @param why one sentence, shown as the message of StateReason
+ * @returns the state after the plan; null when there is no such instance
+ */
+export function planInstanceFailed (snapshot: Snapshot, hostName: string, instanceId: string,
+  why: string, context: AgentContext): Plan<InstanceState | null> {
+  const instance = snapshot.tables.instance.get(instanceId)
+  if (instance === undefined) return { changes: [], result: null }
+  if (instance.state !== 'pending' || instance.hostName !== hostName) {
+    return { changes: [], result: instance.state }
+  }
+  const failed: Instance =
+    { ...instance, stateReason: `Server.InternalError${REASON_SEPARATOR}${why}` }
+  if (instance.bootCount === 0) {
+    return { changes: terminate(snapshot, failed, context.nowMs).changes, result: 'terminated' }
+  }
+  const stopped: Instance =
+    { ...failed, state: 'stopped', goal: 'stopped', hostName: null, stateChangedMs: context.nowMs }
+  return { changes: [put('instance', stopped)], result: 'stopped' }
+}
+
+/** Removes the records of instances that were terminated TERMINATED_LINGER_MS ago or longer. */
+export function planReapTerminated (snapshot: Snapshot, context: AgentContext): Plan<number> {
+  const changes: Change[] = []
+  for (const instance of snapshot.tables.instance.values()) {
+    if (instance.state !== 'terminated') continue
+    if (context.nowMs - instance.stateChangedMs >= TERMINATED_LINGER_MS) {
+      changes.push(remove('instance', instance.id))
+    }
+  }
+  return { changes, result: changes.length }
+}

@@ -1,0 +1,163 @@
+/**
+ * Routes that users make: CreateRoute, ReplaceRoute, DeleteRoute. AWS VPC User Guide, "Route table
+ * concepts", "More specific routing"; EC2 API Reference, CreateRoute.
+ *
+ *     inside 169.254.168.0/22, fd00:ec2::/32   refused: AWS's own services
+ *     equal to a block of the VPC              the local route: only its target can be replaced
+ *     inside a block of the VPC                must be the whole block of a subnet, to an ENI
+ *     anything else                            any target
+ */
+import { AwsError } from './aws_error.ts'
+import { cidrContains, formatCidr, knownCidr, parseCidr } from './cidr.ts'
+import type { AddressFamily, Cidr } from './cidr.ts'
+import type { Plan } from './plan.ts'
+import { checkQuota } from './quota.ts'
+import { requireRecord } from './resource_kind.ts'
+import type { Route, RouteTable } from './route_table.ts'
+import { resolveTarget } from './route_target.ts'
+import type { RouteTarget, TargetInput } from './route_target.ts'
+import { put } from './snapshot.ts'
+import type { AccountView } from './snapshot.ts'
+
+/** A destination as a call gives it: exactly one of the three. */
+export interface DestinationInput {
+  readonly ipv4: string | undefined
+  readonly ipv6: string | undefined
+  readonly prefixListId: string | undefined
+}
+
+/** Addresses of AWS's own services: no route equal to these or inside them. */
+const RESERVED_DESTINATIONS = [knownCidr('169.254.168.0/22'), knownCidr('fd00:ec2::/32')]
+
+export interface RouteInput {
+  readonly routeTableId: string
+  readonly destination: DestinationInput
+  readonly target: TargetInput
+}
+
+/**
+ * CreateRoute.
+ * @throws AwsError InvalidRouteTableID.NotFound, InvalidParameterValue, MissingParameter,
+ *   InvalidParameterCombination, RouteAlreadyExists, RouteLimitExceeded, the `.NotFound` of the
+ *   target
+ */
+export function planCreateRoute (view: AccountView, input: RouteInput): Plan<null> {
+  const table = requireRecord(view, 'routeTable', input.routeTableId)
+  const destination = parseDestination(input.destination)
+  checkNotReserved(destination)
+  const text = formatCidr(destination)
+  if (table.routes.some((route) => route.destination === text)) {
+    throw new AwsError('RouteAlreadyExists',
+      `The route identified by ${text} already exists in ${table.id}. ` +
+      'Use ReplaceRoute to change its target.')
+  }
+  const target = resolveTarget(view, input.target, { routeTableId: table.id, vpcId: table.vpcId })
+  checkMoreSpecific(view, table, destination)
+  const ofFamily = table.routes.filter((route) => route.origin === 'CreateRoute' &&
+    knownCidr(route.destination).family === destination.family)
+  checkQuota(view.snapshot, 'routes-per-route-table', ofFamily.length + 1)
+  const route: Route = { destination: text, target, origin: 'CreateRoute' }
+  return { changes: [put('routeTable', { ...table, routes: [...table.routes, route] })],
+    result: null }
+}
+
+/**
+ * ReplaceRoute. `localTarget` gives a local route its own target back.
+ * @throws AwsError InvalidRouteTableID.NotFound, InvalidParameterValue, MissingParameter,
+ *   InvalidParameterCombination, the `.NotFound` of the target
+ */
+export function planReplaceRoute (view: AccountView,
+  input: RouteInput & { readonly localTarget: boolean }): Plan<null> {
+  const table = requireRecord(view, 'routeTable', input.routeTableId)
+  const text = formatCidr(parseDestination(input.destination))
+  const route = table.routes.find(({ destination }) => destination === text)
+  if (route === undefined) {
+    throw new AwsError('InvalidParameterValue',
+      `There is no route defined for '${text}' in the route table ` +
+      `${table.id}. Use CreateRoute instead.`)
+  }
+  const target: RouteTarget = input.localTarget
+    ? localTarget(table, route, input.target)
+    : resolveTarget(view, input.target, { routeTableId: table.id, vpcId: table.vpcId })
+  const routes = table.routes.map((one) => one === route ? { ...route, target } : one)
+  return { changes: [put('routeTable', { ...table, routes })], result: null }
+}
+
+/**
+ * DeleteRoute.
+ * @throws AwsError InvalidRouteTableID.NotFound, InvalidRoute.NotFound, InvalidParameterValue for a
+ *   local or propagated route
+ */
+export function planDeleteRoute (view: AccountView, input: Omit<RouteInput, 'target'>): Plan<null> {
+  const table = requireRecord(view, 'routeTable', input.routeTableId)
+  const text = formatCidr(parseDestination(input.destination))
+  const route = table.routes.find(({ destination }) => destination === text)
+  if (route === undefined) {
+    throw new AwsError('InvalidRoute.NotFound',
+      `no route with destination-cidr-block ${text} in route table ${table.id}`)
+  }
+  if (route.origin !== 'CreateRoute') {
+    const kind = route.origin === 'CreateRouteTable' ? 'local' : 'propagated'
+    throw new AwsError('InvalidParameterValue',
+      `cannot remove ${kind} route ${text} in route table ${table.id}`)
+  }
+  const routes = table.routes.filter((one) => one !== route)
+  return { changes: [put('routeTable', { ...table, routes })], result: null }
+}
+
+function localTarget (table: RouteTable, route: Route, target: TargetInput): RouteTarget {
+  if (Object.values(target).some((id) => id !== undefined)) {
+    throw new AwsError('InvalidParameterCombination',
+      'LocalTarget cannot be used together with another target')
+  }
+  if (route.origin !== 'CreateRouteTable') {
+    throw new AwsError('InvalidParameterValue',
+      `Route ${route.destination} of ${table.id} is not a local route: it has no local target ` +
+      'to go back to')
+  }
+  return { kind: 'local' }
+}
+
+/** Canonical: host bits are cleared, as EC2 does. */
+function parseDestination ({ ipv4, ipv6, prefixListId }: DestinationInput): Cidr {
+  const given = [ipv4, ipv6, prefixListId].filter((value) => value !== undefined).length
+  if (given !== 1) {
+    throw new AwsError(given === 0 ? 'MissingParameter' : 'InvalidParameterCombination',
+      'The request must contain ' +
+      'exactly one of destinationCidrBlock, destinationIpv6CidrBlock, destinationPrefixListId')
+  }
+  if (prefixListId !== undefined) {
+    throw new AwsError('InvalidPrefixListID.NotFound',
+      `The prefix list ID '${prefixListId}' does not exist`)
+  }
+  const family: AddressFamily = ipv4 === undefined ? 6 : 4
+  const text = ipv4 ?? ipv6 ?? ''
+  const cidr = parseCidr(text)
+  if (cidr?.family === family) return cidr
+  throw new AwsError('InvalidParameterValue',
+    `Value (${text}) for parameter destination${family === 4 ? '' : 'Ipv6'}CidrBlock ` +
+    `is invalid. This is not a valid IPv${family} CIDR block.`)
+}
+
+function checkNotReserved (destination: Cidr): void {
+  const reserved = RESERVED_DESTINATIONS.find((range) => cidrContains(range, destination))
+  if (reserved === undefined) return
+  throw new AwsError('InvalidParameterValue',
+    `The destination ${formatCidr(destination)} is within ` +
+    `${formatCidr(reserved)}, which is reserved for AWS services`)
+}
+
+/** Inside a block of the VPC only the whole block of a subnet can be routed elsewhere. */
+function checkMoreSpecific (view: AccountView, table: RouteTable, destination: Cidr): void {
+  const local = table.routes.find((route) => route.origin === 'CreateRouteTable' &&
+    cidrContains(knownCidr(route.destination), destination))
+  if (local === undefined) return
+  const text = formatCidr(destination)
+  const isSubnet = view.by('subnet', 'vpcId', table.vpcId).some((subnet) =>
+    subnet.cidrBlock === text ||
+    subnet.ipv6CidrBlocks.some(({ cidrBlock }) => cidrBlock === text))
+  if (isSubnet) return
+  throw new AwsError('InvalidParameterValue',
+    `The destination ${text} is more specific than the local route ` +
+    `${local.destination} and does not match the whole CIDR block of a subnet of ${table.vpcId}`)
+}

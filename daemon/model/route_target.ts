@@ -1,0 +1,111 @@
+/**
+ * Where a route may lead: how a call names a target, and when a target makes its route a blackhole.
+ * EC2 API Reference, CreateRoute.
+ *
+ *     NetworkInterfaceId=eni-… ─▶ resolveTarget ─▶ RouteTarget ─▶ routeState ─▶ active, blackhole
+ *
+ * A gateway that a later feature builds is three lines: its kind in `RouteTarget`, how to look it
+ * up in `RESOLVERS`, when it is down in `routeState`. Until then its parameter answers as AWS does
+ * for an id that does not exist.
+ */
+import { AwsError } from './aws_error.ts'
+import { interfacesOfInstance } from './instance.ts'
+import { requireRecord } from './resource_kind.ts'
+import type { AccountView, Snapshot } from './snapshot.ts'
+
+/** Where a route sends a packet. A gateway kind that a later feature adds is one more member. */
+export type RouteTarget =
+  | { readonly kind: 'local' }
+  | { readonly kind: 'network-interface', readonly networkInterfaceId: string }
+
+/** The parameters by which CreateRoute and ReplaceRoute name a target, in EC2's spelling. */
+export type TargetParameter = keyof typeof RESOLVERS
+
+/** Targets of one call: parameter to id. Exactly one is wanted. */
+export type TargetInput = Readonly<Partial<Record<TargetParameter, string | undefined>>>
+
+interface TargetContext {
+  /** Table whose route it is, and its VPC. */
+  readonly routeTableId: string
+  readonly vpcId: string
+}
+
+type Resolver = (view: AccountView, id: string, context: TargetContext) => RouteTarget
+
+/** A kind of target that this lab has none of. */
+function absent (code: string, what: string): Resolver {
+  return (_view, id) => { throw new AwsError(code, `The ${what} '${id}' does not exist`) }
+}
+
+const RESOLVERS = {
+  NetworkInterfaceId: resolveInterface,
+  InstanceId: resolveInstance,
+  GatewayId: absent('InvalidGatewayID.NotFound', 'gateway ID'),
+  NatGatewayId: absent('InvalidNatGatewayID.NotFound', 'NatGateway ID'),
+  EgressOnlyInternetGatewayId: absent('InvalidGatewayID.NotFound',
+    'egress-only internet gateway ID'),
+  VpcPeeringConnectionId: absent('InvalidVpcPeeringConnectionID.NotFound',
+    'vpcPeeringConnection ID'),
+  TransitGatewayId: absent('InvalidTransitGatewayID.NotFound', 'transitGateway ID'),
+  VpcEndpointId: absent('InvalidVpcEndpointId.NotFound', 'vpcEndpoint ID'),
+  LocalGatewayId: absent('InvalidLocalGatewayID.NotFound', 'localGateway ID'),
+  CarrierGatewayId: absent('InvalidCarrierGatewayID.NotFound', 'carrierGateway ID'),
+  CoreNetworkArn: absent('InvalidCoreNetworkArn.NotFound', 'core network ARN')
+} as const satisfies Record<string, Resolver>
+
+export const TARGET_PARAMETERS = Object.keys(RESOLVERS) as readonly TargetParameter[]
+
+/**
+ * The one target that a call names.
+ * @throws AwsError MissingParameter, InvalidParameterCombination, a `.NotFound`, InvalidInstanceID,
+ *   InvalidParameterValue for a target of another VPC
+ */
+export function resolveTarget (view: AccountView, input: TargetInput,
+  context: TargetContext): RouteTarget {
+  const given = TARGET_PARAMETERS.filter((parameter) => input[parameter] !== undefined)
+  const [parameter] = given
+  if (parameter === undefined || given.length > 1) {
+    throw new AwsError(parameter === undefined ? 'MissingParameter' : 'InvalidParameterCombination',
+      `The request must contain exactly one of ${TARGET_PARAMETERS.join(', ')}` +
+      (parameter === undefined ? '' : `; it contains ${given.join(' and ')}`))
+  }
+  return RESOLVERS[parameter](view, input[parameter] ?? '', context)
+}
+
+function resolveInterface (view: AccountView, id: string, context: TargetContext): RouteTarget {
+  const { vpcId } = requireRecord(view, 'networkInterface', id)
+  if (vpcId !== context.vpcId) {
+    throw new AwsError('InvalidParameterValue',
+      `route table ${context.routeTableId} (${context.vpcId}) and ` +
+      `interface ${id} (${vpcId}) belong to different networks`)
+  }
+  return { kind: 'network-interface', networkInterfaceId: id }
+}
+
+/** An instance stands for its only interface. */
+function resolveInstance (view: AccountView, id: string, context: TargetContext): RouteTarget {
+  const [only, ...more] = interfacesOfInstance(view.snapshot, requireRecord(view, 'instance', id))
+  if (only === undefined) throw new AwsError('InvalidInstanceID',
+    `The instance '${id}' has no network interface`)
+  if (more.length > 0) {
+    throw new AwsError('InvalidInstanceID',
+      `There are multiple interfaces attached to instance '${id}'. ` +
+      'Please specify an interface ID for the operation instead.')
+  }
+  return resolveInterface(view, only.id, context)
+}
+
+/**
+ * Whether a route leads anywhere: a route to an ENI is a blackhole while the ENI is deleted,
+ * detached, or its instance is not up. What matches a blackhole is dropped, never handed to a
+ * shorter prefix.
+ */
+export function routeState (snapshot: Snapshot,
+  route: { readonly target: RouteTarget }): 'active' | 'blackhole' {
+  if (route.target.kind === 'local') return 'active'
+  const { attachment } = snapshot.tables.networkInterface.get(route.target.networkInterfaceId) ??
+    { attachment: null }
+  if (attachment === null) return 'blackhole'
+  const state = snapshot.tables.instance.get(attachment.instanceId)?.state
+  return state === 'pending' || state === 'running' ? 'active' : 'blackhole'
+}

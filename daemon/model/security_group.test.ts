@@ -1,0 +1,134 @@
+/** Security groups: which groups and rules may be made, and what keeps a group from going. */
+import test from 'ava'
+import { requireRecord } from './resource_kind.ts'
+import { planCreateSecurityGroup, planDeleteSecurityGroup } from './security_group.ts'
+import { planAuthorize, planRevoke } from './security_group_rule.ts'
+import type { PermissionInput } from './security_group_rule.ts'
+import { TestNetwork } from './test_network.ts'
+
+const SSH: PermissionInput = {
+  ipProtocol: 'tcp', fromPort: 22, toPort: 22, cidrIpv4: '198.51.100.0/24', cidrIpv6: null,
+  referencedGroupId: null, prefixListId: null, description: ''
+}
+
+class TestGroups extends TestNetwork {
+  readonly groupId = this.createGroup('web')
+
+  createGroup (name: string, vpcId = this.vpcId): string {
+    return this.run(planCreateSecurityGroup(this.view(),
+      { vpcId, name, description: 'test', tags: {} }, this.context))
+  }
+
+  get defaultGroupId (): string {
+    return this.view().by('securityGroup', 'vpcId', this.vpcId).find(({ name }) =>
+      name === 'default')?.id ?? ''
+  }
+
+  authorize (...permissions: Partial<PermissionInput>[]): string {
+    const input = { groupId: this.groupId, isEgress: false,
+      permissions: permissions.map((one) => ({ ...SSH, ...one })), tags: {} }
+    return this.refusal(() => this.run(planAuthorize(this.view(), input, this.context)))
+  }
+
+  revoke (permissions: Partial<PermissionInput>[], ruleIds: readonly string[] = []): string {
+    const input = { groupId: this.groupId, isEgress: false,
+      permissions: permissions.map((one) => ({ ...SSH, ...one })), ruleIds }
+    return this.refusal(() => this.run(planRevoke(this.view(), input)))
+  }
+
+  get ingress (): readonly (string | null)[] {
+    return requireRecord(this.view(), 'securityGroup', this.groupId).rules.filter(({ isEgress }) =>
+      !isEgress)
+      .map(({ cidrIpv4, cidrIpv6, referencedGroupId }) => cidrIpv4 ?? cidrIpv6 ?? referencedGroupId)
+  }
+}
+
+test('a new group lets nothing in and everything out, over both families of the VPC', (t) => {
+  const net = new TestGroups()
+  const { rules } = requireRecord(net.view(), 'securityGroup', net.groupId)
+  t.deepEqual(rules.map(({ isEgress, cidrIpv4, cidrIpv6 }) => [isEgress, cidrIpv4, cidrIpv6]), [
+    [true, '0.0.0.0/0', null], [true, null, '::/0']
+  ])
+})
+
+test('names are unique in a VPC, and some cannot be had', (t) => {
+  const net = new TestGroups()
+  t.is(net.refusal(() => net.createGroup('web')), 'InvalidGroup.Duplicate')
+  t.is(net.refusal(() => net.createGroup('default')), 'InvalidGroup.Reserved')
+  t.is(net.refusal(() => net.createGroup('sg-web')), 'InvalidParameterValue')
+  t.is(net.refusal(() => net.createGroup('x'.repeat(256))), 'InvalidParameterValue')
+  t.is(net.refusal(() => net.createGroup('web', net.createVpc())), '')
+  net.setQuota('security-groups-per-region', 3)
+  t.is(net.refusal(() => net.createGroup('four')), 'SecurityGroupLimitExceeded')
+})
+
+for (const [what, permission, code] of [
+  ['tcp 22', {}, ''],
+  ['a protocol by number', { ipProtocol: '132' }, ''],
+  ['all protocols', { ipProtocol: '-1', fromPort: undefined, toPort: undefined }, ''],
+  ['ICMP echo', { ipProtocol: 'icmp', fromPort: 8, toPort: -1 }, ''],
+  ['an IPv6 block', { cidrIpv4: null, cidrIpv6: '2001:db8::/32' }, ''],
+  ['an unknown protocol', { ipProtocol: 'tpc' }, 'InvalidPermission.Malformed'],
+  ['protocol 256', { ipProtocol: '256' }, 'InvalidPermission.Malformed'],
+  ['no protocol', { ipProtocol: undefined }, 'MissingParameter'],
+  ['tcp without ports', { fromPort: undefined, toPort: undefined }, 'InvalidPermission.Malformed'],
+  ['ports in the wrong order', { fromPort: 23, toPort: 22 }, 'InvalidParameterValue'],
+  ['port 65536', { toPort: 65_536 }, 'InvalidParameterValue'],
+  ['an IPv6 block as IPv4', { cidrIpv4: '2001:db8::/32' }, 'InvalidParameterValue'],
+  ['a malformed block', { cidrIpv4: '10.0.0.0/33' }, 'InvalidParameterValue'],
+  ['an unknown group', { cidrIpv4: null, referencedGroupId: 'sg-0aaaaaaaaaaaaaaaa' },
+    'InvalidGroup.NotFound'],
+  ['a prefix list', { cidrIpv4: null, prefixListId: 'pl-0aaaaaaaaaaaaaaaa' },
+    'InvalidPrefixListID.NotFound'],
+  ['a description of 256 characters', { description: 'x'.repeat(256) }, 'InvalidParameterValue']
+] as readonly (readonly [string, Partial<PermissionInput>, string])[]) {
+  test(`a rule for ${what} is ${code === '' ? 'made' : `refused with ${code}`}`, (t) => {
+    t.is(new TestGroups().authorize(permission), code)
+  })
+}
+
+test('the same rule is refused twice, however it is written', (t) => {
+  const net = new TestGroups()
+  t.is(net.authorize({ cidrIpv4: '198.51.100.7/24', ipProtocol: '6' }), '')
+  t.deepEqual(net.ingress, ['198.51.100.0/24'])
+  t.is(net.authorize({ description: 'again' }), 'InvalidPermission.Duplicate')
+  t.is(net.authorize({ toPort: 23 }, { toPort: 23 }), 'InvalidPermission.Duplicate')
+  t.is(net.ingress.length, 1, 'all or none')
+})
+
+test('rules go by value or by id', (t) => {
+  const net = new TestGroups()
+  net.authorize({}, { cidrIpv4: '192.0.2.0/24' })
+  t.is(net.revoke([{ toPort: 23 }]), 'InvalidPermission.NotFound')
+  t.is(net.revoke([], ['sgr-0aaaaaaaaaaaaaaaa']), 'InvalidSecurityGroupRuleId.NotFound')
+  t.is(net.revoke([]), 'MissingParameter')
+  t.is(net.revoke([{}]), '')
+  const left = requireRecord(net.view(), 'securityGroup', net.groupId).rules.find(({ isEgress }) =>
+    !isEgress)
+  t.is(net.revoke([{}], [left?.id ?? '']), 'InvalidParameterCombination')
+  t.is(net.revoke([], [left?.id ?? '']), '')
+  t.deepEqual(net.ingress, [])
+})
+
+test('60 rules per direction and family', (t) => {
+  const net = new TestGroups()
+  net.authorize(...Array.from({ length: 60 }, (_, n) => ({ fromPort: n, toPort: n })))
+  t.is(net.authorize({ fromPort: 99, toPort: 99 }), 'RulesPerSecurityGroupLimitExceeded')
+  t.is(net.authorize({ cidrIpv4: null, cidrIpv6: '::/0' }), '')
+})
+
+test('a group in use by an ENI or a rule stays, and so does the default group', (t) => {
+  const net = new TestGroups()
+  const remove = (groupId: string): string =>
+    net.refusal(() => net.run(planDeleteSecurityGroup(net.view(), { groupId })))
+  t.is(remove(net.defaultGroupId), 'CannotDelete')
+  const other = net.createGroup('app')
+  net.authorize({ cidrIpv4: null, referencedGroupId: other })
+  t.is(remove(other), 'DependencyViolation')
+  const eniId = net.createInterface({ groupIds: [net.groupId] })
+  t.is(remove(net.groupId), 'DependencyViolation')
+  net.apply([{ noun: 'networkInterface', id: eniId, record: null }])
+  t.is(remove(net.groupId), '')
+  t.is(remove(other), '')
+  t.is(remove(other), 'InvalidGroup.NotFound')
+})

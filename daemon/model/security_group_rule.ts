@@ -1,0 +1,237 @@
+/**
+ * Rules of a security group: authorize and revoke. EC2 API Reference,
+ * AuthorizeSecurityGroupIngress, IpPermission; VPC User Guide, "Security group rules".
+ *
+ * One IpPermission of a call is a protocol, a port range and any number of sources; each source
+ * becomes a rule of its own. Two rules are the same when all but id, description and tags is equal.
+ *
+ *     protocol     fromPort, toPort
+ *     tcp, udp     0..65535, from <= to; both -1: all ports
+ *     icmp(v6)     type and code, -1: all
+ *     others       none
+ */
+import { AwsError } from './aws_error.ts'
+import { formatCidr, parseCidr } from './cidr.ts'
+import type { AddressFamily } from './cidr.ts'
+import type { Plan, PlanContext } from './plan.ts'
+import { checkQuota } from './quota.ts'
+import type { Tags } from './record.ts'
+import { requireRecord } from './resource_kind.ts'
+import type { SecurityGroup, SecurityGroupRule } from './security_group.ts'
+import { put } from './snapshot.ts'
+import type { AccountView } from './snapshot.ts'
+
+/** One protocol, range and source, as a call gives them. */
+export interface PermissionInput {
+  readonly ipProtocol: string | undefined
+  readonly fromPort: number | undefined
+  readonly toPort: number | undefined
+  readonly cidrIpv4: string | null
+  readonly cidrIpv6: string | null
+  readonly referencedGroupId: string | null
+  readonly prefixListId: string | null
+  readonly description: string
+}
+
+export const DESCRIPTION_LENGTH_MAX = 255
+const PORT_MAX = 65_535
+const ICMP_MAX = 255
+const PROTOCOL_NUMBER_MAX = 255
+const ANY = -1
+
+/** IANA numbers that EC2 stores by name. */
+const PROTOCOL_NAMES: Readonly<Record<string,
+  string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmpv6' }
+
+export interface AuthorizeInput {
+  readonly groupId: string
+  readonly isEgress: boolean
+  readonly permissions: readonly PermissionInput[]
+  readonly tags: Tags
+}
+
+/**
+ * AuthorizeSecurityGroupIngress and …Egress. All or none.
+ * @returns the ids of the new rules
+ * @throws AwsError InvalidGroup.NotFound, MissingParameter, InvalidParameterValue,
+ *   InvalidPermission.Malformed, InvalidPermission.Duplicate, RulesPerSecurityGroupLimitExceeded
+ */
+export function planAuthorize (view: AccountView, input: AuthorizeInput,
+  context: PlanContext): Plan<string[]> {
+  const group = requireRecord(view, 'securityGroup', input.groupId)
+  if (input.permissions.length === 0) {
+    throw new AwsError('MissingParameter',
+      'The request must contain at least one IpPermission with a source or destination')
+  }
+  const rules = [...group.rules]
+  const added: string[] = []
+  for (const permission of input.permissions) {
+    const rule: SecurityGroupRule = {
+      ...checkPermission(view, group, permission), id: context.newId('sgr'),
+      isEgress: input.isEgress, tags: input.tags
+    }
+    const twin = rules.find((other) => sameRule(other, rule))
+    if (twin !== undefined) {
+      throw new AwsError('InvalidPermission.Duplicate',
+        `the specified rule "peer: ${peerOf(rule)}, ${rangeText(rule)}, ` +
+        `ALLOW" already exists: ${twin.id}`)
+    }
+    rules.push(rule)
+    added.push(rule.id)
+  }
+  checkRuleCount(view, rules, input.isEgress)
+  return { changes: [put('securityGroup', { ...group, rules })], result: added }
+}
+
+export interface RevokeInput {
+  readonly groupId: string
+  readonly isEgress: boolean
+  /** Rules by value; used when `ruleIds` is empty. */
+  readonly permissions: readonly PermissionInput[]
+  readonly ruleIds: readonly string[]
+}
+
+/**
+ * RevokeSecurityGroupIngress and …Egress. All or none.
+ * @returns the ids of the rules that are gone
+ * @throws AwsError InvalidGroup.NotFound, InvalidPermission.NotFound,
+ *   InvalidSecurityGroupRuleId.NotFound, MissingParameter, InvalidParameterCombination
+ */
+export function planRevoke (view: AccountView, input: RevokeInput): Plan<string[]> {
+  const group = requireRecord(view, 'securityGroup', input.groupId)
+  const given = input.permissions.length + input.ruleIds.length
+  if (given === 0 || (input.permissions.length > 0 && input.ruleIds.length > 0)) {
+    throw new AwsError(given === 0 ? 'MissingParameter' : 'InvalidParameterCombination',
+      'The request must contain either ipPermissions or securityGroupRuleIds')
+  }
+  const gone = new Set<string>()
+  for (const id of input.ruleIds) {
+    if (!group.rules.some((rule) => rule.id === id && rule.isEgress === input.isEgress)) {
+      throw new AwsError('InvalidSecurityGroupRuleId.NotFound',
+        `The security group rule ID '${id}' does not exist`)
+    }
+    gone.add(id)
+  }
+  for (const permission of input.permissions) {
+    const wanted = { ...checkPermission(view, group, permission), id: '', isEgress: input.isEgress,
+      tags: {} }
+    const rule = group.rules.find((other) => sameRule(other, wanted))
+    if (rule === undefined) {
+      throw new AwsError('InvalidPermission.NotFound',
+        `The specified rule (${rangeText(wanted)}, ${peerOf(wanted)}) does not ` +
+        'exist in this security group.')
+    }
+    gone.add(rule.id)
+  }
+  const rules = group.rules.filter(({ id }) => !gone.has(id))
+  return { changes: [put('securityGroup', { ...group, rules })], result: [...gone] }
+}
+
+/** Per direction and family, as AWS counts; a group as peer counts for both. */
+function checkRuleCount (view: AccountView, rules: readonly SecurityGroupRule[],
+  isEgress: boolean): void {
+  const ofDirection = rules.filter((rule) => rule.isEgress === isEgress)
+  const ipv4 = ofDirection.filter(({ cidrIpv6 }) => cidrIpv6 === null).length
+  const ipv6 = ofDirection.filter(({ cidrIpv4 }) => cidrIpv4 === null).length
+  checkQuota(view.snapshot, 'rules-per-security-group', Math.max(ipv4, ipv6))
+}
+
+type CheckedPermission = Omit<SecurityGroupRule, 'id' | 'isEgress' | 'tags'>
+
+function checkPermission (view: AccountView, group: SecurityGroup,
+  input: PermissionInput): CheckedPermission {
+  if (input.description.length > DESCRIPTION_LENGTH_MAX) {
+    throw new AwsError('InvalidParameterValue',
+      `The rule's description has ${input.description.length} ` +
+      `characters; at most ${DESCRIPTION_LENGTH_MAX} are allowed`)
+  }
+  const ipProtocol = checkProtocol(input.ipProtocol)
+  return { ...checkPeer(view, group, input), ...checkRange(ipProtocol, input), ipProtocol,
+    description: input.description }
+}
+
+function checkProtocol (text: string | undefined): string {
+  if (text === undefined) throw new AwsError('MissingParameter',
+    'The request must contain the parameter IpProtocol')
+  const name = text.toLowerCase()
+  if (name === String(ANY) || name === 'all') return String(ANY)
+  if (Object.values(PROTOCOL_NAMES).includes(name)) return name
+  const number = Number(name)
+  if (/^[0-9]{1,3}$/.test(name) && number <= PROTOCOL_NUMBER_MAX) return PROTOCOL_NAMES[number] ??
+    String(number)
+  throw new AwsError('InvalidPermission.Malformed',
+    `Unsupported IP protocol "${text}" - supported: tcp, udp, icmp, ` +
+    `icmpv6, 0 to ${PROTOCOL_NUMBER_MAX}, -1`)
+}
+
+function checkRange (ipProtocol: string, { fromPort, toPort }: PermissionInput):
+{ readonly fromPort: number | null, readonly toPort: number | null } {
+  const isIcmp = ipProtocol === 'icmp' || ipProtocol === 'icmpv6'
+  const hasPorts = ipProtocol === 'tcp' || ipProtocol === 'udp'
+  if (!isIcmp && !hasPorts) return { fromPort: null, toPort: null }
+  if (fromPort === undefined || toPort === undefined) {
+    if (isIcmp && fromPort === undefined) return { fromPort: ANY, toPort: ANY }
+    throw new AwsError('InvalidPermission.Malformed',
+      `Invalid ${ipProtocol} rule: give both FromPort and ToPort`)
+  }
+  if (hasPorts && fromPort === ANY && toPort === ANY) return { fromPort: 0, toPort: PORT_MAX }
+  const max = isIcmp ? ICMP_MAX : PORT_MAX
+  const min = isIcmp ? ANY : 0
+  for (const value of [fromPort, toPort]) {
+    if (value < min || value > max) {
+      throw new AwsError('InvalidParameterValue',
+        `Invalid value '${value}' for ${isIcmp ? 'ICMP type or code' : 'port'} ` +
+        `of ${ipProtocol}; expecting ${min} to ${max}`)
+    }
+  }
+  if (hasPorts && fromPort > toPort) {
+    throw new AwsError('InvalidParameterValue',
+      `Invalid ${ipProtocol} port range: from ${String(fromPort)} is above to ${String(toPort)}`)
+  }
+  return { fromPort, toPort }
+}
+
+type Peer = Pick<SecurityGroupRule, 'cidrIpv4' | 'cidrIpv6' | 'referencedGroupId'>
+
+function checkPeer (view: AccountView, group: SecurityGroup, input: PermissionInput): Peer {
+  if (input.prefixListId !== null) {
+    throw new AwsError('InvalidPrefixListID.NotFound',
+      `The prefix list ID '${input.prefixListId}' does not exist`)
+  }
+  if (input.referencedGroupId !== null) {
+    const peer = requireRecord(view, 'securityGroup', input.referencedGroupId)
+    if (peer.vpcId !== group.vpcId) {
+      throw new AwsError('InvalidGroup.NotFound',
+        'You have specified two resources that belong to different networks: ' +
+        `${group.id} (${group.vpcId}) and ${peer.id} (${peer.vpcId})`)
+    }
+    return { cidrIpv4: null, cidrIpv6: null, referencedGroupId: peer.id }
+  }
+  if (input.cidrIpv6 !== null) return { cidrIpv4: null, cidrIpv6: checkCidr(input.cidrIpv6, 6),
+    referencedGroupId: null }
+  return { cidrIpv4: checkCidr(input.cidrIpv4 ?? '', 4), cidrIpv6: null, referencedGroupId: null }
+}
+
+function checkCidr (text: string, family: AddressFamily): string {
+  const cidr = parseCidr(text)
+  if (cidr?.family === family) return formatCidr(cidr)
+  throw new AwsError('InvalidParameterValue',
+    `CIDR block ${text} is malformed: expecting an IPv${family} block`)
+}
+
+function sameRule (a: SecurityGroupRule, b: SecurityGroupRule): boolean {
+  return a.isEgress === b.isEgress && a.ipProtocol === b.ipProtocol && a.fromPort === b.fromPort &&
+    a.toPort === b.toPort && a.cidrIpv4 === b.cidrIpv4 && a.cidrIpv6 === b.cidrIpv6 &&
+    a.referencedGroupId === b.referencedGroupId
+}
+
+function peerOf (rule: Peer): string {
+ return rule.cidrIpv4 ?? rule.cidrIpv6 ??
+  rule.referencedGroupId ?? ''
+}
+
+function rangeText ({ ipProtocol, fromPort, toPort }: SecurityGroupRule): string {
+  if (ipProtocol === String(ANY)) return 'ALL'
+  if (fromPort === null) return `protocol ${ipProtocol}`
+  return `${ipProtocol.toUpperCase()}, from port: ${String(fromPort)}, to port: ${String(toPort)}`
+}

@@ -1,0 +1,236 @@
+/**
+ * All records at one revision, by noun, with the look-ups that plans and compiles need.
+ *
+ *     store ── change feed ──▶ Snapshot ──▶ AccountView ──▶ plan…(view, input, context)
+ *                                   └─────▶ compile
+ *
+ * `NounRecords` is the one list of nouns: a new noun is one line there and one in `NOUN_INDEXES`.
+ * A plan never sees the snapshot itself but one account's view of it: what belongs to another
+ * account or Region is absent, exactly as AWS answers.
+ *
+ * `apply` is called by the store's feed only. Everything else treats a snapshot as read-only.
+ */
+import { assert } from '../base/assert.ts'
+import type { DhcpOptions } from './dhcp_options.ts'
+import type { Instance } from './instance.ts'
+import type { Counter, Host, IdempotencyRecord, QuotaOverride } from './lab.ts'
+import type { NetworkAcl } from './network_acl.ts'
+import type { NetworkInterface } from './network_interface.ts'
+import type { NetworkInterfacePermission } from './network_interface_permission.ts'
+import type { OwnedRecord } from './record.ts'
+import type { RouteTable } from './route_table.ts'
+import type { SecurityGroup } from './security_group.ts'
+import type { Subnet } from './subnet.ts'
+import type { Vpc } from './vpc.ts'
+
+/** Every noun and the record it names. */
+export interface NounRecords {
+  vpc: Vpc
+  subnet: Subnet
+  networkInterface: NetworkInterface
+  networkInterfacePermission: NetworkInterfacePermission
+  instance: Instance
+  routeTable: RouteTable
+  securityGroup: SecurityGroup
+  networkAcl: NetworkAcl
+  dhcpOptions: DhcpOptions
+  host: Host
+  counter: Counter
+  quotaOverride: QuotaOverride
+  idempotency: IdempotencyRecord
+}
+
+export type Noun = keyof NounRecords
+
+/** A field inside a field, `attachment.instanceId`; undefined where the outer one is null. */
+export type NestedField = `${string}.${string}`
+
+/** Fields by which records of a noun are looked up, besides their id. Values are ids. */
+const NOUN_INDEXES: {
+  readonly [N in Noun]: readonly ((keyof NounRecords[N] & string) | NestedField)[]
+} = {
+  vpc: ['ownerId'],
+  subnet: ['ownerId', 'vpcId'],
+  networkInterface: ['ownerId', 'vpcId', 'subnetId', 'attachment.instanceId'],
+  networkInterfacePermission: ['ownerId', 'networkInterfaceId'],
+  instance: ['ownerId', 'vpcId', 'subnetId', 'hostName'],
+  routeTable: ['ownerId', 'vpcId'],
+  securityGroup: ['ownerId', 'vpcId'],
+  networkAcl: ['ownerId', 'vpcId'],
+  dhcpOptions: ['ownerId'],
+  host: [],
+  counter: [],
+  quotaOverride: [],
+  idempotency: []
+}
+
+export const NOUNS = Object.keys(NOUN_INDEXES) as readonly Noun[]
+
+/** One change of one record: `record` null removes it. */
+export type Change = {
+  readonly [N in Noun]: {
+    readonly noun: N
+    readonly id: string
+    readonly record: NounRecords[N] | null
+  }
+}[Noun]
+
+export function put<N extends Noun> (noun: N, record: NounRecords[N]): Change {
+  return { noun, id: record.id, record } as Change
+}
+
+export function remove (noun: Noun, id: string): Change {
+  return { noun, id, record: null }
+}
+
+/** The records of one noun. Iteration is in order of creation. */
+export class RecordTable<R extends { readonly id: string }> {
+  readonly #byId = new Map<string, R>()
+  readonly #createRevisions = new Map<string, number>()
+  readonly #modRevisions = new Map<string, number>()
+  readonly #indexes = new Map<string, Map<unknown, Set<string>>>()
+
+  constructor (indexedFields: readonly string[]) {
+    for (const field of indexedFields) this.#indexes.set(field, new Map())
+  }
+
+  get size (): number { return this.#byId.size }
+
+  get (id: string): R | undefined { return this.#byId.get(id) }
+
+  values (): IterableIterator<R> { return this.#byId.values() }
+
+  /** Records whose `field` is `value`, in order of creation. Precondition: `field` is indexed. */
+  by (field: (keyof R & string) | NestedField, value: unknown): R[] {
+    const index = this.#indexes.get(field)
+    assert(index !== undefined, `field ${field} is not indexed`)
+    const found: R[] = []
+    for (const id of index.get(value) ?? []) {
+      const record = this.#byId.get(id)
+      if (record !== undefined) found.push(record)
+    }
+    return found
+  }
+
+  /** Revision that made the record, 0 when there is none. */
+  createRevision (id: string): number { return this.#createRevisions.get(id) ?? 0 }
+
+  /** Revision that last wrote the record, 0 when there is none. */
+  modRevision (id: string): number { return this.#modRevisions.get(id) ?? 0 }
+
+  /** For the feed only. */
+  set (record: R, modRevision: number, createRevision: number): void {
+    const old = this.#byId.get(record.id)
+    for (const [field, index] of this.#indexes) {
+      const value = fieldOf(record, field)
+      if (old !== undefined) {
+        const oldValue = fieldOf(old, field)
+        if (oldValue === value) continue
+        const oldIds = index.get(oldValue)
+        oldIds?.delete(record.id)
+        if (oldIds?.size === 0) index.delete(oldValue)
+      }
+      const ids = index.get(value) ?? new Set()
+      ids.add(record.id)
+      index.set(value, ids)
+    }
+    this.#byId.set(record.id, record)
+    this.#modRevisions.set(record.id, modRevision)
+    if (old === undefined) this.#createRevisions.set(record.id, createRevision)
+  }
+
+  /** For the feed only. */
+  delete (id: string): void {
+    const old = this.#byId.get(id)
+    if (old === undefined) return
+    for (const [field, index] of this.#indexes) {
+      const value = fieldOf(old, field)
+      const ids = index.get(value)
+      ids?.delete(id)
+      if (ids?.size === 0) index.delete(value)
+    }
+    this.#byId.delete(id)
+    this.#createRevisions.delete(id)
+    this.#modRevisions.delete(id)
+  }
+}
+
+/** Value of an indexed field, also of one inside another. */
+function fieldOf (record: object, field: string): unknown {
+  const dotAt = field.indexOf('.')
+  if (dotAt === -1) return (record as Record<string, unknown>)[field]
+  const outer = (record as Record<string, object | null | undefined>)[field.slice(0, dotAt)]
+  return (outer as Record<string, unknown> | null | undefined)?.[field.slice(dotAt + 1)]
+}
+
+type Tables = { readonly [N in Noun]: RecordTable<NounRecords[N]> }
+
+export class Snapshot {
+  #revision = 0
+  readonly tables: Tables
+
+  constructor () {
+    this.tables = Object.fromEntries(
+      NOUNS.map((noun) => [noun, new RecordTable(NOUN_INDEXES[noun])])) as unknown as Tables
+  }
+
+  /** Revision of the newest change in here. */
+  get revision (): number { return this.#revision }
+
+  /** For the feed only: applies one commit. Precondition: `revision` is above the last one. */
+  apply (revision: number, changes: readonly Change[]): void {
+    for (const change of changes) this.load(change, revision, revision)
+    this.#revision = revision
+  }
+
+  /** For the feed only: one record as the store holds it when it is opened. */
+  load (change: Change, modRevision: number, createRevision: number): void {
+    const table = this.tables[change.noun] as unknown as RecordTable<{ readonly id: string }>
+    if (change.record === null) table.delete(change.id)
+    else table.set(change.record, modRevision, createRevision)
+    if (modRevision > this.#revision) this.#revision = modRevision
+  }
+}
+
+/** Nouns that belong to an account. */
+export type OwnedNoun = { [N in Noun]: NounRecords[N] extends OwnedRecord ? N : never }[Noun]
+
+/** One account's sight of one Region: what is not in it is absent for that caller. */
+export class AccountView {
+  readonly snapshot: Snapshot
+  readonly accountId: string
+  readonly region: string
+
+  constructor (snapshot: Snapshot, accountId: string, region: string) {
+    this.snapshot = snapshot
+    this.accountId = accountId
+    this.region = region
+  }
+
+  get<N extends OwnedNoun> (noun: N, id: string): NounRecords[N] | undefined {
+    const record = this.#table(noun).get(id)
+    if (record === undefined || !this.#sees(record)) return undefined
+    return record as unknown as NounRecords[N]
+  }
+
+  /** All the caller's records of a noun in this Region, in order of creation. */
+  list<N extends OwnedNoun> (noun: N): NounRecords[N][] {
+    return this.#table(noun).by('ownerId', this.accountId)
+      .filter((record) => record.region === this.region) as unknown as NounRecords[N][]
+  }
+
+  /** The caller's records of a noun whose `field` (an indexed one) is `value`. */
+  by<N extends OwnedNoun> (
+    noun: N, field: keyof NounRecords[N] & string, value: unknown): NounRecords[N][] {
+    return this.#table(noun).by(field as keyof OwnedRecord, value)
+      .filter((record) => this.#sees(record)) as unknown as NounRecords[N][]
+  }
+
+  #table (noun: OwnedNoun): RecordTable<OwnedRecord> {
+    return this.snapshot.tables[noun]
+  }
+
+  #sees (record: OwnedRecord): boolean {
+    return record.ownerId === this.accountId && record.region === this.region
+  }
+}
