@@ -1,0 +1,311 @@
+/**
+ * Random histories of records: however tables were changed, they are those of a full compile, and
+ * whatever a worker was told on demand is still true. Seeds are fixed; a failure prints its path.
+ */
+import { deepEqual, ok } from 'node:assert/strict'
+import test from 'ava'
+import fc from 'fast-check'
+import { eniBits } from '../base/ids.ts'
+import type { MappingKey } from '../dataplane/tables/update.ts'
+import { Directory } from '../mapping/directory.ts'
+import { addressPrefix } from '../mapping/prefix.ts'
+import type { RouteTable } from '../model/route_table.ts'
+import type { NounRecords } from '../model/snapshot.ts'
+import type { ResolvedMessage } from './host_compiler.ts'
+import {
+  World, attached, newHost, newInstance, newInterface, newRouteTable, newSubnet, newVpc, startWorker
+} from './test_world.ts'
+
+/** One step of a random history. `a`, `b`, `c` choose objects; `commits` ends the transaction. */
+interface Step {
+  readonly operation: number
+  readonly a: number
+  readonly b: number
+  readonly c: number
+  readonly commits: boolean
+  readonly acknowledges: boolean
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  operation: fc.nat(1000),
+  a: fc.nat(1000),
+  b: fc.nat(1000),
+  c: fc.nat(1000),
+  commits: fc.boolean(),
+  acknowledges: fc.boolean()
+})
+
+function pick<T> (list: readonly T[], n: number): T | undefined {
+  return list.length === 0 ? undefined : list[n % list.length]
+}
+
+/** Does one thing to the world's records; nothing when there is nothing to do it to. */
+class RandomHistory {
+  readonly world = new World()
+  #count = 0
+  readonly #operations: readonly ((a: number, b: number, c: number) => void)[] = [
+    () => { this.world.put('vpc', newVpc(++this.#count)) },
+    (a) => { this.#addSubnet(a) },
+    (a) => { this.#launch(a) },
+    (a) => { this.#detach(a) },
+    (a, b) => { this.#attach(a, b) },
+    (a, b) => { this.#moveInstance(a, b) }, (a, b) => { this.#moveInstance(a, b) },
+    (a, b) => { this.#readdress(a, b) },
+    (a, b) => { this.#swapAddresses(a, b) },
+    (a) => { this.#addRouteTable(a) },
+    (a, b, c) => { this.#associate(a, b, c) },
+    (a, b, c) => { this.#route(a, b, c) }, (a, b, c) => { this.#route(a, b, c) },
+    (a) => { this.#tag(a) },
+    (a) => { this.#toggleIpv6(a) },
+    (a, b) => { this.#changeHost(a, b) },
+    (a) => { this.#dismantle(a) }
+  ]
+
+  /** Three hosts, two VPCs with tables, subnets and instances: most steps find something. */
+  constructor () {
+    for (let n = 1; n <= 3; n++) this.world.put('host', newHost(n))
+    for (let n = 0; n < 2; n++) this.world.put('vpc', newVpc(++this.#count))
+    for (let n = 0; n < 4; n++) this.#addSubnet(n)
+    for (let n = 0; n < 4; n++) this.#addRouteTable(n)
+    for (let n = 0; n < 6; n++) this.#launch(n)
+    this.world.commit()
+  }
+
+  run ({ operation, a, b, c }: Step): void {
+    this.#operations[operation % this.#operations.length]?.(a, b, c)
+  }
+
+  #inVpc<N extends 'instance' | 'networkInterface' | 'subnet' | 'routeTable'> (
+    noun: N, vpcId: string | undefined
+  ): NounRecords[N][] {
+    return this.world.list(noun).filter((record) => record.vpcId === vpcId)
+  }
+
+  #addSubnet (a: number): void {
+    const vpc = pick(this.world.list('vpc'), a)
+    if (vpc !== undefined) this.world.put('subnet', newSubnet(++this.#count, vpc.id))
+  }
+
+  /** An instance with one interface, in a VPC of its own when there is none. */
+  #launch (a: number): void {
+    const subnet = pick(this.world.list('subnet'), a)
+    if (subnet === undefined) return
+    const n = ++this.#count
+    const instance = this.world.put('instance', newInstance(n, subnet, `host-${String(1 + a % 3)}`))
+    const eni = newInterface(n, subnet, `10.0.${String(n >> 8)}.${String(n % 256)}`)
+    this.world.put('networkInterface', attached(eni, instance.id))
+  }
+
+  #detach (a: number): void {
+    const eni = pick(this.world.list('networkInterface'), a)
+    if (eni !== undefined) this.world.put('networkInterface', { ...eni, attachment: null })
+  }
+
+  #attach (a: number, b: number): void {
+    const eni = pick(this.world.list('networkInterface'), a)
+    const instance = pick(this.#inVpc('instance', eni?.vpcId), b)
+    if (eni === undefined || instance === undefined) return
+    this.world.put('networkInterface', attached(eni, instance.id))
+  }
+
+  #moveInstance (a: number, b: number): void {
+    const instance = pick(this.world.list('instance'), a)
+    if (instance === undefined) return
+    const kinds = [
+      { goal: 'running', state: 'running', hostName: 'host-1' },
+      { goal: 'running', state: 'pending', hostName: 'host-2' },
+      { goal: 'stopped', state: 'stopping', hostName: instance.hostName },
+      { goal: 'stopped', state: 'stopped', hostName: null },
+      { goal: 'running', state: 'stopped', hostName: instance.hostName }
+    ] as const
+    this.world.put('instance', { ...instance, ...pick(kinds, b) })
+  }
+
+  #readdress (a: number, b: number): void {
+    const eni = pick(this.world.list('networkInterface'), a)
+    if (eni === undefined) return
+    const n = ++this.#count
+    const high = n >> 8
+    const low = String(n % 256)
+    const more = [
+      { privateIpAddresses: [...eni.privateIpAddresses, `10.0.${String(200 + high)}.${low}`] },
+      { privateIpAddresses: eni.privateIpAddresses.slice(0, 1) },
+      { ipv6Addresses: [`2001:db8::${n.toString(16)}`] },
+      { ipv4Prefixes: [`10.${String(100 + high)}.${low}.16/28`].slice(eni.ipv4Prefixes.length) },
+      { ipv6Prefixes: [`2001:db8:${low}:0:1::/80`].slice(eni.ipv6Prefixes.length) },
+      { sourceDestCheck: !eni.sourceDestCheck }
+    ]
+    this.world.put('networkInterface', { ...eni, ...more[b % more.length] })
+  }
+
+  #swapAddresses (a: number, b: number): void {
+    const one = pick(this.world.list('networkInterface'), a)
+    const other = pick(this.#inVpc('networkInterface', one?.vpcId), b)
+    if (one === undefined || other === undefined || one.id === other.id) return
+    this.world.put('networkInterface', { ...one, privateIpAddresses: other.privateIpAddresses })
+    this.world.put('networkInterface', { ...other, privateIpAddresses: one.privateIpAddresses })
+  }
+
+  #addRouteTable (a: number): void {
+    const vpc = pick(this.world.list('vpc'), a)
+    if (vpc === undefined) return
+    const isFirst = this.world.list('routeTable').every(({ vpcId }) => vpcId !== vpc.id)
+    const table = newRouteTable(++this.#count, vpc.id)
+    const main = { id: 'rtbassoc-main', subnetId: null }
+    this.world.put('routeTable', isFirst ? { ...table, associations: [main] } : table)
+  }
+
+  /** Gives a subnet, or the main association, to a table, and takes it from the one that has it. */
+  #associate (a: number, b: number, c: number): void {
+    const table = pick(this.world.list('routeTable'), a)
+    if (table === undefined) return
+    const subnetIds = [null, ...this.#inVpc('subnet', table.vpcId).map(({ id }) => id)]
+    const subnetId = pick(subnetIds, b) ?? null
+    for (const other of this.#inVpc('routeTable', table.vpcId)) {
+      const associations = other.associations.filter((one) => one.subnetId !== subnetId)
+      if (associations.length === other.associations.length) continue
+      this.world.put('routeTable', { ...other, associations })
+    }
+    if (c % 4 === 0 && subnetId !== null) return // back to the main table
+    const now = this.world.get('routeTable', table.id) as RouteTable
+    const association = { id: `rtbassoc-${subnetId ?? 'main'}`, subnetId }
+    this.world.put('routeTable', { ...now, associations: [...now.associations, association] })
+  }
+
+  #route (a: number, b: number, c: number): void {
+    const table = pick(this.world.list('routeTable'), a)
+    const eni = pick(this.#inVpc('networkInterface', table?.vpcId), b)
+    if (table === undefined || eni === undefined) return
+    const destination = c % 2 === 0 ? `172.16.${String(c % 3)}.0/24` : '::/0'
+    const routes = table.routes.filter((route) => route.destination !== destination)
+    const target = { kind: 'network-interface', networkInterfaceId: eni.id } as const
+    if (c % 5 !== 0) routes.push({ destination, target, origin: 'CreateRoute' })
+    this.world.put('routeTable', { ...table, routes })
+  }
+
+  #tag (a: number): void {
+    const tags = { Name: `n${String(++this.#count)}` }
+    const eni = pick(this.world.list('networkInterface'), a)
+    const subnet = pick(this.world.list('subnet'), a)
+    if (eni !== undefined) this.world.put('networkInterface', { ...eni, tags })
+    if (subnet !== undefined) this.world.put('subnet', { ...subnet, tags })
+  }
+
+  #toggleIpv6 (a: number): void {
+    const subnet = pick(this.world.list('subnet'), a)
+    if (subnet === undefined) return
+    const cidrBlock = `2001:db8:0:${(++this.#count).toString(16)}::/64`
+    const ipv6CidrBlocks = [{ associationId: 'subnet-cidr-assoc-1', cidrBlock }]
+    this.world.put('subnet', {
+      ...subnet, ipv6CidrBlocks: ipv6CidrBlocks.slice(subnet.ipv6CidrBlocks.length)
+    })
+  }
+
+  #changeHost (a: number, b: number): void {
+    const host = newHost(1 + a % 3)
+    const underlayAddress = `fd7f::${String(1 + a % 3)}`
+    const kinds = [host, { ...host, underlayMtu: 1500 }, { ...host, underlayAddress }]
+    if (b % 4 === 3) this.world.remove('host', host.id)
+    else this.world.put('host', pick(kinds, b) ?? host)
+  }
+
+  /** Takes away one thing that nothing else needs. */
+  #dismantle (a: number): void {
+    const { world } = this
+    const enis = world.list('networkInterface')
+    const free = enis.filter(({ attachment }) => attachment === null)
+    const busy = new Set(enis.map(({ attachment }) => attachment?.instanceId))
+    const filled = new Set(enis.map(({ subnetId }) => subnetId))
+    const idle = world.list('instance').filter(({ id }) => !busy.has(id))
+    const empty = world.list('subnet').filter(({ id }) => !filled.has(id))
+    const tables = world.list('routeTable').filter(({ associations }) => associations.length === 0)
+    const table = pick(tables, a)
+    const eni = pick(free, a)
+    const instance = pick(idle, a)
+    const subnet = pick(empty, a)
+    if (eni !== undefined) world.remove('networkInterface', eni.id)
+    else if (instance !== undefined) world.remove('instance', instance.id)
+    else if (subnet !== undefined) world.remove('subnet', subnet.id)
+    else if (table !== undefined) world.remove('routeTable', table.id)
+  }
+}
+
+const history = fc.array(step, { minLength: 20, maxLength: 60 })
+/** Every preload bound that matters: all on demand, some of both, all in advance. */
+const preloadMax = fc.constantFrom(0, 3, 1000)
+
+test('the tables after any history of commits are those of a full compile', (t) => {
+  fc.assert(fc.property(history, preloadMax, (steps, bound) => {
+    const random = new RandomHistory()
+    const { world } = random
+    const directory = new Directory(world.snapshot, { preloadMax: bound })
+    const hosts = ['host-1', 'host-2', 'host-3'].map((name) => startWorker(world, directory, name))
+    for (const now of steps) {
+      random.run(now)
+      if (!now.commits) continue
+      const { revision, changes } = world.commit()
+      directory.apply(revision, changes)
+      for (const { compiler, worker } of hosts) {
+        worker.apply(compiler.compileChanges(revision, changes))
+        if (now.acknowledges) worker.acknowledge()
+      }
+    }
+    const anew = new Directory(world.snapshot, { preloadMax: bound })
+    for (const { compiler, worker } of hosts) {
+      const sameDirectory = startWorker(world, directory, compiler.hostName).worker
+      deepEqual(worker.tables({ generations: true }), sameDirectory.tables({ generations: true }))
+      const newDirectory = startWorker(world, anew, compiler.hostName).worker
+      deepEqual(worker.tables({ generations: false }), newDirectory.tables({ generations: false }))
+      worker.apply(compiler.compileAll())
+      deepEqual(worker.tables({ generations: true }), sameDirectory.tables({ generations: true }))
+    }
+  }), { numRuns: 150, seed: 20261 })
+  t.pass()
+})
+
+test('what a worker was told on demand is what it would be told now, after any history', (t) => {
+  fc.assert(fc.property(history, fc.constantFrom(0, 3), (steps, bound) => {
+    const random = new RandomHistory()
+    const { world } = random
+    const directory = new Directory(world.snapshot, { preloadMax: bound })
+    const { compiler, worker } = startWorker(world, directory, 'host-1')
+    const told = new Map<string, ResolvedMessage>()
+    const tell = (answer: ResolvedMessage | null): void => {
+      if (answer !== null) told.set(JSON.stringify(answer.key), answer)
+    }
+    const ask = ({ a, b }: Step): void => {
+      const eni = pick([...world.snapshot.tables.networkInterface.values()], a)
+      const indices = [1, 2, 3, 4, 5, 6, 7, 8]
+      const vpcIndex = indices.find((index) => compiler.idOf('vpc', index) === eni?.vpcId)
+      if (eni === undefined || vpcIndex === undefined) return
+      const { high: eniIdHigh, low: eniIdLow } = eniBits(eni.id)
+      const inPrefix = eni.ipv4Prefixes[0]?.replace(/\.16\/28$/, '.19')
+      const address = addressPrefix(inPrefix ?? eni.privateIpAddresses[0] ?? '10.0.99.99').words
+      const key: MappingKey = b % 2 === 0
+        ? { by: 'address', vpcIndex, address }
+        : { by: 'eni', vpcIndex, eniIdHigh, eniIdLow }
+      tell(compiler.resolve(key))
+    }
+    for (const now of steps) {
+      random.run(now)
+      ask(now)
+      if (!now.commits) continue
+      const { revision, changes } = world.commit()
+      directory.apply(revision, changes)
+      const update = compiler.compileChanges(revision, changes)
+      const corrections = compiler.takeCorrections()
+      ok(corrections.length === 0 || update !== null, 'corrections are acknowledged')
+      worker.apply(update)
+      for (const correction of corrections) tell(correction)
+      for (const index of update?.removedVpcs ?? []) {
+        for (const [name, { key }] of told) if (key.vpcIndex === index) told.delete(name)
+      }
+      worker.acknowledge()
+    }
+    for (const { key, entries } of told.values()) {
+      const now = compiler.resolve(key)?.entries ?? new Uint32Array(0)
+      deepEqual(worker.namedEntries(entries), worker.namedEntries(now))
+    }
+  }), { numRuns: 150, seed: 20262 })
+  t.pass()
+})

@@ -1,0 +1,69 @@
+/** Ports: the ENIs that are live on this very host. */
+import { eniBits } from '../base/ids.ts'
+import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
+import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
+import { changesField } from '../model/commit_feed.ts'
+import type { Host } from '../model/lab.ts'
+import { packPrefixes } from './compiled_table.ts'
+import type { CompiledTable } from './compiled_table.ts'
+
+/** Largest packet of an ENI. AWS EC2 User Guide, "Network MTU for your EC2 instance". */
+export const ENI_MTU_MAX = 9_001
+
+/** Largest inner packet that fits the host's underlay in one frame, bytes. */
+export function portMtu (host: Host): number {
+  const isIpv6 = host.underlayAddress.includes(':')
+  const overhead = isIpv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES
+  return Math.min(ENI_MTU_MAX, host.underlayMtu - overhead)
+}
+
+export const portTable: CompiledTable = {
+  name: 'ports',
+
+  note (change, { hostName, directory }, mark) {
+    if (change.noun === 'networkInterface') {
+      if (changesField<'networkInterface'>(change, ['sourceDestCheck'])) mark(change.id)
+    } else if (change.noun === 'host' && change.id === hostName) {
+      if (!changesField<'host'>(change, ['underlayMtu', 'underlayAddress'])) return
+      for (const vpcId of directory.vpcsOf(hostName)) {
+        for (const id of directory.interfacesOn(hostName, vpcId)) mark(id)
+      }
+    }
+  },
+
+  noteMoves (touch, _context, mark) {
+    for (const id of touch.networkInterfaces.keys()) mark(id)
+  },
+
+  keysOf (vpcId, { hostName, directory }) {
+    return directory.interfacesOn(hostName, vpcId)
+  },
+
+  build (key, { hostName, snapshot, directory, indexes }, draft) {
+    const eni = snapshot.tables.networkInterface.get(key)
+    const host = snapshot.tables.host.get(hostName)
+    if (eni === undefined || host === undefined || directory.hostOf(key) !== hostName) return null
+    const vpcIndex = indexes.vpc.indexOf(eni.vpcId)
+    const portIndex = vpcIndex === 0 ? 0 : indexes.port.ensure(key)
+    if (portIndex === 0) return null
+    const { high: eniIdHigh, low: eniIdLow } = eniBits(key)
+    draft.ports.push({
+      portIndex,
+      eniIdHigh,
+      eniIdLow,
+      vpcIndex,
+      subnetIndex: indexes.subnet.indexOf(eni.subnetId),
+      sourceDestCheck: eni.sourceDestCheck,
+      addresses: packPrefixes([
+        ...[...eni.privateIpAddresses, ...eni.ipv6Addresses].map(addressPrefix),
+        ...[...eni.ipv4Prefixes, ...eni.ipv6Prefixes].map(cidrPrefix)
+      ]),
+      mtu: portMtu(host)
+    })
+    return eni.vpcId
+  },
+
+  remove (key, { indexes, revision }, draft) {
+    draft.removedPorts.push(indexes.port.retire(key, revision))
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Route tables of the VPCs that the host holds. What a route comes to (`routeState`) is decided
+ * here, at compile time: a table is built again when an ENI that it names is attached, detached or
+ * deleted, or its instance starts or stops.
+ *
+ * A gateway adds its target kind in `addTarget`, and in `note` what makes its state change.
+ */
+import { eniBits } from '../base/ids.ts'
+import {
+  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+} from '../dataplane/tables/update.ts'
+import { cidrPrefix } from '../mapping/prefix.ts'
+import { changesField } from '../model/commit_feed.ts'
+import { routeState } from '../model/route_target.ts'
+import type { Route } from '../model/route_table.ts'
+import { packPrefixes } from './compiled_table.ts'
+import type { CompiledTable } from './compiled_table.ts'
+
+export const routeTableTable: CompiledTable = {
+  name: 'routeTables',
+
+  note (change, { directory, routeTargets }, mark) {
+    if (change.noun === 'routeTable') {
+      if (changesField<'routeTable'>(change, ['routes'])) mark(change.id)
+    } else if (change.noun === 'networkInterface') {
+      if (!changesField<'networkInterface'>(change, ['attachment'])) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'instance') {
+      if (!changesField<'instance'>(change, ['hostName', 'goal', 'state'])) return
+      for (const eniId of directory.interfacesOfInstance(change.id)) {
+        for (const id of routeTargets.sourcesOf(eniId)) mark(id)
+      }
+    }
+  },
+
+  keysOf (vpcId, { snapshot }) {
+    return snapshot.tables.routeTable.by('vpcId', vpcId).map((table) => table.id)
+  },
+
+  build (key, { snapshot, indexes, routeTargets }, draft) {
+    const table = snapshot.tables.routeTable.get(key)
+    if (table === undefined || indexes.vpc.indexOf(table.vpcId) === 0) return null
+    const routeTableIndex = indexes.routeTable.ensure(key)
+    if (routeTableIndex === 0) return null
+    const targets = new TargetList(table.routes.length)
+    for (const route of table.routes) {
+      targets.add(route, routeState(snapshot, route) === 'blackhole')
+    }
+    routeTargets.set(key, targets.eniIds)
+    draft.routeTables.push({
+      routeTableIndex,
+      vpcIndex: indexes.vpc.indexOf(table.vpcId),
+      destinations: packPrefixes(table.routes.map(({ destination }) => cidrPrefix(destination))),
+      targetKind: targets.kinds,
+      targetArgument: targets.arguments,
+      targetEnis: targets.packEnis()
+    })
+    return table.vpcId
+  },
+
+  remove (key, { indexes, routeTargets, revision }, draft) {
+    routeTargets.delete(key)
+    draft.removedRouteTables.push(indexes.routeTable.retire(key, revision))
+  }
+}
+
+/** The targets of a table's routes, each ENI once. */
+class TargetList {
+  /** ENIs that routes name, blackholes included: those may come back. */
+  readonly eniIds: string[] = []
+  readonly kinds: Uint8Array
+  readonly arguments: Uint32Array
+  #count = 0
+
+  constructor (routeCount: number) {
+    this.kinds = new Uint8Array(routeCount)
+    this.arguments = new Uint32Array(routeCount)
+  }
+
+  add (route: Route, isBlackhole: boolean): void {
+    const at = this.#count++
+    if (route.target.kind === 'network-interface') {
+      this.arguments[at] = this.#positionOf(route.target.networkInterfaceId)
+      this.kinds[at] = TARGET_NETWORK_INTERFACE
+    } else this.kinds[at] = TARGET_LOCAL
+    if (!isBlackhole) return
+    this.kinds[at] = TARGET_BLACKHOLE
+    this.arguments[at] = 0
+  }
+
+  packEnis (): Uint32Array {
+    return Uint32Array.from(this.eniIds.flatMap((id) => {
+      const { high, low } = eniBits(id)
+      return [high, low]
+    }))
+  }
+
+  #positionOf (eniId: string): number {
+    const known = this.eniIds.indexOf(eniId)
+    return known === -1 ? this.eniIds.push(eniId) - 1 : known
+  }
+}
