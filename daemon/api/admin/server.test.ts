@@ -1,0 +1,113 @@
+/** The admin API of a lab without hosts, over the real store. */
+import test from 'ava'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../../base/clock.ts'
+import { Lab } from '../../host/lab.ts'
+import { resolveConfig } from '../../host/lab_config.ts'
+import { put } from '../../model/snapshot.ts'
+import { silentLog } from '../../observe/log.ts'
+import { Replica } from '../../store/replica.ts'
+import { SqliteEngine } from '../../store/sqlite_engine.ts'
+import { KeyRing } from '../ec2/key_ring.ts'
+import { createAdminServer } from './server.ts'
+
+const KEY = {
+  accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', accountId: '123456789012'
+}
+
+async function openLab (t: { teardown: (f: () => Promise<void>) => void }) {
+  const directory = mkdtempSync(join(tmpdir(), 'vpclab-admin-'))
+  const engine = new SqliteEngine(join(directory, 'store.sqlite'), systemClock)
+  const replica = await Replica.open(engine)
+  const log = silentLog()
+  const lab = new Lab({ lab: 'unit', replica, clock: systemClock, log, spinUs: 0 })
+  await lab.start()
+  let stops = 0
+  const server = createAdminServer({
+    lab,
+    replica,
+    log,
+    keyRing: new KeyRing([KEY]),
+    config: resolveConfig({ hosts: '0' }, null),
+    endpointUrl: 'http://127.0.0.1:4566',
+    stop: () => { stops++ }
+  })
+  t.teardown(async () => {
+    await server.close()
+    await lab.stop()
+    replica.close()
+    await engine.close()
+    rmSync(directory, { recursive: true })
+  })
+  const call = async (method: 'GET' | 'POST', url: string) => {
+    const answer = await server.inject({ method, url })
+    return { status: answer.statusCode, body: answer.json<Record<string, unknown>>() }
+  }
+  return { replica, call, stopCount: () => stops }
+}
+
+test('status, credentials, drops, flows and cache of a lab without hosts', async (t) => {
+  const { call } = await openLab(t)
+  const { status, body } = await call('GET', '/status')
+  t.is(status, 200)
+  t.like(body,
+    { lab: 'unit', pid: process.pid, revision: 0, appliedRevision: 0, hosts: [], instances: {} })
+  t.deepEqual((await call('GET', '/credentials')).body,
+    { endpointUrl: 'http://127.0.0.1:4566', region: 'us-east-1', ...KEY })
+  t.deepEqual((await call('GET', '/drops')).body, { drops: [] })
+  t.deepEqual((await call('GET', '/flows?limit=5')).body, { flows: [] })
+  t.deepEqual((await call('GET', '/cache')).body, { hosts: [] })
+})
+
+test('a wait ends when the revision comes, and with 408 when it does not', async (t) => {
+  const { replica, call } = await openLab(t)
+  const waiting = call('GET', '/wait?revision=1&timeoutMs=10000')
+  await replica.transact(
+    () => ({ changes: [put('counter', { id: 'vni', next: 2 })], result: null }))
+  t.deepEqual(await waiting, { status: 200, body: { appliedRevision: 1 } })
+  t.is((await call('GET', '/wait')).status, 200, 'the present revision by default')
+  const late = await call('GET', '/wait?revision=99&timeoutMs=1')
+  t.is(late.status, 408)
+  t.is(late.body['code'], 'VPCLAB_ERR_TIMEOUT')
+  t.regex(String(late.body['message']), /Revision 99 .* the store itself is at 1/)
+})
+
+test('a reset empties the store and keeps counters', async (t) => {
+  const { replica, call } = await openLab(t)
+  await replica.transact(() => ({
+    changes: [
+      put('counter', { id: 'vni', next: 2 }),
+      put('idempotency', { id: 'x', requestHash: '', result: null, createdMs: 0 })
+    ],
+    result: null
+  }))
+  t.deepEqual(await call('POST', '/reset'), { status: 200, body: { revision: 2, removed: 1 } })
+  t.is(replica.snapshot.tables.idempotency.size, 0)
+  t.is(replica.snapshot.tables.counter.size, 1)
+})
+
+for (const { url, status, code } of [
+  { url: '/wait?revision=-1', status: 400, code: 'InvalidParameterValue' },
+  { url: '/wait?timeoutMs=600001', status: 400, code: 'InvalidParameterValue' },
+  { url: '/flows?limit=many', status: 400, code: 'InvalidParameterValue' },
+  { url: '/mapping?vpc=vpc-0&address=10.0.0.256', status: 400, code: 'InvalidParameterValue' },
+  { url: '/mapping?vpc=vpc-0&address=10.0.0.1', status: 404, code: 'NotFound' },
+  { url: '/instances/i-00000000000000001', status: 404, code: 'InvalidInstanceID.NotFound' },
+  { url: '/nothing', status: 404, code: 'NotFound' }
+]) {
+  test(`GET ${url} is refused with ${String(status)} ${code}`, async (t) => {
+    const { call } = await openLab(t)
+    const answer = await call('GET', url)
+    t.is(answer.status, status)
+    t.is(answer.body['code'], code)
+  })
+}
+
+test('a stop is answered before the daemon stops', async (t) => {
+  const { call, stopCount } = await openLab(t)
+  t.deepEqual((await call('POST', '/stop')).body, { stopping: true })
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.is(stopCount(), 1)
+})

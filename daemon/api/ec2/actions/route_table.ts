@@ -1,0 +1,218 @@
+/**
+ * EC2 actions on route tables, their routes and associations. Rules: model/route_table.ts,
+ * route.ts, route_target.ts.
+ */
+import type {
+  AssociateRouteTableRequest, AssociateRouteTableResult, CreateRouteRequest, CreateRouteResult,
+  CreateRouteTableRequest, CreateRouteTableResult, DeleteRouteRequest, DeleteRouteTableRequest,
+  DescribeRouteTablesRequest, DescribeRouteTablesResult, DisassociateRouteTableRequest,
+  ReplaceRouteRequest, ReplaceRouteTableAssociationRequest, ReplaceRouteTableAssociationResult,
+  Route as RouteOutput, RouteTable as RouteTableOutput
+} from '@aws-sdk/client-ec2'
+import { AwsError } from '../../../model/aws_error.ts'
+import { planCreateRoute, planDeleteRoute, planReplaceRoute } from '../../../model/route.ts'
+import type { DestinationInput } from '../../../model/route.ts'
+import { requireRecord } from '../../../model/resource_kind.ts'
+import {
+  isMainRouteTable, planAssociateRouteTable, planCreateRouteTable, planDeleteRouteTable,
+  planDisassociateRouteTable, planReplaceRouteTableAssociation, routeState
+} from '../../../model/route_table.ts'
+import type { Route, RouteTable } from '../../../model/route_table.ts'
+import { TARGET_PARAMETERS } from '../../../model/route_target.ts'
+import type { TargetInput } from '../../../model/route_target.ts'
+import type { AccountView } from '../../../model/snapshot.ts'
+import { printTags, tagsFromSpecifications } from '../../../model/tag.ts'
+import { defineRead, defineWrite } from '../action.ts'
+import type { Action } from '../action.ts'
+import { describeRecords } from '../describe.ts'
+import type { FilterTable } from '../describe.ts'
+import { refuseUnbuilt } from '../unbuilt.ts'
+
+const createRouteTable = defineWrite<CreateRouteTableRequest, string, CreateRouteTableResult>({
+  name: 'CreateRouteTable',
+  plan: (view, { VpcId = '', TagSpecifications }, context) => planCreateRouteTable(view,
+    { vpcId: VpcId, tags: tagsFromSpecifications(TagSpecifications, 'route-table') }, context),
+  print: (view, id) =>
+    ({ RouteTable: printRouteTable(view, requireRecord(view, 'routeTable', id)) })
+})
+
+const deleteRouteTable = defineWrite<DeleteRouteTableRequest, null, object>({
+  name: 'DeleteRouteTable',
+  plan: (view, { RouteTableId = '' }) => planDeleteRouteTable(view, { routeTableId: RouteTableId }),
+  print: () => ({})
+})
+
+const DESTINATION_PARAMETERS =
+  ['DestinationCidrBlock', 'DestinationIpv6CidrBlock', 'DestinationPrefixListId'] as const
+
+function destinationFromInput (input: Pick<CreateRouteRequest,
+  typeof DESTINATION_PARAMETERS[number]>): DestinationInput {
+  return { ipv4: input.DestinationCidrBlock, ipv6: input.DestinationIpv6CidrBlock,
+    prefixListId: input.DestinationPrefixListId }
+}
+
+/** Targets by EC2's parameter names, which are the model's too. */
+function targetFromInput (input: TargetInput): TargetInput {
+  return Object.fromEntries(TARGET_PARAMETERS.map((parameter) => [parameter, input[parameter]]))
+}
+
+const createRoute = defineWrite<CreateRouteRequest, null, CreateRouteResult>({
+  name: 'CreateRoute',
+  plan: (view, input) => {
+    refuseUnbuilt('CreateRoute', input,
+      ['RouteTableId', ...DESTINATION_PARAMETERS, ...TARGET_PARAMETERS])
+    return planCreateRoute(view, {
+      routeTableId: input.RouteTableId ?? '', destination: destinationFromInput(input),
+      target: targetFromInput(input)
+    })
+  },
+  print: () => ({ Return: true })
+})
+
+const replaceRoute = defineWrite<ReplaceRouteRequest, null, object>({
+  name: 'ReplaceRoute',
+  plan: (view, input) => {
+    refuseUnbuilt('ReplaceRoute', input,
+      ['RouteTableId', 'LocalTarget', ...DESTINATION_PARAMETERS, ...TARGET_PARAMETERS])
+    return planReplaceRoute(view, {
+      routeTableId: input.RouteTableId ?? '', destination: destinationFromInput(input),
+      target: targetFromInput(input),
+      localTarget: input.LocalTarget ?? false
+    })
+  },
+  print: () => ({})
+})
+
+const deleteRoute = defineWrite<DeleteRouteRequest, null, object>({
+  name: 'DeleteRoute',
+  plan: (view, input) => planDeleteRoute(view,
+    { routeTableId: input.RouteTableId ?? '', destination: destinationFromInput(input) }),
+  print: () => ({})
+})
+
+const associateRouteTable = defineWrite<AssociateRouteTableRequest, string,
+  AssociateRouteTableResult>({
+  name: 'AssociateRouteTable',
+  plan: (view, input, context) => {
+    if (input.GatewayId !== undefined) {
+      throw new AwsError('InvalidGatewayID.NotFound',
+        `The gateway ID '${input.GatewayId}' does not exist`)
+    }
+    refuseUnbuilt('AssociateRouteTable', input, ['RouteTableId', 'SubnetId'])
+    if (input.SubnetId === undefined) throw new AwsError('MissingParameter',
+      'The request must contain the parameter subnetId')
+    return planAssociateRouteTable(view,
+      { routeTableId: input.RouteTableId ?? '', subnetId: input.SubnetId }, context)
+  },
+  print: (_view, id) => ({ AssociationId: id, AssociationState: { State: 'associated' } })
+})
+
+const disassociateRouteTable = defineWrite<DisassociateRouteTableRequest, null, object>({
+  name: 'DisassociateRouteTable',
+  plan: (view, { AssociationId = '' }) =>
+    planDisassociateRouteTable(view, { associationId: AssociationId }),
+  print: () => ({})
+})
+
+const replaceRouteTableAssociation =
+  defineWrite<ReplaceRouteTableAssociationRequest, string, ReplaceRouteTableAssociationResult>({
+    name: 'ReplaceRouteTableAssociation',
+    plan: (view, { AssociationId = '', RouteTableId = '' }, context) =>
+      planReplaceRouteTableAssociation(view,
+      { associationId: AssociationId, routeTableId: RouteTableId }, context),
+    print: (_view, id) => ({ NewAssociationId: id, AssociationState: { State: 'associated' } })
+  })
+
+function printRouteTable (view: AccountView, table: RouteTable): RouteTableOutput {
+  return {
+    RouteTableId: table.id,
+    VpcId: table.vpcId,
+    OwnerId: table.ownerId,
+    Associations: table.associations.map(({ id, subnetId }) => ({
+      Main: subnetId === null,
+      RouteTableAssociationId: id,
+      RouteTableId: table.id,
+      SubnetId: subnetId ?? undefined,
+      AssociationState: { State: 'associated' }
+    })),
+    PropagatingVgws: [],
+    Routes: table.routes.map((route) => printRoute(view, route)),
+    Tags: printTags(table.tags)
+  }
+}
+
+function printRoute (view: AccountView, route: Route): RouteOutput {
+  const common: RouteOutput = {
+    ...(isIpv6(route) ? { DestinationIpv6CidrBlock: route.destination }
+      : { DestinationCidrBlock: route.destination }),
+    Origin: route.origin,
+    State: routeState(view.snapshot, route)
+  }
+  if (route.target.kind === 'local') return { ...common, GatewayId: 'local' }
+  const instance = instanceOf(view, route)
+  return {
+    ...common,
+    NetworkInterfaceId: route.target.networkInterfaceId,
+    InstanceId: instance?.id,
+    InstanceOwnerId: instance?.ownerId
+  }
+}
+
+function isIpv6 (route: Route): boolean { return route.destination.includes(':') }
+
+/** The instance behind a route's ENI, whosever it is. */
+function instanceOf (view: AccountView, { target }: Route): { readonly id: string
+  readonly ownerId: string } | undefined {
+  if (target.kind !== 'network-interface') return undefined
+  const { attachment } = view.get('networkInterface', target.networkInterfaceId) ?? {}
+  return attachment ? view.snapshot.tables.instance.get(attachment.instanceId) : undefined
+}
+
+/** Filters by a gateway that is not built match nothing, as when there is none. */
+const nothing = (): undefined => undefined
+
+/** EC2 API Reference, DescribeRouteTables: all filters. */
+const FILTERS: FilterTable<RouteTable> = {
+  'association.gateway-id': nothing,
+  'association.main': isMainRouteTable,
+  'association.route-table-association-id': ({ associations }) => associations.map(({ id }) => id),
+  'association.route-table-id': ({ id, associations }) => associations.length > 0 ? id : undefined,
+  'association.subnet-id': ({ associations }) => associations.map(({ subnetId }) => subnetId),
+  'owner-id': ({ ownerId }) => ownerId,
+  'route-table-id': ({ id }) => id,
+  'route.carrier-gateway-id': nothing,
+  'route.destination-cidr-block': ({ routes }) =>
+    routes.filter((route) => !isIpv6(route)).map(({ destination }) => destination),
+  'route.destination-ipv6-cidr-block': ({ routes }) =>
+    routes.filter(isIpv6).map(({ destination }) => destination),
+  'route.destination-prefix-list-id': nothing,
+  'route.egress-only-internet-gateway-id': nothing,
+  'route.gateway-id': ({ routes }) =>
+    routes.map(({ target }) => target.kind === 'local' ? 'local' : undefined),
+  'route.instance-id': ({ routes }, view) => routes.map((route) => instanceOf(view, route)?.id),
+  'route.nat-gateway-id': nothing,
+  'route.network-interface-id': ({ routes }) =>
+    routes.map(({ target }) => target.kind === 'network-interface' ? target.networkInterfaceId
+      : undefined),
+  'route.origin': ({ routes }) => routes.map(({ origin }) => origin),
+  'route.state': ({ routes }, view) => routes.map((route) => routeState(view.snapshot, route)),
+  'route.transit-gateway-id': nothing,
+  'route.vpc-peering-connection-id': nothing,
+  'vpc-id': ({ vpcId }) => vpcId
+}
+
+const describeRouteTables = defineRead<DescribeRouteTablesRequest, DescribeRouteTablesResult>({
+  name: 'DescribeRouteTables',
+  read: (view, input) => {
+    const page = describeRecords(view, 'routeTable', 'RouteTableIds', input.RouteTableIds, input,
+      FILTERS)
+    return { RouteTables: page.items.map((table) => printRouteTable(view, table)),
+      NextToken: page.nextToken }
+  }
+})
+
+export const routeTableActions: readonly Action[] = [
+  createRouteTable, deleteRouteTable, describeRouteTables,
+  createRoute, replaceRoute, deleteRoute,
+  associateRouteTable, disassociateRouteTable, replaceRouteTableAssociation
+]

@@ -1,0 +1,317 @@
+/**
+ * Instances at the border: what RunInstances asks for, to the model's input, and a record to what
+ * Describe shows. EC2 API Reference, RunInstances, Instance.
+ */
+import type {
+  Instance as InstanceOutput, InstanceNetworkInterface, InstanceNetworkInterfaceSpecification,
+  InstanceState as StateOutput, Placement, RunInstancesRequest, _InstanceType
+} from '@aws-sdk/client-ec2'
+import { AwsError } from '../../model/aws_error.ts'
+import { interfacesOfInstance, REASON_SEPARATOR } from '../../model/instance.ts'
+import type { Instance, InstanceState } from '../../model/instance.ts'
+import { shutdownBehavior } from '../../model/instance_attribute.ts'
+import type { LaunchInput, LaunchInterface } from '../../model/instance_launch.ts'
+import { findInstanceType, INSTANCE_TYPE_DEFAULT } from '../../model/instance_type.ts'
+import { IMAGES } from '../../model/image.ts'
+import type { NetworkInterface } from '../../model/network_interface.ts'
+import { ipName, resourceName } from '../../model/private_dns.ts'
+import type { AccountView } from '../../model/snapshot.ts'
+import { printTags, tagsFromSpecifications } from '../../model/tag.ts'
+import { zoneFromInput, zoneName } from '../../model/zone.ts'
+import type { LabStatus } from './action.ts'
+import type { FilterTable } from './describe.ts'
+import {
+  networkInterfaceFilters, newInterfaceFromInput, printGroups, printNetworkInterface
+} from './network_interface_shape.ts'
+import { refuseUnbuilt } from './unbuilt.ts'
+
+const RESOURCES = ['instance', 'network-interface'] as const
+
+/** @throws AwsError for parameters that exclude each other, bad values, and what is not built */
+export function launchFromInput (view: AccountView, input: RunInstancesRequest): LaunchInput {
+  refuseUnbuilt('RunInstances', { ...input, Monitoring: input.Monitoring?.Enabled }, [
+    'ImageId', 'InstanceType', 'Ipv6AddressCount', 'Ipv6Addresses', 'KeyName', 'MaxCount',
+    'MinCount', 'Placement',
+    'SecurityGroupIds', 'SecurityGroups', 'SubnetId', 'UserData', 'TagSpecifications',
+    'PrivateDnsNameOptions',
+    'DisableApiStop', 'DisableApiTermination', 'InstanceInitiatedShutdownBehavior',
+    'PrivateIpAddress', 'NetworkInterfaces'])
+  const { ImageId, MinCount, MaxCount, Placement: placement = {},
+    PrivateDnsNameOptions: names = {} } = input
+  if (ImageId === undefined) throw new AwsError('MissingParameter',
+    'The request must contain the parameter ImageId')
+  if (MinCount === undefined || MaxCount === undefined) throw new AwsError('MissingParameter',
+    'The request must contain the parameters MinCount and MaxCount')
+  refuseUnbuilt('RunInstances Placement', placement.Tenancy === 'default'
+    ? { ...placement, Tenancy: undefined } : placement,
+    ['AvailabilityZone', 'AvailabilityZoneId', 'HostId'])
+  refuseUnbuilt('RunInstances PrivateDnsNameOptions', names, ['HostnameType'])
+  return {
+    minCount: MinCount, maxCount: MaxCount, imageId: ImageId, instanceType: input.InstanceType ??
+      INSTANCE_TYPE_DEFAULT,
+    keyName: input.KeyName ?? null,
+    zoneId: zoneFromInput(view, placement.AvailabilityZone, placement.AvailabilityZoneId)?.id ??
+      null,
+    hostName: placement.HostId ?? null,
+    interfaces: interfacesFromInput(view, input),
+    userData: input.UserData ?? '', clientToken: input.ClientToken ?? '',
+    disableApiTermination: input.DisableApiTermination ?? false,
+    disableApiStop: input.DisableApiStop ?? false,
+    instanceInitiatedShutdownBehavior: shutdownBehavior(input.InstanceInitiatedShutdownBehavior ??
+      'stop'),
+    hostnameType: names.HostnameType ?? null,
+    tags: tagsFromSpecifications(input.TagSpecifications, 'instance', RESOURCES)
+  }
+}
+
+/** Parameters of the launch that describe its only interface, and so exclude NetworkInterfaces. */
+const INTERFACE_PARAMETERS = ['SubnetId', 'SecurityGroupIds', 'SecurityGroups', 'PrivateIpAddress',
+  'Ipv6Addresses', 'Ipv6AddressCount'] as const
+
+function interfacesFromInput (view: AccountView, input: RunInstancesRequest): LaunchInterface[] {
+  const tags = tagsFromSpecifications(input.TagSpecifications, 'network-interface', RESOURCES)
+  if (input.NetworkInterfaces !== undefined) {
+    const both = INTERFACE_PARAMETERS.find((parameter) => input[parameter] !== undefined)
+    if (both !== undefined) {
+      throw new AwsError('InvalidParameterCombination',
+        `Network interfaces and an instance-level ${both} may not be specified on the same request`)
+    }
+    return input.NetworkInterfaces.map((spec) => interfaceFromInput(spec, tags))
+  }
+  const groupIds = [...(input.SecurityGroupIds ?? []), ...groupIdsOfNames(view, input)]
+  return [{
+    ...newInterfaceFromInput({
+      Groups: groupIds, PrivateIpAddress: input.PrivateIpAddress,
+      Ipv6Addresses: input.Ipv6Addresses, Ipv6AddressCount: input.Ipv6AddressCount
+    }, tags),
+    deviceIndex: 0, networkInterfaceId: null, subnetId: input.SubnetId ?? null,
+    deleteOnTermination: null
+  }]
+}
+
+function interfaceFromInput (spec: InstanceNetworkInterfaceSpecification,
+  tags: LaunchInterface['tags']): LaunchInterface {
+  refuseUnbuilt('RunInstances NetworkInterface', { ...spec,
+    NetworkCardIndex: spec.NetworkCardIndex === 0 ? undefined : spec.NetworkCardIndex }, [
+    'DeleteOnTermination', 'Description', 'DeviceIndex', 'Groups', 'Ipv6AddressCount',
+    'Ipv6Addresses', 'NetworkInterfaceId',
+    'PrivateIpAddress', 'PrivateIpAddresses', 'SecondaryPrivateIpAddressCount', 'SubnetId',
+    'InterfaceType', 'Ipv4Prefixes',
+    'Ipv4PrefixCount', 'Ipv6Prefixes', 'Ipv6PrefixCount', 'ConnectionTrackingSpecification'])
+  if (spec.DeviceIndex === undefined) {
+    throw new AwsError('InvalidParameterValue', 'Each network interface requires a device index.')
+  }
+  return {
+    ...newInterfaceFromInput(spec, tags),
+    deviceIndex: spec.DeviceIndex, networkInterfaceId: spec.NetworkInterfaceId ?? null,
+    subnetId: spec.SubnetId ?? null, deleteOnTermination: spec.DeleteOnTermination ?? null
+  }
+}
+
+/** Groups by name are those of the default VPC, as EC2 has it. */
+function groupIdsOfNames (view: AccountView,
+  { SecurityGroups: names = [], SubnetId }: RunInstancesRequest): string[] {
+  if (names.length > 0 && SubnetId !== undefined) {
+    throw new AwsError('InvalidParameterCombination',
+      'The parameter groupName cannot be used with the parameter subnet')
+  }
+  const vpcId = view.list('vpc').find(({ isDefault }) => isDefault)?.id
+  return names.map((name) => {
+    const group = view.list('securityGroup').find((candidate) => candidate.vpcId === vpcId &&
+      candidate.name === name)
+    if (group === undefined) throw new AwsError('InvalidGroup.NotFound',
+      `The security group '${name}' does not exist in the default VPC`)
+    return group.id
+  })
+}
+
+/** EC2 API Reference, InstanceState: the low byte. */
+const STATE_CODES: Readonly<Record<InstanceState, number>> = {
+  pending: 0, running: 16, 'shutting-down': 32, terminated: 48, stopping: 64, stopped: 80
+}
+
+export function printState (state: InstanceState): StateOutput {
+ return { Code: STATE_CODES[state],
+  Name: state }
+}
+
+function privateDnsNameOf (instance: Instance,
+  primary: NetworkInterface | undefined): string | undefined {
+  if (primary === undefined) return undefined
+  const [address] = primary.privateIpAddresses
+  return instance.hostnameType === 'ip-name' && address !== undefined
+    ? ipName(address, instance.region)
+    : resourceName(instance.id, instance.region)
+}
+
+function reasonOf ({ stateReason }: Instance): { readonly code: string
+  readonly message: string } | undefined {
+  const at = stateReason.indexOf(REASON_SEPARATOR)
+  return at === -1 ? undefined
+    : { code: stateReason.slice(0, at), message: stateReason.slice(at + REASON_SEPARATOR.length) }
+}
+
+/** `User initiated (2026-01-31 12:00:00 GMT)`; empty when nobody asked for the state. */
+function transitionReason (instance: Instance): string {
+  if (reasonOf(instance) === undefined) return ''
+  return `User initiated (${new Date(instance.stateChangedMs).toISOString().slice(0,
+    19).replace('T', ' ')} GMT)`
+}
+
+export function printInstance (view: AccountView, instance: Instance,
+  lab: LabStatus): InstanceOutput {
+  const interfaces = interfacesOfInstance(view.snapshot, instance)
+  const [primary] = interfaces
+  const reason = reasonOf(instance)
+  return {
+    ...printHardware(instance),
+    InstanceId: instance.id,
+    ImageId: instance.imageId,
+    InstanceType: instance.instanceType as _InstanceType,
+    State: printState(instance.state),
+    StateTransitionReason: transitionReason(instance),
+    StateReason: reason && { Code: reason.code, Message: reason.message },
+    ClientToken: instance.clientToken,
+    KeyName: instance.keyName ?? undefined,
+    AmiLaunchIndex: instance.launchIndex,
+    LaunchTime: new Date(instance.launchedMs),
+    Placement: printPlacement(view, instance),
+    Monitoring: { State: 'disabled' },
+    Tags: printTags(instance.tags),
+    ProductCodes: [],
+    BlockDeviceMappings: [],
+    NetworkInterfaces: interfaces.map((record) => printInterface(view, record, lab)),
+    SecurityGroups: printGroups(view, primary?.groupIds ?? []),
+    PrivateDnsName: privateDnsNameOf(instance, primary) ?? '',
+    PublicDnsName: '',
+    ...(primary !== undefined && {
+      VpcId: instance.vpcId,
+      SubnetId: instance.subnetId,
+      PrivateIpAddress: primary.privateIpAddresses[0],
+      Ipv6Address: primary.ipv6Addresses[0],
+      SourceDestCheck: primary.sourceDestCheck,
+      PrivateDnsNameOptions: { HostnameType: instance.hostnameType }
+    })
+  }
+}
+
+function printHardware (instance: Instance): InstanceOutput {
+  const image = IMAGES.find(({ id }) => id === instance.imageId)
+  const { hypervisor } = findInstanceType(instance.instanceType)
+  return {
+    Architecture: image?.architecture,
+    RootDeviceName: image?.rootDeviceName,
+    RootDeviceType: 'ebs',
+    VirtualizationType: 'hvm',
+    Hypervisor: 'xen',
+    // EC2 says xen of Nitro instances too; DescribeInstanceTypes tells them apart
+    EbsOptimized: false,
+    EnaSupport: hypervisor === 'nitro',
+    PlatformDetails: 'Linux/UNIX'
+  }
+}
+
+function printPlacement (view: AccountView, instance: Instance): Placement {
+  return {
+    AvailabilityZone: zoneName(view, instance.zoneId), AvailabilityZoneId: instance.zoneId,
+    GroupName: '', Tenancy: 'default', HostId: instance.hostName ?? undefined
+  }
+}
+
+/** An ENI inside DescribeInstances: whose instance it is attached to goes without saying there. */
+function printInterface (view: AccountView, record: NetworkInterface,
+  lab: LabStatus): InstanceNetworkInterface {
+  const whole = printNetworkInterface(view, record, lab)
+  return {
+    Attachment: whole.Attachment && {
+      AttachTime: whole.Attachment.AttachTime,
+      AttachmentId: whole.Attachment.AttachmentId,
+      DeleteOnTermination: whole.Attachment.DeleteOnTermination,
+      DeviceIndex: whole.Attachment.DeviceIndex,
+      NetworkCardIndex: whole.Attachment.NetworkCardIndex,
+      Status: whole.Attachment.Status
+    },
+    Description: whole.Description,
+    Groups: whole.Groups,
+    InterfaceType: whole.InterfaceType,
+    Ipv4Prefixes: whole.Ipv4Prefixes,
+    Ipv6Addresses: whole.Ipv6Addresses,
+    Ipv6Prefixes: whole.Ipv6Prefixes,
+    MacAddress: whole.MacAddress,
+    NetworkInterfaceId: whole.NetworkInterfaceId,
+    OwnerId: whole.OwnerId,
+    PrivateDnsName: whole.PrivateDnsName,
+    PrivateIpAddress: whole.PrivateIpAddress,
+    PrivateIpAddresses: whole.PrivateIpAddresses,
+    SourceDestCheck: whole.SourceDestCheck,
+    Status: whole.Status,
+    SubnetId: whole.SubnetId,
+    VpcId: whole.VpcId
+  }
+}
+
+function primaryOf (instance: Instance, view: AccountView): NetworkInterface | undefined {
+  return interfacesOfInstance(view.snapshot, instance)[0]
+}
+
+/** `network-interface.<filter of DescribeNetworkInterfaces>`, over all ENIs of the instance. */
+function interfaceFilters (lab: LabStatus): FilterTable<Instance> {
+  return Object.fromEntries(Object.entries(networkInterfaceFilters(lab)).map(([name, valueOf]) => [
+    `network-interface.${name}`,
+    (instance: Instance, view: AccountView) =>
+      interfacesOfInstance(view.snapshot, instance).flatMap((record) => valueOf(record, view))
+  ]))
+}
+
+const nothing = (): undefined => undefined
+
+/** EC2 API Reference, DescribeInstances: filters of what an instance here has. */
+export function instanceFilters (lab: LabStatus): FilterTable<Instance> {
+  return {
+    ...interfaceFilters(lab),
+    architecture: (instance) => printHardware(instance).Architecture,
+    'availability-zone': ({ zoneId }, view) => zoneName(view, zoneId),
+    'availability-zone-id': ({ zoneId }) => zoneId,
+    'client-token': ({ clientToken }) => clientToken,
+    'dns-name': nothing,
+    'ebs-optimized': (instance) => printHardware(instance).EbsOptimized,
+    'ena-support': (instance) => printHardware(instance).EnaSupport,
+    'host-id': ({ hostName }) => hostName,
+    hypervisor: (instance) => printHardware(instance).Hypervisor,
+    'image-id': ({ imageId }) => imageId,
+    'instance-id': ({ id }) => id,
+    'instance-lifecycle': nothing,
+    'instance-state-code': ({ state }) => STATE_CODES[state],
+    'instance-state-name': ({ state }) => state,
+    'instance-type': ({ instanceType }) => instanceType,
+    'instance.group-id': (instance, view) => primaryOf(instance, view)?.groupIds,
+    'instance.group-name': (instance, view) =>
+      printGroups(view, primaryOf(instance, view)?.groupIds ?? [])
+        .map(({ GroupName }) => GroupName),
+    'ip-address': nothing,
+    'ipv6-address': (instance, view) =>
+      interfacesOfInstance(view.snapshot, instance).flatMap(({ ipv6Addresses }) => ipv6Addresses),
+    'key-name': ({ keyName }) => keyName,
+    'launch-index': ({ launchIndex }) => launchIndex,
+    'launch-time': ({ launchedMs }) => new Date(launchedMs).toISOString(),
+    'monitoring-state': () => 'disabled',
+    'owner-id': ({ ownerId }) => ownerId,
+    platform: nothing,
+    'platform-details': (instance) => printHardware(instance).PlatformDetails,
+    'private-dns-name': (instance, view) => privateDnsNameOf(instance, primaryOf(instance, view)),
+    'private-dns-name-options.hostname-type': ({ hostnameType }) => hostnameType,
+    'private-ip-address': (instance, view) => primaryOf(instance, view)?.privateIpAddresses[0],
+    reason: transitionReason,
+    'requester-id': nothing,
+    'reservation-id': ({ reservationId }) => reservationId,
+    'root-device-name': (instance) => printHardware(instance).RootDeviceName,
+    'root-device-type': (instance) => printHardware(instance).RootDeviceType,
+    'source-dest-check': (instance, view) => primaryOf(instance, view)?.sourceDestCheck,
+    'state-reason-code': (instance) => reasonOf(instance)?.code,
+    'state-reason-message': (instance) => reasonOf(instance)?.message,
+    'subnet-id': ({ subnetId }) => subnetId,
+    tenancy: () => 'default',
+    'virtualization-type': (instance) => printHardware(instance).VirtualizationType,
+    'vpc-id': ({ vpcId }) => vpcId
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The EC2 endpoint alone, in this process: the real server, store and rules, and no host. For tests
+ * and benches of the API, which need no root.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { ACTIONS } from '../../daemon/api/ec2/actions/registry.ts'
+import type { AccessKey } from '../../daemon/api/ec2/key_ring.ts'
+import { KeyRing } from '../../daemon/api/ec2/key_ring.ts'
+import { createEc2Server } from '../../daemon/api/ec2/server.ts'
+import type { Clock } from '../../daemon/base/clock.ts'
+import { systemClock } from '../../daemon/base/clock.ts'
+import { systemRandom } from '../../daemon/base/random.ts'
+import type { Host } from '../../daemon/model/lab.ts'
+import type { QuotaName } from '../../daemon/model/quota.ts'
+import type { Snapshot } from '../../daemon/model/snapshot.ts'
+import { put } from '../../daemon/model/snapshot.ts'
+import { Replica } from '../../daemon/store/replica.ts'
+import { SqliteEngine } from '../../daemon/store/sqlite_engine.ts'
+
+/** Two accounts, so that a test can look at one from the other. */
+export const ALICE: AccessKey = {
+  accessKeyId: 'AKIDALICE', secretAccessKey: 'alice/secret+key', accountId: '111111111111'
+}
+export const BOB: AccessKey = {
+  accessKeyId: 'AKIDBOB', secretAccessKey: 'bob', accountId: '222222222222'
+}
+
+export interface Endpoint {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string
+  /** What the store holds, to show that a refused call changed nothing. */
+  readonly snapshot: Snapshot
+  close(): Promise<void>
+}
+
+export interface EndpointOptions {
+  readonly quotas?: Partial<Readonly<Record<QuotaName, number>>>
+  /** For what depends on time; the system's by default. */
+  readonly clock?: Clock
+  /** Zones of hosts that are there in name only: instances are placed and never leave `pending`. */
+  readonly hostZoneIds?: readonly string[]
+}
+
+/**
+ * Starts an endpoint on a free port of loopback, with a store of its own in a temporary
+ * directory.
+ */
+export async function openEndpoint (options: EndpointOptions = {}): Promise<Endpoint> {
+  const directory = mkdtempSync(join(tmpdir(), 'vpclab-api-'))
+  const clock = options.clock ?? systemClock
+  const engine = new SqliteEngine(join(directory, 'store.sqlite'), clock)
+  const replica = await Replica.open(engine)
+  const quotas = Object.entries(options.quotas ?? {})
+  const hosts = (options.hostZoneIds ?? []).map(hostOf)
+  await replica.transact(() => ({
+    changes: [
+      ...quotas.map(([id, value]) => put('quotaOverride', { id, value })),
+      ...hosts.map((host) => put('host', host))
+    ],
+    result: null
+  }))
+  const server = createEc2Server({
+    actions: ACTIONS, ledger: replica, clock, random: systemRandom,
+    keyRing: new KeyRing([ALICE, BOB]),
+    log: pino({ level: 'error' }, pino.destination(2)),
+    lab: () => ({ appliedRevision: replica.snapshot.revision }),
+    reset: async () => await replica.resetRecords()
+  })
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    url,
+    snapshot: replica.snapshot,
+    close: async () => {
+      await server.close()
+      replica.close()
+      await engine.close()
+      rmSync(directory, { recursive: true })
+    }
+  }
+}
+
+function hostOf (zoneId: string, index: number): Host {
+  const number = String(index + 1)
+  return {
+    id: `host-${number}`, region: 'us-east-1', zoneId, underlayAddress: `100.127.0.${number}`,
+    underlayMtu: 9216, roles: ['compute'], instanceSlots: 100
+  }
+}
