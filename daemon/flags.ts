@@ -1,0 +1,108 @@
+/**
+ * The command line of vpcd: its flags, as text. What they mean, and which may be left out at a
+ * later start, is host/lab_config.ts's business.
+ */
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { VpclabError } from './base/errors.ts'
+import type { LabFlags } from './host/lab_config.ts'
+import { LAB_NAME_DEFAULT, LAB_NAME_PATTERN } from './host/paths.ts'
+import { LOG_LEVELS } from './observe/log.ts'
+import type { LogLevel } from './observe/log.ts'
+
+export const USAGE = `usage: vpcd [--lab NAME] [flags]      run a lab's daemon in the foreground
+       vpcd [--lab NAME] --teardown   remove everything of a lab
+
+What the lab is made of; kept from its first start on:
+  --lab NAME             name of the lab (default ${LAB_NAME_DEFAULT})
+  --hosts N | name:zone,…  hosts, over the zones in turn, or each with its zone (default 2; 0: the
+                         API alone)
+  --zones N              Availability Zones that N hosts stand in (default 2)
+  --region NAME          default us-east-1
+  --underlay ipv4|ipv6   address family between the hosts (default ipv4)
+  --underlay-mtu BYTES   default 9216
+How it is served:
+  --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
+  --api-address ADDRESS  default 127.0.0.1
+  --access-keys FILE     lines of id:secret:account; also VPCLAB_ACCESS_KEYS
+  --quota NAME=VALUE     overrides a quota; any number of times
+  --instance-slots N     instances per host
+  --spin-us N            how long a data plane spins before it sleeps, µs (default 100; 0 never)
+  --state-dir DIRECTORY  for store, logs and sockets (default /var/lib/vpclab and /run/vpclab)
+  --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
+Exit codes: 0 done, 1 failed, 2 used wrongly or a prerequisite is missing.
+`
+
+const OPTIONS = {
+  'lab': { type: 'string', default: LAB_NAME_DEFAULT },
+  'hosts': { type: 'string' },
+  'zones': { type: 'string' },
+  'region': { type: 'string' },
+  'underlay': { type: 'string' },
+  'underlay-mtu': { type: 'string' },
+  'api-port': { type: 'string' },
+  'api-address': { type: 'string' },
+  'access-keys': { type: 'string' },
+  'quota': { type: 'string', multiple: true },
+  'instance-slots': { type: 'string' },
+  'spin-us': { type: 'string' },
+  'state-dir': { type: 'string' },
+  'log-level': { type: 'string', default: 'info' },
+  'teardown': { type: 'boolean', default: false },
+  'help': { type: 'boolean', default: false }
+} as const
+
+export interface DaemonFlags {
+  readonly mode: 'run' | 'teardown' | 'help'
+  readonly lab: string
+  /** Absolute; null for the usual places. */
+  readonly stateDirectory: string | null
+  readonly logLevel: LogLevel
+  readonly config: LabFlags
+}
+
+/** @throws VpclabError VPCLAB_ERR_CONFIG for an unknown flag, a bad lab name or log level */
+export function parseFlags (args: readonly string[]): DaemonFlags {
+  const values = parse(args)
+  if (!LAB_NAME_PATTERN.test(values.lab)) {
+    throw new VpclabError('VPCLAB_ERR_CONFIG', `The lab's name "${values.lab}" is not valid: ` +
+      'it takes a letter and up to 19 lower-case letters and digits')
+  }
+  const logLevel = LOG_LEVELS.find((name) => name === values['log-level'])
+  if (logLevel === undefined) {
+    throw new VpclabError('VPCLAB_ERR_CONFIG',
+      `The value "${values['log-level']}" of --log-level is not one of ${LOG_LEVELS.join(', ')}`)
+  }
+  return {
+    mode: values.help ? 'help' : values.teardown ? 'teardown' : 'run',
+    lab: values.lab,
+    stateDirectory: values['state-dir'] === undefined ? null : resolve(values['state-dir']),
+    logLevel,
+    config: {
+      region: values.region,
+      hosts: values.hosts,
+      zones: values.zones,
+      underlay: values.underlay,
+      underlayMtu: values['underlay-mtu'],
+      instanceSlots: values['instance-slots'],
+      apiAddress: values['api-address'],
+      apiPort: values['api-port'],
+      spinUs: values['spin-us'],
+      accessKeys: values['access-keys'],
+      quotas: values.quota
+    }
+  }
+}
+
+function parse (args: readonly string[]): ReturnType<typeof parseOptions>['values'] {
+  try {
+    return parseOptions(args).values
+  } catch (error) {
+    throw new VpclabError('VPCLAB_ERR_CONFIG',
+      `${(error as Error).message}. See vpcd --help`, { cause: error })
+  }
+}
+
+function parseOptions (args: readonly string[]) {
+  return parseArgs({ args: [...args], strict: true, options: OPTIONS })
+}

@@ -1,0 +1,217 @@
+/**
+ * The host agent: the per-host half of the daemon. It turns commits into tables for its data plane
+ * worker, keeps the namespaces of its instances in line, and knows which revision both have
+ * reached.
+ *
+ *     commit ──┬─▶ HostCompiler ──▶ DataplaneLink ──▶ worker ──▶ applied ──┐
+ *              └─▶ InstanceReconciler ──▶ namespaces ──▶ converged ────────┴─▶ appliedRevision
+ *                          └── open port ──▶ DataplaneLink
+ *
+ * A revision is applied when the worker has swapped its tables in and every running instance of the
+ * host has been brought in line with it. Nothing here waits for the store: with the control plane
+ * gone the worker goes on with what it has.
+ */
+import type { Clock } from '../base/clock.ts'
+import { VpclabError } from '../base/errors.ts'
+import { HostCompiler } from '../compile/host_compiler.ts'
+import type { CacheStatistics } from '../compile/host_compiler.ts'
+import { portMtu } from '../compile/port_table.ts'
+import { COUNTER_WORDS } from '../dataplane/counters.ts'
+import { FlowReader } from '../dataplane/flow_reader.ts'
+import { flowFileBytes } from '../dataplane/tables/flow_layout.ts'
+import type { MappingKey } from '../dataplane/tables/update.ts'
+import type { Directory } from '../mapping/directory.ts'
+import type { AppliedChange } from '../model/commit_feed.ts'
+import type { Host } from '../model/lab.ts'
+import type { Ledger } from '../model/ledger.ts'
+import type { Log } from '../observe/log.ts'
+import { mapSharedFile } from '../tun/shared_memory.ts'
+import { DataplaneLink } from './dataplane_link.ts'
+import { DropHistory } from './drop_history.ts'
+import { InstanceReconciler } from './instance_reconciler.ts'
+import type { Ports } from './instance_reconciler.ts'
+import type { Limiter } from './limiter.ts'
+import type { NamespaceMonitor } from './namespace_monitor.ts'
+import { flowFilePath, namespaceName, namespacePath } from './paths.ts'
+
+/**
+ * Conversations that one host remembers (docs: what happens beyond it,
+ * dataplane/tables/flow_table.ts).
+ */
+export const FLOW_CAPACITY = 262_144
+
+export type WireMode = 'offload' | 'per-packet'
+
+export interface HostAgentOptions {
+  readonly lab: string
+  readonly host: Host
+  readonly ledger: Ledger
+  readonly directory: Directory
+  readonly clock: Clock
+  readonly log: Log
+  readonly limiter: Limiter
+  readonly monitor: NamespaceMonitor
+  readonly spinUs: number
+  /** appliedRevision may have moved. */
+  readonly onApplied: () => void
+}
+
+export class HostAgent implements Ports {
+  readonly host: Host
+  readonly compiler: HostCompiler
+  readonly reconciler: InstanceReconciler
+  /** What the worker commits its counters to (dataplane/counters.ts). */
+  readonly counters = new SharedArrayBuffer(COUNTER_WORDS * Float64Array.BYTES_PER_ELEMENT)
+  readonly drops = new DropHistory(this.counters)
+  readonly #options: HostAgentOptions
+  readonly #log: Log
+  readonly #link: DataplaneLink
+  #wireMode: WireMode = 'offload'
+  #seenRevision: number
+  #flowReader: FlowReader | null = null
+
+  constructor (options: HostAgentOptions) {
+    const { lab, host, ledger, directory, clock, limiter, monitor } = options
+    this.host = host
+    this.#options = options
+    this.#log = options.log.child({ host: host.id })
+    this.#seenRevision = ledger.snapshot.revision
+    this.compiler =
+      new HostCompiler({ hostName: host.id, snapshot: ledger.snapshot, directory, clock })
+    this.reconciler = new InstanceReconciler({
+      lab,
+      hostName: host.id,
+      instanceMtu: portMtu(host),
+      ledger,
+      clock,
+      log: options.log,
+      limiter,
+      monitor,
+      ports: this,
+      onConverged: options.onApplied
+    })
+    this.#link = new DataplaneLink({
+      log: this.#log,
+      worker: () => ({
+        hostIndex: this.compiler.indexOfHost(host.id),
+        underlayNamespacePath: namespacePath(this.namespace),
+        underlayAddress: host.underlayAddress,
+        underlayMtu: host.underlayMtu,
+        spinUs: options.spinUs,
+        flowFilePath: flowFilePath(lab, host.id),
+        flowCapacity: FLOW_CAPACITY,
+        counters: this.counters
+      }),
+      onApplied: (revision) => {
+        this.compiler.acknowledged(revision)
+        options.onApplied()
+      },
+      onPortFailed: (portIndex, error) => { this.#onPortFailed(portIndex, error) },
+      onResolve: ({ key }) => { this.#resolve(key) },
+      onSpawn: () => { this.#postEverything() }
+    })
+  }
+
+  get namespace (): string { return namespaceName(this.#options.lab, this.host.id) }
+  get flowFile (): string { return flowFilePath(this.#options.lab, this.host.id) }
+  /** The worker's flows; maps the same file, once. */
+  get flowReader (): FlowReader {
+    this.#flowReader ??= new FlowReader(mapSharedFile(this.flowFile, flowFileBytes(FLOW_CAPACITY)))
+    return this.#flowReader
+  }
+
+  get wireMode (): WireMode { return this.#wireMode }
+  get features (): Readonly<Record<string, boolean>> { return this.#link.features }
+  get openPortCount (): number { return this.#link.openPortCount }
+  get workerRestarts (): number { return this.#link.restarts }
+
+  /** Newest revision that is in force on this host. */
+  get appliedRevision (): number {
+    const oldestPosted = this.#link.oldestPostedRevision
+    const swapped = oldestPosted === null ? this.#seenRevision : oldestPosted - 1
+    return Math.min(swapped, this.reconciler.convergedRevision)
+  }
+
+  /**
+   * Starts the worker with everything there is and takes up the instances. Resolves when the worker
+   * runs; the instances follow.
+   * @throws VpclabError VPCLAB_ERR_AGENT
+   */
+  async start (): Promise<void> {
+    // Gives the host its index, which the worker is started with.
+    this.compiler.compileAll()
+    await this.#link.start()
+    this.reconciler.start()
+  }
+
+  /** Leaves namespaces, devices and flow state for the next daemon. */
+  async stop (): Promise<void> {
+    await this.reconciler.stop()
+    await this.#link.stop()
+  }
+
+  /** Precondition: the snapshot and the directory hold this commit and no later one. */
+  onCommit (revision: number, changes: readonly AppliedChange[]): void {
+    this.#seenRevision = revision
+    const update = this.compiler.compileChanges(revision, changes)
+    for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
+    if (update !== null) {
+      this.drops.note(update)
+      for (const portIndex of update.removedPorts ?? []) this.#link.closePort(portIndex)
+      this.#link.postTables(update)
+    }
+    for (const { noun, id, record } of changes) {
+      if (noun === 'networkInterface' && record === null) this.drops.forget(id)
+    }
+    this.reconciler.onCommit(revision, changes)
+  }
+
+  setWireMode (mode: WireMode): void {
+    if (mode === this.#wireMode) return
+    this.#wireMode = mode
+    this.#link.post({ kind: 'wire-mode', mode })
+    this.#log.info({ mode }, 'the wire mode changed')
+  }
+
+  async open (
+    networkInterfaceId: string, path: string, deviceName: string, fresh: boolean): Promise<void> {
+    const portIndex = this.compiler.portOf(networkInterfaceId)
+    if (portIndex === 0) {
+      throw new VpclabError('VPCLAB_ERR_AGENT',
+        `The data plane of ${this.host.id} has no port for ${networkInterfaceId}: ` +
+        'the host has more interfaces than it has ports')
+    }
+    await this.#link.openPort(portIndex, path, deviceName, fresh)
+  }
+
+  /** The host's namespace was made anew: the worker's sockets are in one that nobody reaches. */
+  async restartWorker (): Promise<void> {
+    await this.#link.kill()
+  }
+
+  cacheStatistics (): CacheStatistics { return this.compiler.cacheStatistics() }
+
+  #postEverything (): void {
+    const update = this.compiler.compileAll()
+    this.drops.note(update)
+    this.#link.postTables(update)
+    for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
+    this.#link.post({ kind: 'wire-mode', mode: this.#wireMode })
+    this.reconciler.reconcileAll()
+  }
+
+  #onPortFailed (portIndex: number, error: string): void {
+    const eni = this.compiler.eniOfPort(portIndex)
+    this.#log.warn({ eni, portIndex, error }, 'the device of an interface went away')
+    if (eni === null) return
+    const record = this.#options.ledger.snapshot.tables.networkInterface.get(eni)
+    const instanceId = record?.attachment?.instanceId
+    if (instanceId !== undefined) this.reconciler.onNamespaceChange(instanceId)
+  }
+
+  #resolve (key: MappingKey): void {
+    const answer = this.compiler.resolve(key)
+    if (answer !== null) this.#link.post(answer)
+    for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
+  }
+}

@@ -1,0 +1,97 @@
+import test from 'ava'
+import type { TestFn } from 'ava'
+import { VpclabError } from '../base/errors.ts'
+import { silentLog } from '../observe/log.ts'
+import { DataplaneLink } from './dataplane_link.ts'
+
+interface Watched {
+  link: DataplaneLink
+  applied: number[]
+  spawns: number
+  failedPorts: number[]
+  /** Resolves at the next acknowledgement. */
+  nextApplied: () => Promise<void>
+}
+
+const serial = test as TestFn<Watched>
+
+serial.beforeEach(async (t) => {
+  let wake = (): void => undefined
+  const context: Watched = {
+    applied: [], spawns: 0, failedPorts: [],
+    nextApplied: async () => { await new Promise<void>((resolve) => { wake = resolve }) },
+    link: new DataplaneLink({
+      workerFile: new URL('./testing/fake_worker.ts', import.meta.url),
+      worker: () => ({
+        hostIndex: 1,
+        underlayNamespacePath: '',
+        underlayAddress: '100.127.0.1',
+        underlayMtu: 9216,
+        spinUs: 0,
+        flowFilePath: '',
+        flowCapacity: 0,
+        counters: new SharedArrayBuffer(8)
+      }),
+      log: silentLog(),
+      onApplied: (revision) => { context.applied.push(revision); wake() },
+      onPortFailed: (portIndex) => { context.failedPorts.push(portIndex) },
+      onResolve: () => undefined,
+      onSpawn: () => {
+        context.spawns++
+        context.link.postTables({ kind: 'tables', revision: 100 + context.spawns })
+      }
+    })
+  }
+  t.context = context
+  await context.link.start()
+})
+
+serial.afterEach(async (t) => { await t.context.link.stop() })
+
+serial('a revision is behind until the worker has acknowledged it', async (t) => {
+  const { link, applied, nextApplied } = t.context
+  if (link.oldestPostedRevision !== null) await nextApplied()
+  t.is(link.oldestPostedRevision, null)
+  link.postTables({ kind: 'tables', revision: 107 })
+  link.postTables({ kind: 'tables', revision: 109 })
+  t.is(link.oldestPostedRevision, 107)
+  await nextApplied()
+  if (link.oldestPostedRevision !== null) await nextApplied()
+  t.deepEqual(applied, [101, 107, 109])
+  t.is(link.oldestPostedRevision, null)
+  t.deepEqual(link.features, { udpGso: true })
+})
+
+serial('a port is open once the worker says so, and is opened once', async (t) => {
+  const { link } = t.context
+  await link.openPort(5, '/run/netns/x', 'eth0', false)
+  t.is(link.openPortCount, 1)
+  await link.openPort(5, '/run/netns/x', 'eth0', false)
+  await link.openPort(5, '/run/netns/x', 'eth0', true)
+  t.is(link.openPortCount, 1)
+  link.closePort(5)
+  t.is(link.openPortCount, 0)
+})
+
+serial('a port that cannot be opened rejects with what the kernel said', async (t) => {
+  const { link, failedPorts } = t.context
+  const error = await t.throwsAsync(
+    link.openPort(6, '/run/netns/x', 'broken0', false), { instanceOf: VpclabError })
+  t.is(error.code, 'VPCLAB_ERR_AGENT')
+  t.regex(error.message, /ENODEV/)
+  t.deepEqual(failedPorts, [], 'who waits for the port hears of it, nobody else')
+  t.is(link.openPortCount, 0)
+})
+
+serial('a worker that dies is started again and gets everything anew', async (t) => {
+  const { link, applied, nextApplied } = t.context
+  await link.openPort(7, '/run/netns/x', 'eth0', false)
+  await t.throwsAsync(link.openPort(8, '/run/netns/x', 'crash', false), { instanceOf: VpclabError })
+  t.is(link.openPortCount, 0, 'ports have to be opened in the new worker')
+  await t.throwsAsync(link.openPort(7, '/run/netns/x', 'eth0', false), { message: /down/ })
+  while (!applied.includes(102)) await nextApplied()
+  t.is(t.context.spawns, 2)
+  t.is(link.restarts, 1)
+  await link.openPort(7, '/run/netns/x', 'eth0', false)
+  t.is(link.openPortCount, 1)
+})

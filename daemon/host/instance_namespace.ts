@@ -1,0 +1,72 @@
+/**
+ * The namespace that is an instance: made, brought in line, and removed. What has to be inside is
+ * planned in instance_plan.ts; this file looks, and runs the lines. A batch that ran to its end has
+ * done what it says; one that did not is followed by a fresh look.
+ */
+import { existsSync } from 'node:fs'
+import { VpclabError } from '../base/errors.ts'
+import { runIp, runIpBatch } from './command.ts'
+import { planInstance } from './instance_plan.ts'
+import type { DesiredInterface } from './instance_plan.ts'
+import { killProcessesIn } from './namespace_processes.ts'
+import { EMPTY_NAMESPACE, viewNamespace } from './namespace_view.ts'
+import { namespacePath } from './paths.ts'
+import { ensureNamespace } from './topology.ts'
+
+/** An instance takes no addresses or routes from anybody on the wire. */
+const INSTANCE_SETTINGS = [
+  'net.ipv6.conf.all.accept_ra=0', 'net.ipv6.conf.default.accept_ra=0',
+  'net.ipv6.conf.all.accept_redirects=0', 'net.ipv6.conf.default.accept_redirects=0',
+  'net.ipv6.conf.all.disable_ipv6=0', 'net.ipv6.conf.default.disable_ipv6=0',
+  'net.ipv4.ip_forward=0'
+]
+/** Attempts while something else changes the namespace at the same time. */
+export const CONVERGE_ROUNDS_MAX = 4
+
+export interface ConvergeResult {
+  readonly namespaceCreated: boolean
+  /** Devices that were made: their TUNs have to be opened (again). */
+  readonly createdDevices: ReadonlySet<string>
+  /** Lines of `ip` that ran; 0 when all was as it must be. */
+  readonly lineCount: number
+}
+
+/**
+ * Makes the namespace hold exactly the desired interfaces (and whatever is not ours).
+ * @throws VpclabError VPCLAB_ERR_COMMAND when the kernel refuses a line even on a fresh look
+ */
+export async function convergeInstance (
+  namespace: string, desired: readonly DesiredInterface[]
+): Promise<ConvergeResult> {
+  const createdDevices = new Set<string>()
+  let namespaceCreated = false
+  let lineCount = 0
+  let refusal: unknown
+  for (let round = 0; round < CONVERGE_ROUNDS_MAX; round++) {
+    try {
+      const fresh = (refusal !== undefined || !existsSync(namespacePath(namespace))) &&
+        await ensureNamespace(namespace, INSTANCE_SETTINGS)
+      namespaceCreated ||= fresh
+      const view = fresh ? EMPTY_NAMESPACE : await viewNamespace(namespace, desired.length > 1)
+      if (view === null) continue
+      const plan = planInstance(desired, view)
+      for (const device of plan.createdDevices) createdDevices.add(device)
+      lineCount += plan.lines.length + plan.ipv6Lines.length
+      if (plan.lines.length > 0) await runIpBatch(namespace, plan.lines)
+      if (plan.ipv6Lines.length > 0) await runIpBatch(namespace, plan.ipv6Lines, ['-6'])
+      return { namespaceCreated, createdDevices, lineCount }
+    } catch (error) {
+      if (!(error instanceof VpclabError)) throw error
+      refusal = error
+    }
+  }
+  if (refusal instanceof VpclabError) throw refusal
+  throw new VpclabError('VPCLAB_ERR_COMMAND',
+    `Namespace ${namespace} goes away as often as it is made`)
+}
+
+/** Kills what runs in the namespace and removes it, devices and all. Harmless when it is gone. */
+export async function removeInstance (namespace: string): Promise<void> {
+  await killProcessesIn([namespace])
+  if (existsSync(namespacePath(namespace))) await runIp('netns', 'del', namespace)
+}

@@ -1,0 +1,300 @@
+/**
+ * One lab on one machine: the underlay, an agent per host, and what watches over them.
+ *
+ *     Replica ── commits ──▶ Directory ──▶ agents        (always in this order)
+ *     NamespaceMonitor ── names ──▶ topology | agents    what somebody changed by hand
+ *     CaptureWatch ── packet sockets ──▶ agents          wire mode
+ *
+ * Without hosts (`--hosts 0`) a lab is its API alone: nothing here touches the machine, and every
+ * revision counts as applied at once.
+ */
+import { rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { VpclabError } from '../base/errors.ts'
+import { Directory } from '../mapping/directory.ts'
+import type { AppliedChange } from '../model/commit_feed.ts'
+import { planReapTerminated } from '../model/instance_agent.ts'
+import type { Host } from '../model/lab.ts'
+import type { Log } from '../observe/log.ts'
+import type { Replica } from '../store/replica.ts'
+import { HostAgent } from './agent.ts'
+import { CaptureWatch } from './capture_watch.ts'
+import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
+import { Limiter } from './limiter.ts'
+import { NamespaceMonitor } from './namespace_monitor.ts'
+import { instanceLogPath, namespaceName, underlayNamespace } from './paths.ts'
+import { namespacesOf, removeNamespaces } from './teardown.ts'
+import { ensureTopology } from './topology.ts'
+import type { DesiredHost } from './topology_plan.ts'
+
+/** How often the records of long terminated instances are looked for. */
+const REAP_INTERVAL_MS = 60_000
+/** How long a reset waits for the namespaces of the lab's instances to go. */
+export const RESET_MS_MAX = 120_000
+/** Callers of waitApplied at once; more is refused. */
+export const WAITERS_MAX = 1000
+
+const INSTANCE_ID_PATTERN = /^i-[0-9a-f]{8,17}$/
+
+export interface LabOptions {
+  readonly lab: string
+  readonly replica: Replica
+  readonly clock: Clock
+  readonly log: Log
+  readonly spinUs: number
+}
+
+interface Waiter {
+  readonly revision: number
+  readonly resolve: (revision: number) => void
+}
+
+export class Lab {
+  readonly name: string
+  readonly directory: Directory
+  readonly #options: LabOptions
+  readonly #limiter = new Limiter(RECONCILES_MAX)
+  readonly #monitor: NamespaceMonitor
+  readonly #capture: CaptureWatch
+  #agents: readonly HostAgent[] = []
+  #waiters: Waiter[] = []
+  #repairTimer: NodeJS.Timeout | undefined
+  #repairing = false
+  #reaper: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor (options: LabOptions) {
+    const { lab, replica, log } = options
+    this.name = lab
+    this.#options = options
+    this.directory = new Directory(replica.snapshot, {
+      onRefused: (host, vpc) => {
+        log.warn({ host, vpc }, 'a host asked for a mapping of a VPC that it holds nothing of')
+      }
+    })
+    this.#monitor = new NamespaceMonitor({
+      lab,
+      log,
+      onChange: (name) => { this.#onNamespaceChange(name) },
+      onGap: () => { this.#onMonitorGap() }
+    })
+    this.#capture = new CaptureWatch({
+      log,
+      namespaces: () => [underlayNamespace(lab), ...this.#agents.map((agent) => agent.namespace)],
+      onChange: (capturing) => {
+        for (const agent of this.#agents) agent.setWireMode(capturing ? 'per-packet' : 'offload')
+      }
+    })
+    replica.onCommit((revision, changes) => { this.#onCommit(revision, changes) })
+  }
+
+  get agents (): readonly HostAgent[] { return this.#agents }
+
+  /** Newest revision that every agent has applied. */
+  get appliedRevision (): number {
+    let applied = this.#options.replica.snapshot.revision
+    for (const agent of this.#agents) applied = Math.min(applied, agent.appliedRevision)
+    return applied
+  }
+
+  /**
+   * Builds or mends the underlay and starts the agents. What runs in the instances goes on.
+   * @throws VpclabError VPCLAB_ERR_COMMAND, VPCLAB_ERR_AGENT
+   */
+  async start (): Promise<void> {
+    const { lab, replica, clock, log, spinUs } = this.#options
+    const hosts = [...replica.snapshot.tables.host.values()]
+    if (hosts.length === 0) return
+    const repair = await ensureTopology(lab, desiredHosts(hosts))
+    log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
+    await this.#removeStrays()
+    await this.#monitor.start()
+    await this.#watchHosts(hosts)
+    this.#agents = hosts.map((host) => new HostAgent({
+      lab,
+      host,
+      ledger: replica,
+      directory: this.directory,
+      clock,
+      log,
+      spinUs,
+      limiter: this.#limiter,
+      monitor: this.#monitor,
+      onApplied: () => { this.#onApplied() }
+    }))
+    await Promise.all(this.#agents.map(async (agent) => { await agent.start() }))
+    this.#capture.start()
+    this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
+  }
+
+  /** Stops the agents. Namespaces, devices, processes of the instances and flow state stay. */
+  async stop (): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#reaper)
+    clearTimeout(this.#repairTimer)
+    this.#capture.stop()
+    this.#monitor.stop()
+    await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
+  }
+
+  /**
+   * Resolves when every agent has applied the revision.
+   * @returns the applied revision
+   * @throws VpclabError VPCLAB_ERR_TIMEOUT naming the hosts that are behind
+   */
+  async waitApplied (revision: number, timeoutMs: number): Promise<number> {
+    if (this.appliedRevision >= revision) return this.appliedRevision
+    if (this.#waiters.length >= WAITERS_MAX) {
+      throw new VpclabError('VPCLAB_ERR_TIMEOUT',
+        `${String(WAITERS_MAX)} callers already wait for a revision`)
+    }
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter)
+        reject(new VpclabError('VPCLAB_ERR_TIMEOUT', `Revision ${String(revision)} has not been ` +
+          `applied within ${String(timeoutMs)} ms: ${this.#whoIsBehind(revision)}`))
+      }, timeoutMs)
+      const waiter: Waiter = {
+        revision,
+        resolve: (applied) => {
+          clearTimeout(timer)
+          resolve(applied)
+        }
+      }
+      this.#waiters.push(waiter)
+    })
+  }
+
+  #whoIsBehind (revision: number): string {
+    const stored = this.#options.replica.snapshot.revision
+    if (stored < revision) return `the store itself is at ${String(stored)}`
+    const behind = this.#agents.filter((agent) => agent.appliedRevision < revision)
+      .map((agent) => `${agent.host.id} is at ${String(agent.appliedRevision)}`)
+    return behind.join(', ')
+  }
+
+  /**
+   * Empties the lab of everything but its hosts: one transaction, then the agents clear away what
+   * the records no longer name. Resolves when that is done.
+   * @throws VpclabError VPCLAB_ERR_TIMEOUT
+   */
+  async reset (): Promise<{ revision: number, removed: number }> {
+    const { replica, log } = this.#options
+    const instances = [...replica.snapshot.tables.instance.values()]
+      .filter((instance) => instance.hostName !== null).map((instance) => instance.id)
+    const answer = await replica.resetRecords()
+    await this.#settled(instances)
+    if (instances.length > 0) {
+      rmSync(dirname(instanceLogPath(this.name, '')), { recursive: true, force: true })
+    }
+    log.info({ revision: answer.revision, removed: answer.removed, instances: instances.length },
+      'the lab was reset')
+    return answer
+  }
+
+  /** @throws VpclabError VPCLAB_ERR_TIMEOUT */
+  async #settled (instances: readonly string[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new VpclabError('VPCLAB_ERR_TIMEOUT',
+          `Namespaces of the lab's instances are still there after ${String(RESET_MS_MAX)} ms`))
+      }, RESET_MS_MAX)
+    })
+    const settled =
+      Promise.all(this.#agents.map(async (agent) => { await agent.reconciler.settled(instances) }))
+    await Promise.race([settled, tooLate]).finally(() => { clearTimeout(timer) })
+  }
+
+  #onCommit (revision: number, changes: readonly AppliedChange[]): void {
+    this.directory.apply(revision, changes)
+    for (const agent of this.#agents) agent.onCommit(revision, changes)
+    this.#onApplied()
+  }
+
+  #onApplied (): void {
+    if (this.#waiters.length === 0) return
+    const applied = this.appliedRevision
+    const due = this.#waiters.filter((waiter) => waiter.revision <= applied)
+    if (due.length === 0) return
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > applied)
+    for (const waiter of due) waiter.resolve(applied)
+  }
+
+  #onNamespaceChange (namespace: string): void {
+    if (this.#stopped) return
+    const name = namespace.slice(this.name.length + 1)
+    if (INSTANCE_ID_PATTERN.test(name)) {
+      for (const agent of this.#agents) agent.reconciler.onNamespaceChange(name)
+    } else this.#scheduleRepair()
+  }
+
+  #onMonitorGap (): void {
+    this.#scheduleRepair()
+    for (const agent of this.#agents) agent.reconciler.reconcileAll()
+  }
+
+  #scheduleRepair (): void {
+    if (!this.#stopped) this.#repairTimer ??= setTimeout(() => { void this.#repair() }, SETTLE_MS)
+  }
+
+  /** Somebody touched the underlay. */
+  async #repair (): Promise<void> {
+    this.#repairTimer = undefined
+    if (this.#repairing) {
+      this.#scheduleRepair()
+      return
+    }
+    this.#repairing = true
+    const { replica, lab, log } = this.#options
+    const hosts = [...replica.snapshot.tables.host.values()]
+    try {
+      const repair = await ensureTopology(lab, desiredHosts(hosts))
+      const { lineCount, createdHosts } = repair
+      if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
+      for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
+      if (repair.underlayCreated) await this.#monitor.restart()
+      await this.#watchHosts(hosts)
+      if (repair.underlayCreated || repair.createdHosts.length > 0) this.#capture.reopen()
+      for (const agent of this.#agents) {
+        if (repair.createdHosts.includes(agent.host.id)) await agent.restartWorker()
+      }
+    } catch (error) {
+      log.error({ err: error }, 'the underlay could not be mended')
+    } finally {
+      this.#repairing = false
+    }
+  }
+
+  async #watchHosts (hosts: readonly Host[]): Promise<void> {
+    for (const host of hosts) await this.#monitor.watch(namespaceName(this.name, host.id))
+  }
+
+  /** Namespaces of instances that a crash left and no record names any more. */
+  async #removeStrays (): Promise<void> {
+    const { lab, replica, log } = this.#options
+    const strays = namespacesOf(lab).filter((namespace) => {
+      const id = namespace.slice(lab.length + 1)
+      return INSTANCE_ID_PATTERN.test(id) &&
+        (replica.snapshot.tables.instance.get(id)?.hostName ?? null) === null
+    })
+    if (strays.length === 0) return
+    await removeNamespaces(strays)
+    log.warn({ count: strays.length }, 'removed namespaces that no instance record names')
+  }
+
+  async #reap (): Promise<void> {
+    const { replica, clock, log } = this.#options
+    try {
+      await replica.transact(() => planReapTerminated(replica.snapshot, { nowMs: clock.nowMs() }))
+    } catch (error) {
+      log.error({ err: error }, 'terminated instances could not be reaped')
+    }
+  }
+}
+
+function desiredHosts (hosts: readonly Host[]): DesiredHost[] {
+  return hosts.map(({ id: name, underlayAddress, underlayMtu }) =>
+    ({ name, underlayAddress, underlayMtu }))
+}

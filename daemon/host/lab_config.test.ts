@@ -1,0 +1,74 @@
+import test from 'ava'
+import { VpclabError } from '../base/errors.ts'
+import { hostRecords, resolveConfig } from './lab_config.ts'
+import type { LabFlags } from './lab_config.ts'
+
+test('without flags a lab has two hosts in two zones', (t) => {
+  const config = resolveConfig({}, null)
+  t.deepEqual(
+    config.hosts, [{ name: 'host-1', zoneId: 'use1-az1' }, { name: 'host-2', zoneId: 'use1-az2' }])
+  t.is(config.apiPort, 4566)
+  t.deepEqual(
+    hostRecords(config).map((host) => host.underlayAddress), ['100.127.0.1', '100.127.0.2'])
+})
+
+test('hosts are spread over the zones in turn, or stand where they are told to', (t) => {
+  t.deepEqual(resolveConfig({ hosts: '3', zones: '2' }, null).hosts.map((host) => host.zoneId),
+    ['use1-az1', 'use1-az2', 'use1-az1'])
+  t.deepEqual(resolveConfig({ hosts: 'alpha:use1-az3,beta:2' }, null).hosts,
+    [{ name: 'alpha', zoneId: 'use1-az3' }, { name: 'beta', zoneId: 'use1-az2' }])
+  t.deepEqual(resolveConfig({ hosts: '0' }, null).hosts, [])
+  t.is(resolveConfig({ hosts: '1', region: 'eu-west-1' }, null).hosts[0]?.zoneId, 'euw1-az1')
+  t.is(hostRecords(resolveConfig({ hosts: '1', underlay: 'ipv6' }, null))[0]?.underlayAddress,
+    'fd7f::1')
+})
+
+test('a later start needs no flags, and may change how the lab is served', (t) => {
+  const saved =
+    resolveConfig({ hosts: '3', zones: '3', apiPort: '4600', quotas: ['vpcs-per-region=50'] }, null)
+  t.deepEqual(resolveConfig({}, saved), saved)
+  const again = resolveConfig({ apiPort: '0', quotas: ['instances-per-region=9'] }, saved)
+  t.is(again.apiPort, 0)
+  t.deepEqual(again.quotas, { 'vpcs-per-region': 50, 'instances-per-region': 9 })
+  t.deepEqual(resolveConfig({ hosts: '3', zones: '3' }, saved).hosts, saved.hosts,
+    'saying the same again is fine')
+})
+
+const REFUSED: readonly { readonly flags: LabFlags, readonly names: RegExp }[] = [
+  { flags: { hosts: '-1' }, names: /"-1" of --hosts/ },
+  { flags: { hosts: '1025' }, names: /"1025" of --hosts/ },
+  { flags: { hosts: 'alpha' }, names: /--hosts/ },
+  { flags: { hosts: 'alpha:use1-az1,alpha:use1-az2' }, names: /names that differ/ },
+  { flags: { hosts: 'alpha:euw1-az1' }, names: /"euw1-az1"/ },
+  { flags: { hosts: 'a-name-that-is-too-long:1' }, names: /at most 15/ },
+  { flags: { hosts: 'underlay:1' }, names: /--hosts/ },
+  { flags: { hosts: 'alpha:1', zones: '2' }, names: /--zones/ },
+  { flags: { zones: '0' }, names: /"0" of --zones/ },
+  { flags: { region: 'mars-north-1' }, names: /"mars-north-1" of --region/ },
+  { flags: { underlay: 'ipx' }, names: /"ipx" of --underlay/ },
+  { flags: { underlayMtu: '576' }, names: /"576" of --underlay-mtu/ },
+  { flags: { apiPort: '65536' }, names: /"65536" of --api-port/ },
+  { flags: { quotas: ['vpcs=1'] }, names: /"vpcs=1" of --quota/ },
+  { flags: { quotas: ['vpcs-per-region=many'] }, names: /"vpcs-per-region=many" of --quota/ }
+]
+
+for (const { flags, names } of REFUSED) {
+  test(`${JSON.stringify(flags)} is refused and named`, (t) => {
+    const error = t.throws(() => resolveConfig(flags, null), { instanceOf: VpclabError })
+    t.is(error.code, 'VPCLAB_ERR_CONFIG')
+    t.regex(error.message, names)
+  })
+}
+
+test('what a lab is made of cannot change under it', (t) => {
+  const saved = resolveConfig({}, null)
+  for (const flags of [{ hosts: '3' }, { underlay: 'ipv6' }, { underlayMtu: '1500' },
+    { region: 'eu-west-1' }]) {
+    t.regex(t.throws(() => resolveConfig(flags, saved), { instanceOf: VpclabError }).message,
+      /The lab was made with/)
+  }
+  t.throws(() => resolveConfig({ hosts: '1' }, saved), {
+    message: 'The lab was made with hosts host-1:use1-az1, host-2:use1-az2, not host-1:use1-az1: ' +
+      'remove it with "vpcctl lab down" first, or leave the flag out'
+  })
+})

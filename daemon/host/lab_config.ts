@@ -1,0 +1,232 @@
+/**
+ * What a lab is made of: decided at its first start, by flags, and kept in `lab.json`, so that a
+ * restart needs the lab's name alone. Hosts, zones, Region and underlay are the lab's for life,
+ * since namespaces and records depend on them; how the daemon serves it may change at each start.
+ *
+ *     flags ──┐
+ *             ├──▶ LabConfig ──▶ lab.json, host records
+ *     lab.json┘
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import { VpclabError } from '../base/errors.ts'
+import type { Host } from '../model/lab.ts'
+import { QUOTA_NAMES, isQuotaName } from '../model/quota.ts'
+import { REGIONS, findRegion } from '../model/region.ts'
+import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
+import { configPath } from './paths.ts'
+import {
+  HOSTS_MAX, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN, underlayAddressOf
+} from './topology_plan.ts'
+
+export const API_PORT_DEFAULT = 4566
+export const API_ADDRESS_DEFAULT = '127.0.0.1'
+export const REGION_DEFAULT = 'us-east-1'
+export const HOST_COUNT_DEFAULT = 2
+export const ZONE_COUNT_DEFAULT = 2
+/** A host's instances; each takes a namespace and at least one TUN. */
+export const INSTANCE_SLOTS_DEFAULT = 512
+/** Long enough for an answer from the next host, which then finds the worker awake. */
+export const SPIN_US_DEFAULT = 100
+export const SPIN_US_MAX = 100_000
+
+/** A host's name is also the name of its port on the underlay's bridge (IFNAMSIZ - 1). */
+const HOST_NAME_PATTERN = /^[a-z][a-z0-9-]{0,14}$/
+const RESERVED_HOST_NAMES = ['underlay', 'preflight', 'br0', 'lo']
+
+const SCHEMA = z.object({
+  region: z.string(),
+  hosts: z.array(z.object({ name: z.string(), zoneId: z.string() })),
+  underlayFamily: z.enum(['ipv4', 'ipv6']),
+  underlayMtu: z.int(),
+  instanceSlots: z.int(),
+  apiAddress: z.string(),
+  apiPort: z.int(),
+  spinUs: z.int(),
+  accessKeysFile: z.string().nullable(),
+  quotas: z.record(z.string(), z.int())
+})
+
+export type LabConfig = Readonly<z.infer<typeof SCHEMA>>
+
+/** Flags as given; absent means: as before, or the default. */
+export interface LabFlags {
+  readonly region?: string | undefined
+  /** `2`, or `alpha:use1-az1,beta:2`. */
+  readonly hosts?: string | undefined
+  readonly zones?: string | undefined
+  readonly underlay?: string | undefined
+  readonly underlayMtu?: string | undefined
+  readonly instanceSlots?: string | undefined
+  readonly apiAddress?: string | undefined
+  readonly apiPort?: string | undefined
+  readonly spinUs?: string | undefined
+  readonly accessKeys?: string | undefined
+  /** `name=value`, any number of them. */
+  readonly quotas?: readonly string[] | undefined
+}
+
+/**
+ * The configuration of a start.
+ * @param saved what an earlier start left, or null
+ * @throws VpclabError VPCLAB_ERR_CONFIG for a bad flag, or one that contradicts what the lab is
+ *   made of
+ */
+export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabConfig {
+  const region = flags.region ?? saved?.region ?? REGION_DEFAULT
+  if (findRegion(region) === undefined) {
+    throw badFlag('--region', region, REGIONS.map((entry) => entry.name).join(', '))
+  }
+  const family = flags.underlay ?? saved?.underlayFamily ?? 'ipv4'
+  if (family !== 'ipv4' && family !== 'ipv6') throw badFlag('--underlay', family, 'ipv4 or ipv6')
+  const config: LabConfig = {
+    region,
+    hosts: flags.hosts === undefined && flags.zones === undefined && saved !== null
+      ? saved.hosts
+      : parseHosts(flags.hosts ?? String(HOST_COUNT_DEFAULT), flags.zones, region),
+    underlayFamily: family,
+    underlayMtu: number('--underlay-mtu', flags.underlayMtu,
+      saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
+    instanceSlots: number('--instance-slots', flags.instanceSlots,
+      saved?.instanceSlots ?? INSTANCE_SLOTS_DEFAULT, 1, INSTANCE_SLOTS_DEFAULT),
+    apiAddress: flags.apiAddress ?? saved?.apiAddress ?? API_ADDRESS_DEFAULT,
+    apiPort: number('--api-port', flags.apiPort, saved?.apiPort ?? API_PORT_DEFAULT, 0, 65_535),
+    spinUs: number('--spin-us', flags.spinUs, saved?.spinUs ?? SPIN_US_DEFAULT, 0, SPIN_US_MAX),
+    accessKeysFile: flags.accessKeys ?? saved?.accessKeysFile ?? null,
+    quotas: { ...saved?.quotas, ...parseQuotas(flags.quotas ?? []) }
+  }
+  if (saved !== null) checkUnchanged(config, saved)
+  return config
+}
+
+/** The records of a lab's hosts, in order. */
+export function hostRecords (config: LabConfig): Host[] {
+  return config.hosts.map((host, index) => ({
+    id: host.name,
+    region: config.region,
+    zoneId: host.zoneId,
+    underlayAddress: underlayAddressOf(index + 1, config.underlayFamily),
+    underlayMtu: config.underlayMtu,
+    roles: ['compute'],
+    instanceSlots: config.instanceSlots
+  }))
+}
+
+/**
+ * @returns null when the lab has never been started
+ * @throws VpclabError VPCLAB_ERR_CONFIG for a file that is damaged or out of reach
+ */
+export function readConfig (lab: string): LabConfig | null {
+  const path = configPath(lab)
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new VpclabError('VPCLAB_ERR_CONFIG', `${path} cannot be read: ` +
+      `${(error as Error).message}. Name another directory with --state-dir`, { cause: error })
+  }
+  try {
+    return SCHEMA.parse(JSON.parse(text))
+  } catch (error) {
+    throw new VpclabError('VPCLAB_ERR_CONFIG', `${path} is damaged: ` +
+      'remove the lab with "vpcctl lab down" and start it anew', { cause: error })
+  }
+}
+
+/** Replaces the file as a whole: a crash leaves the old one or the new one. */
+export function writeConfig (lab: string, config: LabConfig): void {
+  const path = configPath(lab)
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  writeFileSync(`${path}.new`, JSON.stringify(config, null, 2) + '\n', { mode: 0o600 })
+  renameSync(`${path}.new`, path)
+}
+
+function parseHosts (
+  text: string, zonesFlag: string | undefined, region: string
+): { name: string, zoneId: string }[] {
+  if (/^\d+$/.test(text)) {
+    const count = number('--hosts', text, 0, 0, HOSTS_MAX)
+    const usualZones = Math.max(1, Math.min(ZONE_COUNT_DEFAULT, count))
+    const zones = number('--zones', zonesFlag, usualZones, 1, ZONES_PER_REGION_MAX)
+    return Array.from({ length: count }, (_, at) => ({
+      name: `host-${String(at + 1)}`, zoneId: zoneIdOf(String(at % zones + 1), region)
+    }))
+  }
+  if (zonesFlag !== undefined) {
+    throw badFlag('--zones', zonesFlag, 'nothing, where --hosts names the zone of each host')
+  }
+  const hosts = text.split(',').map((entry) => {
+    const [name = '', zone = ''] = entry.split(':')
+    const reserved = RESERVED_HOST_NAMES.includes(name) || name.startsWith('i-')
+    if (!HOST_NAME_PATTERN.test(name) || reserved) {
+      throw badFlag('--hosts', entry,
+        'a number, or name:zone,… with names of at most 15 lower-case letters, digits and dashes')
+    }
+    return { name, zoneId: zoneIdOf(zone, region) }
+  })
+  if (new Set(hosts.map((host) => host.name)).size !== hosts.length) {
+    throw badFlag('--hosts', text, 'names that differ')
+  }
+  if (hosts.length > HOSTS_MAX) throw badFlag('--hosts', text, `at most ${String(HOSTS_MAX)} hosts`)
+  return hosts
+}
+
+/** A zone's number, or its id as it is. */
+function zoneIdOf (zone: string, region: string): string {
+  const stem = findRegion(region)?.zoneIdStem ?? ''
+  const id = /^\d+$/.test(zone) ? `${stem}-az${zone}` : zone
+  if (parseZoneId(id)?.stem !== stem) {
+    throw badFlag('--hosts', zone, `a zone's number, or its id, such as ${stem}-az1`)
+  }
+  return id
+}
+
+function parseQuotas (flags: readonly string[]): Record<string, number> {
+  const quotas: Record<string, number> = {}
+  for (const flag of flags) {
+    const [name = '', value = ''] = flag.split('=')
+    if (!isQuotaName(name) || !/^\d+$/.test(value)) {
+      throw badFlag('--quota', flag, `name=number with one of ${QUOTA_NAMES.join(', ')}`)
+    }
+    quotas[name] = Number(value)
+  }
+  return quotas
+}
+
+function number (
+  flag: string, text: string | undefined, otherwise: number, min: number, max: number
+): number {
+  if (text === undefined) return otherwise
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw badFlag(flag, text, `a whole number from ${String(min)} to ${String(max)}`)
+  }
+  return value
+}
+
+function badFlag (flag: string, value: string, right: string): VpclabError {
+  return new VpclabError('VPCLAB_ERR_CONFIG',
+    `The value "${value}" of ${flag} is not valid: it takes ${right}`)
+}
+
+/** A field in the words of its flag: `host-1:use1-az1, host-2:use1-az2`, `9216`. */
+function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu']): string {
+  if (typeof value !== 'object') return String(value)
+  if (value.length === 0) return 'none'
+  return value.map(({ name, zoneId }) => `${name}:${zoneId}`).join(', ')
+}
+
+/** What namespaces and records are built on cannot change under them. */
+function checkUnchanged (config: LabConfig, saved: LabConfig): void {
+  for (const field of ['region', 'hosts', 'underlayFamily', 'underlayMtu'] as const) {
+    const now = describe(config[field])
+    const then = describe(saved[field])
+    if (now !== then) {
+      throw new VpclabError(
+        'VPCLAB_ERR_CONFIG', `The lab was made with ${field} ${then}, not ${now}: ` +
+        'remove it with "vpcctl lab down" first, or leave the flag out')
+    }
+  }
+}

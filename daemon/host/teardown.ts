@@ -1,0 +1,89 @@
+/**
+ * Removes everything of a lab, found by name alone: it needs no store and no daemon, so it works
+ * after kill -9, after half a teardown, and twice.
+ *
+ *     daemon ─▶ processes in the namespaces ─▶ namespaces (with their devices) ─▶ files
+ */
+import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { VpclabError } from '../base/errors.ts'
+import { runIp } from './command.ts'
+import { Limiter } from './limiter.ts'
+import { killProcessesIn } from './namespace_processes.ts'
+import { NAMESPACE_DIRECTORY, flowFilePath, runDirectory, stateDirectory } from './paths.ts'
+import { daemonOf, isDaemon } from './pid_file.ts'
+
+/** How long a daemon may take to stop when asked to, before it is killed. */
+const STOP_TIMEOUT_MS = 5000
+const STOP_POLL_MS = 20
+/** Namespaces removed at once. */
+const REMOVALS_MAX = 8
+const FLOW_FILE_DIRECTORY = '/dev/shm'
+
+export interface TeardownResult {
+  readonly daemonStopped: boolean
+  readonly processesKilled: number
+  readonly namespacesRemoved: number
+}
+
+/** @throws VpclabError VPCLAB_ERR_TIMEOUT, VPCLAB_ERR_COMMAND */
+export async function teardownLab (lab: string): Promise<TeardownResult> {
+  const daemonStopped = await stopDaemon(lab)
+  const namespaces = namespacesOf(lab)
+  const processesKilled = await removeNamespaces(namespaces)
+  const flowFilePrefix =
+    flowFilePath(lab, '').slice(FLOW_FILE_DIRECTORY.length + 1, -'.flows'.length)
+  for (const name of readdirSync(FLOW_FILE_DIRECTORY)) {
+    if (name.startsWith(flowFilePrefix)) rmSync(`${FLOW_FILE_DIRECTORY}/${name}`, { force: true })
+  }
+  for (const directory of [runDirectory(lab), stateDirectory(lab)]) {
+    rmSync(directory, { recursive: true, force: true })
+    removeIfEmpty(dirname(directory))
+  }
+  return { daemonStopped, processesKilled, namespacesRemoved: namespaces.length }
+}
+
+/** The directory above is shared with the other labs. */
+function removeIfEmpty (directory: string): void {
+  try {
+    rmdirSync(directory)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'EACCES'].includes(code)) throw error
+  }
+}
+
+/** Names of all namespaces of a lab: its name has no dash, so no other lab's are among them. */
+export function namespacesOf (lab: string): string[] {
+  if (!existsSync(NAMESPACE_DIRECTORY)) return []
+  return readdirSync(NAMESPACE_DIRECTORY).filter((name) => name.startsWith(`${lab}-`))
+}
+
+/** Kills what runs in the namespaces and removes them. @returns how many processes were killed */
+export async function removeNamespaces (namespaces: readonly string[]): Promise<number> {
+  const killed = await killProcessesIn(namespaces)
+  const limiter = new Limiter(REMOVALS_MAX)
+  await Promise.all(namespaces.map((name) =>
+    limiter.run(async () => await runIp('netns', 'del', name))))
+  return killed
+}
+
+/** Asks the daemon to stop, then makes it. @returns whether one was running */
+export async function stopDaemon (lab: string): Promise<boolean> {
+  const pid = daemonOf(lab)
+  if (pid === null || pid === process.pid) return false
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    try {
+      process.kill(pid, signal)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+    for (let waitedMs = 0; waitedMs < STOP_TIMEOUT_MS; waitedMs += STOP_POLL_MS) {
+      if (!isDaemon(pid)) return true
+      await delay(STOP_POLL_MS)
+    }
+  }
+  throw new VpclabError('VPCLAB_ERR_TIMEOUT',
+    `The daemon of lab "${lab}" (process ${String(pid)}) does not end, not even killed`)
+}
