@@ -1,0 +1,204 @@
+/**
+ * `vpcctl instance …`: the life of an instance through the EC2 API. What happens inside one
+ * (`exec`, `shell`, `logs`) stands in instance_inside.ts.
+ */
+import { readFileSync } from 'node:fs'
+import type { Instance } from '@aws-sdk/client-ec2'
+import {
+  type Command, defineCommand, type Input, TAG_OPTIONS, TIMEOUT_OPTION, timeoutMs
+} from '../command.ts'
+import type { Context } from '../context.ts'
+import type { Ec2Client } from '../ec2_client.ts'
+import type { QueryInput } from '../ec2_query.ts'
+import { CtlError, usageError } from '../exit_codes.ts'
+import {
+  describeInstances, INSTANCE_COLUMNS, waitForApplied, waitForInstances
+} from '../instances.ts'
+import {
+  INSTANCE, inVpc, NETWORK_INTERFACE, resolveId, resolveIds, SECURITY_GROUP, SUBNET,
+  tagSpecification
+} from '../resolve.ts'
+import { insideCommands } from './instance_inside.ts'
+
+/** The built-in image: the root file system of the machine itself. */
+const IMAGE_DEFAULT = 'ami-00000000000000001'
+
+const INSTANCES_ARGUMENT = { syntax: '<instance...>', description: 'ids or Name tags' }
+const NO_WAIT_OPTION = {
+  flags: '--no-wait', description: 'return at once, not when the state is reached'
+}
+
+export const instanceCommands: readonly Command[] = [
+  defineCommand({
+    name: 'run',
+    summary: 'Start new instances and wait until they run',
+    action: 'RunInstances',
+    arguments: [{ syntax: '[subnet]', description: 'id or Name tag; left out with --eni' }],
+    options: [
+      { flags: '--count <count>', description: 'how many (default: 1)' },
+      {
+        flags: '--type <type>',
+        description: 'instance type: how many ENIs and addresses (default: m5.large)'
+      },
+      { flags: '--image <image>', description: 'image id' },
+      {
+        flags: '--host <host>',
+        description: 'host of the lab, host-1; any of the zone when left out'
+      },
+      { flags: '--private-ip <address>', description: 'primary private IPv4 address' },
+      { flags: '--ipv6-count <count>', description: 'IPv6 addresses' },
+      { flags: '--group <group>', description: 'security group: id or name', repeats: true },
+      {
+        flags: '--eni <eni>',
+        description: 'an existing ENI: the first is eth0, the next eth1 …',
+        repeats: true
+      },
+      {
+        flags: '--user-data <script>',
+        description: 'a script that runs inside at first boot, or @file'
+      },
+      NO_WAIT_OPTION,
+      TIMEOUT_OPTION,
+      ...TAG_OPTIONS
+    ],
+    examples: [
+      'vpcctl instance run front --name a',
+      'vpcctl instance run front --name b --host host-2 --ipv6-count 1',
+      'vpcctl instance run front --name web --user-data @server.sh'
+    ],
+    run: runInstances
+  }),
+  defineCommand({
+    name: 'list',
+    summary: 'List instances',
+    action: 'DescribeInstances',
+    options: [
+      { flags: '--vpc <vpc>', description: 'of one VPC: id or Name tag' },
+      { flags: '--all', description: 'terminated ones too' }
+    ],
+    examples: ['vpcctl instance list', 'vpcctl instance list --vpc web --all'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const instances = await describeInstances(ec2, await inVpc(ec2, input.text('vpc')))
+      const shown = input.flag('all')
+        ? instances
+        : instances.filter((instance) => instance.State?.Name !== 'terminated')
+      context.output.rows(shown, INSTANCE_COLUMNS, ({ InstanceId }) => InstanceId)
+    }
+  }),
+  defineCommand({
+    name: 'show',
+    summary: 'Show everything about an instance',
+    action: 'DescribeInstances',
+    arguments: [{ syntax: '<instance>', description: 'id or Name tag' }],
+    examples: ['vpcctl instance show a'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const id = await resolveId(ec2, INSTANCE, input.argument('instance'))
+      const [instance] = await describeInstances(ec2, { InstanceId: [id] })
+      context.output.tree(instance ?? {}, id)
+    }
+  }),
+  lifeCycleCommand('start', 'Start stopped instances', 'StartInstances', 'running'),
+  lifeCycleCommand('stop', 'Stop running instances; they keep their addresses',
+    'StopInstances', 'stopped'),
+  defineCommand({
+    name: 'reboot',
+    summary: 'Reboot instances',
+    action: 'RebootInstances',
+    arguments: [INSTANCES_ARGUMENT],
+    examples: ['vpcctl instance reboot a'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const ids = await resolveIds(ec2, INSTANCE, input.rest('instance'))
+      await ec2.call('RebootInstances', { InstanceId: ids })
+      context.output.done(`Rebooting ${ids.join(', ')}.`, { InstanceIds: ids })
+    }
+  }),
+  lifeCycleCommand('terminate', 'Terminate instances for good', 'TerminateInstances', 'terminated'),
+  ...insideCommands
+]
+
+async function runInstances (context: Context, input: Input): Promise<void> {
+  if ((input.optionalArgument('subnet') === undefined) === (input.list('eni').length === 0)) {
+    throw usageError('either [subnet] or --eni is needed')
+  }
+  const plain = plainRunInput(input)
+  const ec2 = await context.ec2()
+  const references = await referencesRunInput(ec2, input)
+  const reservation = await ec2.call('RunInstances', { ...plain, ...references })
+  const ids = (reservation.Instances ?? []).flatMap(({ InstanceId }) => InstanceId ?? [])
+  if (input.flag('wait')) {
+    context.output.note(`Waiting for ${ids.join(', ')} to run ...`)
+    await waitForInstances(context, ec2, ids, 'running', timeoutMs(input))
+    await waitForApplied(context, timeoutMs(input))
+  }
+  const instances = await describeInstances(ec2, { InstanceId: ids })
+  context.output.rows(instances, INSTANCE_COLUMNS, ({ InstanceId }) => InstanceId)
+}
+
+/** What needs no look at the lab, checked before the first call. */
+function plainRunInput (input: Input): QueryInput {
+  const count = input.integer('count', 1, 1000) ?? 1
+  const host = input.text('host')
+  const userData = input.text('userData')
+  return {
+    ImageId: input.text('image') ?? IMAGE_DEFAULT,
+    InstanceType: input.text('type') ?? 'm5.large',
+    MinCount: count,
+    MaxCount: count,
+    PrivateIpAddress: input.text('privateIp'),
+    Ipv6AddressCount: input.integer('ipv6Count', 0, 1000),
+    Placement: host === undefined ? undefined : { HostId: host },
+    UserData: userData === undefined ? undefined : encodeUserData(userData),
+    ...tagSpecification('instance', input.tags())
+  }
+}
+
+/** Subnet, ENIs and groups, which may be given by name. */
+async function referencesRunInput (ec2: Ec2Client, input: Input): Promise<QueryInput> {
+  const subnet = input.optionalArgument('subnet')
+  const [enis, groups] = await Promise.all([
+    resolveIds(ec2, NETWORK_INTERFACE, input.list('eni')),
+    resolveIds(ec2, SECURITY_GROUP, input.list('group'))])
+  return {
+    SubnetId: subnet === undefined ? undefined : await resolveId(ec2, SUBNET, subnet),
+    NetworkInterface: enis.map((id, index) => ({ NetworkInterfaceId: id, DeviceIndex: index })),
+    SecurityGroupId: groups
+  }
+}
+
+/** Base64 of the script, or of the file that `@path` names. */
+function encodeUserData (text: string): string {
+  if (!text.startsWith('@')) return Buffer.from(text).toString('base64')
+  try {
+    return readFileSync(text.slice(1)).toString('base64')
+  } catch (error) {
+    throw new CtlError('VPCLAB_ERR_CONFIG',
+      `The user data file ${text.slice(1)} cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** `start`, `stop` and `terminate` differ in the action and in the state they lead to. */
+function lifeCycleCommand (name: string, summary: string,
+  action: 'StartInstances' | 'StopInstances' | 'TerminateInstances', state: string): Command {
+  return {
+    name,
+    summary,
+    action,
+    arguments: [INSTANCES_ARGUMENT],
+    options: [NO_WAIT_OPTION, TIMEOUT_OPTION],
+    examples: [`vpcctl instance ${name} a`, `vpcctl instance ${name} a b --no-wait`],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const ids = await resolveIds(ec2, INSTANCE, input.rest('instance'))
+      await ec2.call(action, { InstanceId: ids })
+      if (input.flag('wait')) {
+        context.output.note(`Waiting for ${ids.join(', ')} to be ${state} ...`)
+        await waitForInstances(context, ec2, ids, state, timeoutMs(input))
+      }
+      const instances: Instance[] = await describeInstances(ec2, { InstanceId: ids })
+      context.output.rows(instances, INSTANCE_COLUMNS, ({ InstanceId }) => InstanceId)
+    }
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * `vpcctl lab …`: the lab as a whole.
+ *
+ *     (nothing) ── up ──▶ running ── stop, kill -9 ──▶ stopped ── up ──▶ running
+ *         ◀────────────── down, from any state ──────────────
+ *
+ * What the lab is made of is decided at its first `up` (daemon/host/lab_config.ts); a later `up`
+ * with equal flags, or none, succeeds, one with others is refused. `reset` empties a running lab.
+ */
+import { resolve } from 'node:path'
+import type { HostStatus, LabStatusAnswer } from '../../daemon/api/admin/contract.ts'
+import {
+  type Command, defineCommand, type CommandOption, type Input, TIMEOUT_OPTION, timeoutMs
+} from '../command.ts'
+import type { Context } from '../context.ts'
+import { removeLab, startDaemon, statusOrNull } from '../daemon_process.ts'
+import { CtlError } from '../exit_codes.ts'
+import type { Column } from '../print/table.ts'
+
+/** Flags that `vpcd` takes under the same names. */
+const DAEMON_OPTIONS: readonly CommandOption[] = [
+  {
+    flags: '--hosts <hosts>',
+    description: 'number of hosts, or name:zone-id,… (default: 2); 0 serves the API alone'
+  },
+  { flags: '--zones <count>', description: 'zones that the hosts are spread over (default: 2)' },
+  { flags: '--region <region>', description: 'Region (default: us-east-1)' },
+  { flags: '--api-port <port>', description: 'port of the EC2 API (default: 4566)' },
+  { flags: '--api-address <address>', description: 'address of the EC2 API (default: 127.0.0.1)' },
+  { flags: '--underlay <family>', description: 'ipv4 or ipv6 (default: ipv4)' },
+  { flags: '--underlay-mtu <bytes>', description: 'MTU between the hosts (default: 9216)' },
+  {
+    flags: '--spin-us <microseconds>',
+    description: 'busy polling after the last packet, 0 for never'
+  },
+  { flags: '--access-keys <file>', description: 'lines of access key:secret:account id' },
+  { flags: '--quota <name=value>', description: 'a quota of the lab', repeats: true }
+]
+
+const HOST_COLUMNS: readonly Column<HostStatus>[] = [
+  { header: 'host', value: (host) => host.name },
+  { header: 'zone', value: (host) => host.zoneId },
+  { header: 'namespace', value: (host) => host.namespace, hides: true },
+  { header: 'underlay', value: (host) => host.underlayAddress },
+  {
+    header: 'revision',
+    value: (host) => String(host.appliedRevision),
+    align: 'right', hides: true
+  },
+  { header: 'enis', value: (host) => String(host.ports), align: 'right' },
+  { header: 'flows', value: (host) => String(host.flows), align: 'right', hides: true },
+  { header: 'wire', value: (host) => host.wireMode }
+]
+
+export const labCommands: readonly Command[] = [
+  defineCommand({
+    name: 'up',
+    summary: 'Start the lab and wait until its hosts are ready',
+    action: 'vpcd on this machine',
+    options: [...DAEMON_OPTIONS, TIMEOUT_OPTION],
+    examples: [
+      'vpcctl lab up',
+      'vpcctl lab up --hosts 4 --zones 2 --underlay-mtu 1500',
+      'vpcctl --lab second lab up --api-port 4567'
+    ],
+    run: up
+  }),
+  defineCommand({
+    name: 'status',
+    summary: 'Show the hosts of the lab',
+    action: 'GET /status (admin API)',
+    note: 'Zones stand here by id, which is the same for every account; "vpcctl zone list"\n' +
+      'shows the name of each, by which subnets and instances are listed.',
+    examples: ['vpcctl lab status', 'vpcctl lab status --json'],
+    async run (context) { printStatus(context, await context.admin.status()) }
+  }),
+  defineCommand({
+    name: 'reset',
+    summary: 'Remove every resource, keep the hosts',
+    action: 'POST /reset (admin API)',
+    examples: ['vpcctl lab reset'],
+    async run (context) {
+      const answer = await context.admin.reset()
+      context.output.done(
+        `Removed ${String(answer.removed)} resources of the lab "${context.lab}".`, answer)
+    }
+  }),
+  defineCommand({
+    name: 'stop',
+    summary: 'Stop the daemon; instances and devices stay, "lab up" goes on with them',
+    action: 'POST /stop (admin API)',
+    examples: ['vpcctl lab stop'],
+    async run (context) {
+      await context.admin.stop()
+      context.output.done(`Stopped the daemon of the lab "${context.lab}".`, { lab: context.lab })
+    }
+  }),
+  defineCommand({
+    name: 'down',
+    summary: 'Remove the lab: daemon, instances, devices, namespaces and files',
+    action: 'vpcd --teardown on this machine',
+    examples: ['vpcctl lab down', 'vpcctl --lab second lab down'],
+    async run (context) {
+      const removed = await removeLab(context.lab)
+      context.output.done(`The lab "${context.lab}" is gone.`, removed)
+    }
+  })
+]
+
+async function up (context: Context, input: Input): Promise<void> {
+  const flags = daemonFlags(input)
+  const running = await statusOrNull(context)
+  if (running !== null) {
+    await checkSameLab(context, input)
+    await context.admin.wait(running.revision, timeoutMs(input))
+    context.output.note(`The lab "${context.lab}" is up already.`)
+    printStatus(context, await context.admin.status())
+    return
+  }
+  context.output.note(`Starting the lab "${context.lab}" ...`)
+  printStatus(context, await startDaemon(context, flags, timeoutMs(input)))
+}
+
+/** What was typed, in `vpcd`'s words. */
+function daemonFlags (input: Input): string[] {
+  return DAEMON_OPTIONS.flatMap(({ flags, repeats }) => {
+    const flag = flags.slice(0, flags.indexOf(' '))
+    const name = optionName(flag)
+    const values = repeats === true
+      ? input.list(name)
+      : [name === 'accessKeys' ? accessKeysPath(input) : input.text(name)]
+    return values.flatMap((value) => value === undefined ? [] : [flag, value])
+  })
+}
+
+/** Absolute: the daemon works in another directory, and is started again from yet another. */
+function accessKeysPath (input: Input): string | undefined {
+  const path = input.text('accessKeys')
+  return path === undefined ? undefined : resolve(path)
+}
+
+/** `--api-port` → `apiPort`, as commander names it. */
+function optionName (flag: string): string {
+  return flag.slice(2).replace(/-(.)/g, (_match, letter: string) => letter.toUpperCase())
+}
+
+/**
+ * Whether the flags describe the lab that runs; absent ones always do.
+ * @throws CtlError VPCLAB_ERR_LAB_RUNNING, VpclabError VPCLAB_ERR_CONFIG when they do not
+ */
+async function checkSameLab (context: Context, input: Input): Promise<void> {
+  const { readConfig, resolveConfig } = await import('../../daemon/host/lab_config.ts')
+  const running = readConfig(context.lab)
+  if (running === null) return
+  const wanted = resolveConfig({
+    region: input.text('region'),
+    hosts: input.text('hosts'),
+    zones: input.text('zones'),
+    underlay: input.text('underlay'),
+    underlayMtu: input.text('underlayMtu'),
+    instanceSlots: input.text('instanceSlots'),
+    apiAddress: input.text('apiAddress'),
+    apiPort: input.text('apiPort'),
+    spinUs: input.text('spinUs'),
+    accessKeys: accessKeysPath(input),
+    quotas: input.list('quota')
+  }, running)
+  const different = Object.entries(wanted).filter(([field, value]) =>
+    JSON.stringify(value) !== JSON.stringify(running[field as keyof typeof running]))
+  if (different.length === 0) return
+  throw new CtlError('VPCLAB_ERR_LAB_RUNNING',
+    `The lab "${context.lab}" runs already, with another ` +
+    `${different.map(([field]) => field).join(', ')}: "vpcctl lab stop" and then "lab up" ` +
+    'takes the new one')
+}
+
+function printStatus (context: Context, status: LabStatusAnswer): void {
+  const { output } = context
+  if (output.form === 'json') {
+    output.json(status)
+    return
+  }
+  output.rows(status.hosts, HOST_COLUMNS, (host) => host.name)
+  const instances = Object.entries(status.instances).filter(([, count]) => count > 0)
+    .map(([state, count]) => `${String(count)} ${state}`).join(', ')
+  output.note(`EC2 API ${status.endpointUrl}, Region ${status.region}, ` +
+    `process ${String(status.pid)}, ` +
+    `revision ${String(status.revision)} (applied ${String(status.appliedRevision)}), ` +
+    `instances: ${instances === '' ? 'none' : instances}`)
+}

@@ -1,0 +1,215 @@
+/**
+ * `vpcctl security-group …`. AWS VPC User Guide, "Control traffic using security groups".
+ *
+ * A rule is one call: protocol, ports and peers, of both families and other groups together. Groups
+ * are named by id, by GroupName or by Name tag.
+ */
+import type { IpPermission, SecurityGroup } from '@aws-sdk/client-ec2'
+import { type Command, defineCommand, type Input, parseInteger, TAG_OPTIONS } from '../command.ts'
+import type { Ec2Client } from '../ec2_client.ts'
+import type { QueryInput } from '../ec2_query.ts'
+import { usageError } from '../exit_codes.ts'
+import type { Column } from '../print/table.ts'
+import {
+  inVpc, nameOf, resolveId, resolveIds, SECURITY_GROUP, tagSpecification, VPC
+} from '../resolve.ts'
+
+const COLUMNS: readonly Column<SecurityGroup>[] = [
+  { header: 'group', value: (group) => group.GroupId ?? '' },
+  { header: 'group name', value: (group) => group.GroupName ?? '', shrinks: true },
+  { header: 'name', value: nameOf, shrinks: true, hides: true },
+  { header: 'vpc', value: (group) => group.VpcId ?? '', hides: true },
+  {
+    header: 'ingress',
+    value: (group) => String(group.IpPermissions?.length ?? 0),
+    align: 'right', hides: true
+  },
+  {
+    header: 'egress',
+    value: (group) => String(group.IpPermissionsEgress?.length ?? 0),
+    align: 'right',
+    hides: true
+  },
+  { header: 'description', value: (group) => group.Description ?? '', shrinks: true, hides: true }
+]
+
+interface Rule {
+  readonly direction: 'ingress' | 'egress'
+  readonly permission: IpPermission
+}
+
+const RULE_COLUMNS: readonly Column<Rule>[] = [
+  { header: 'direction', value: (rule) => rule.direction },
+  {
+    header: 'protocol',
+    value: (rule) => rule.permission.IpProtocol === '-1' ? 'all' : rule.permission.IpProtocol ?? ''
+  },
+  { header: 'ports', value: (rule) => portsOf(rule.permission) },
+  { header: 'peers', value: (rule) => peersOf(rule.permission) }
+]
+
+const GROUP_ARGUMENT = { syntax: '<group>', description: 'id, group name or Name tag' }
+
+export const securityGroupCommands: readonly Command[] = [
+  defineCommand({
+    name: 'create',
+    summary: 'Create a security group',
+    action: 'CreateSecurityGroup',
+    arguments: [
+      { syntax: '<vpc>', description: 'id or Name tag' },
+      { syntax: '<group-name>', description: 'its name, unique in the VPC' }
+    ],
+    options: [
+      { flags: '--description <text>', description: 'description (default: the name)' },
+      ...TAG_OPTIONS
+    ],
+    examples: ['vpcctl security-group create web web-servers --description "HTTP from anywhere"'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const name = input.argument('group-name')
+      const { GroupId: id } = await ec2.call('CreateSecurityGroup', {
+        VpcId: await resolveId(ec2, VPC, input.argument('vpc')),
+        GroupName: name,
+        GroupDescription: input.text('description') ?? name,
+        ...tagSpecification('security-group', input.tags())
+      })
+      context.output.row(await describeGroup(ec2, id ?? ''), COLUMNS, ({ GroupId }) => GroupId)
+    }
+  }),
+  defineCommand({
+    name: 'list',
+    summary: 'List security groups',
+    action: 'DescribeSecurityGroups',
+    options: [{ flags: '--vpc <vpc>', description: 'of one VPC: id or Name tag' }],
+    examples: ['vpcctl security-group list --vpc web'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const filter = await inVpc(ec2, input.text('vpc'))
+      const groups = await ec2.all('DescribeSecurityGroups', filter, (page) => page.SecurityGroups)
+      context.output.rows(groups, COLUMNS, ({ GroupId }) => GroupId)
+    }
+  }),
+  defineCommand({
+    name: 'show',
+    summary: 'Show the rules of a security group',
+    action: 'DescribeSecurityGroups',
+    arguments: [GROUP_ARGUMENT],
+    examples: ['vpcctl security-group show web-servers'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const id = await resolveId(ec2, SECURITY_GROUP, input.argument('group'))
+      const group = await describeGroup(ec2, id)
+      if (context.output.form !== 'human') context.output.tree(group, id)
+      else context.output.rows(rulesOf(group), RULE_COLUMNS, () => id)
+    }
+  }),
+  defineCommand({
+    name: 'delete',
+    summary: 'Delete a security group that nothing uses',
+    action: 'DeleteSecurityGroup',
+    arguments: [GROUP_ARGUMENT],
+    examples: ['vpcctl security-group delete web-servers'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const id = await resolveId(ec2, SECURITY_GROUP, input.argument('group'))
+      await ec2.call('DeleteSecurityGroup', { GroupId: id })
+      context.output.done(`Deleted ${id}.`, { GroupId: id })
+    }
+  }),
+  ruleCommand('authorize-ingress', 'Allow traffic into the group', 'AuthorizeSecurityGroupIngress'),
+  ruleCommand('authorize-egress', 'Allow traffic out of the group', 'AuthorizeSecurityGroupEgress'),
+  ruleCommand('revoke-ingress', 'Take an ingress rule back', 'RevokeSecurityGroupIngress'),
+  ruleCommand('revoke-egress', 'Take an egress rule back', 'RevokeSecurityGroupEgress')
+]
+
+/** The four commands for rules take the same words. */
+function ruleCommand (name: string, summary: string,
+  action: 'AuthorizeSecurityGroupIngress' | 'AuthorizeSecurityGroupEgress' |
+    'RevokeSecurityGroupIngress' | 'RevokeSecurityGroupEgress'): Command {
+  return {
+    name,
+    summary,
+    action,
+    arguments: [GROUP_ARGUMENT],
+    options: [
+      {
+        flags: '--protocol <protocol>',
+        description: 'tcp, udp, icmp, icmpv6, a number, or all (default: all)'
+      },
+      { flags: '--port <port>', description: 'a port or a range, 80 or 8000-8080' },
+      { flags: '--cidr <cidr>', description: 'IPv4 or IPv6 block of the peers', repeats: true },
+      { flags: '--peer-group <group>', description: 'security group of the peers', repeats: true },
+      { flags: '--description <text>', description: 'description of the rule' }
+    ],
+    examples: [
+      `vpcctl security-group ${name} web-servers --protocol tcp --port 80 --cidr 0.0.0.0/0`,
+      `vpcctl security-group ${name} web-servers --peer-group web-servers`
+    ],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const permission = await permissionInput(ec2, input)
+      const GroupId = await resolveId(ec2, SECURITY_GROUP, input.argument('group'))
+      await ec2.call(action, { GroupId, IpPermissions: [permission] })
+      context.output.done(`Changed ${GroupId}.`, { GroupId, IpPermissions: [permission] })
+    }
+  }
+}
+
+async function permissionInput (ec2: Ec2Client, input: Input): Promise<QueryInput> {
+  const cidrs = input.list('cidr')
+  const peers = input.list('peerGroup')
+  if (cidrs.length === 0 && peers.length === 0) throw usageError('--cidr or --peer-group is needed')
+  const Description = input.text('description')
+  const protocol = input.text('protocol') ?? 'all'
+  return {
+    IpProtocol: protocol === 'all' ? '-1' : protocol,
+    ...portInput(protocol, input.text('port')),
+    IpRanges: cidrs.filter((cidr) => !cidr.includes(':'))
+      .map((CidrIp) => ({ CidrIp, Description })),
+    Ipv6Ranges: cidrs.filter((cidr) => cidr.includes(':'))
+      .map((CidrIpv6) => ({ CidrIpv6, Description })),
+    Groups: (await resolveIds(ec2, SECURITY_GROUP, peers))
+      .map((GroupId) => ({ GroupId, Description }))
+  }
+}
+
+/** FromPort and ToPort; for ICMP they are type and code, -1 for any. */
+export function portInput (protocol: string,
+  ports: string | undefined): { FromPort?: number, ToPort?: number } {
+  if (ports === undefined) {
+    if (protocol === 'icmp' || protocol === 'icmpv6') return { FromPort: -1, ToPort: -1 }
+    return protocol === 'tcp' || protocol === 'udp' ? { FromPort: 0, ToPort: 65535 } : {}
+  }
+  const [from = '', to = from] = ports.split('-')
+  return {
+    FromPort: parseInteger('--port', from, 0, 65535),
+    ToPort: parseInteger('--port', to, 0, 65535)
+  }
+}
+
+async function describeGroup (ec2: Ec2Client, id: string): Promise<SecurityGroup> {
+  const { SecurityGroups: groups } = await ec2.call('DescribeSecurityGroups', { GroupId: [id] })
+  return groups?.[0] ?? {}
+}
+
+function rulesOf (group: SecurityGroup): Rule[] {
+  const { IpPermissions: ingress = [], IpPermissionsEgress: egress = [] } = group
+  return [
+    ...ingress.map((permission): Rule => ({ direction: 'ingress', permission })),
+    ...egress.map((permission): Rule => ({ direction: 'egress', permission }))
+  ]
+}
+
+function portsOf ({ FromPort: from, ToPort: to }: IpPermission): string {
+  if (from === undefined || from === -1) return 'all'
+  return to === undefined || to === from ? String(from) : `${String(from)}-${String(to)}`
+}
+
+function peersOf (permission: IpPermission): string {
+  return [
+    ...(permission.IpRanges ?? []).map(({ CidrIp }) => CidrIp),
+    ...(permission.Ipv6Ranges ?? []).map(({ CidrIpv6 }) => CidrIpv6),
+    ...(permission.UserIdGroupPairs ?? []).map(({ GroupId }) => GroupId),
+    ...(permission.PrefixListIds ?? []).map(({ PrefixListId }) => PrefixListId)
+  ].join(',')
+}

@@ -1,0 +1,183 @@
+/**
+ * Answers of the EC2 API: XML in, plain objects out, with the names and kinds that the AWS SDKs and
+ * the `aws` CLI use, so that what a person knows from there holds for `vpcctl --json`.
+ *
+ * Three rules and their exceptions do it without the SDK's schema (which takes a second to load;
+ * the test walks that schema and proves every rule for every action that vpcctl calls):
+ *
+ *     name   first letter upper case: `vpcId` → `VpcId`          exceptions: NAMES
+ *     list   an element with `<item>` children, or named `…Set`  exceptions: LISTS
+ *     kind   `true`, `false` → boolean, else text                exceptions: NUMBERS, TEXTS
+ *
+ * Times stay texts (ISO 8601).
+ */
+import { createRequire } from 'node:module'
+import type { XMLParser as XMLParserClass } from 'fast-xml-parser'
+import { CtlError } from './exit_codes.ts'
+
+// The package's CommonJS form is one file: 3 ms to load, against 30 ms for its many ES modules.
+const { XMLParser } = createRequire(import.meta.url)('fast-xml-parser') as {
+  XMLParser: typeof XMLParserClass
+}
+
+/** Element name, or `parent/element` where AWS uses one element name for several members. */
+const NAMES: Readonly<Record<string, string>> = {
+  associatedSubnetSet: 'AssociatedSubnets',
+  associationSet: 'Associations',
+  availabilityZoneInfo: 'AvailabilityZones',
+  assignedIpv4PrefixSet: 'AssignedIpv4Prefixes',
+  assignedIpv6PrefixSet: 'AssignedIpv6Prefixes',
+  assignedPrivateIpAddressesSet: 'AssignedPrivateIpAddresses',
+  blockDeviceMapping: 'BlockDeviceMappings',
+  dnsName: 'PublicDnsName',
+  groupDescription: 'Description',
+  groupSet: 'Groups',
+  'instancesSet/groupSet': 'SecurityGroups',
+  groups: 'UserIdGroupPairs',
+  instanceState: 'State',
+  instancesSet: 'Instances',
+  'StartInstancesResponse/instancesSet': 'StartingInstances',
+  'StopInstancesResponse/instancesSet': 'StoppingInstances',
+  'TerminateInstancesResponse/instancesSet': 'TerminatingInstances',
+  'instancesSet/ipAddress': 'PublicIpAddress',
+  ipv4PrefixSet: 'Ipv4Prefixes',
+  ipv6AddressesSet: 'Ipv6Addresses',
+  ipv6PrefixSet: 'Ipv6Prefixes',
+  geographySet: 'Geography',
+  messageSet: 'Messages',
+  networkInterfaceSet: 'NetworkInterfaces',
+  privateIpAddressesSet: 'PrivateIpAddresses',
+  productCode: 'ProductCodeId',
+  'productCodes/type': 'ProductCodeType',
+  propagatingVgwSet: 'PropagatingVgws',
+  reason: 'StateTransitionReason',
+  reservationSet: 'Reservations',
+  revokedSecurityGroupRuleSet: 'RevokedSecurityGroupRules',
+  routeSet: 'Routes',
+  routeTableSet: 'RouteTables',
+  securityGroupInfo: 'SecurityGroups',
+  securityGroupRuleSet: 'SecurityGroupRules',
+  subGeographySet: 'SubGeography',
+  subnetSet: 'Subnets',
+  tagSet: 'Tags',
+  // In NetworkInterface alone the SDK kept the wire's name.
+  'DescribeNetworkInterfacesResponse/networkInterfaceSet/tagSet': 'TagSet',
+  'networkInterface/tagSet': 'TagSet',
+  unassignedIpv6PrefixSet: 'UnassignedIpv6Prefixes',
+  unknownIpPermissionSet: 'UnknownIpPermissions',
+  vpcSet: 'Vpcs',
+  zoneState: 'State'
+}
+
+/** Elements that are lists although their names do not end in `Set`; needed when they are empty. */
+const LISTS: ReadonlySet<string> = new Set([
+  'assignedIpv6Addresses', 'availabilityZoneInfo', 'blockDeviceMapping', 'groups', 'ipPermissions',
+  'ipPermissionsEgress', 'ipRanges', 'ipv6Ranges', 'prefixListIds', 'productCodes',
+  'securityGroupInfo', 'unassignedIpv6Addresses'
+])
+
+/** Elements with an integer inside; `parent/element` as in NAMES. */
+const NUMBERS: ReadonlySet<string> = new Set([
+  'amiLaunchIndex', 'availableIpAddressCount', 'coreCount', 'currentState/code', 'deviceIndex',
+  'ebsCardIndex', 'enableLniAtDeviceIndex', 'enaQueueCount', 'fromPort',
+  'httpPutResponseHopLimit', 'instanceState/code', 'networkCardIndex', 'partitionNumber',
+  'previousState/code', 'tcpEstablishedTimeout', 'threadsPerCore', 'toPort', 'udpStreamTimeout',
+  'udpTimeout'
+])
+
+/** Elements whose text may read `true` without being a boolean: what people write themselves. */
+const TEXTS: ReadonlySet<string> = new Set([
+  'key', 'value', 'description', 'groupName', 'groupDescription', 'keyName', 'clientToken'
+])
+
+export type AnswerValue = string | number | boolean | AnswerObject | readonly AnswerValue[]
+export interface AnswerObject { readonly [name: string]: AnswerValue }
+
+/** What the XML parser gives: text, or child elements by name, `item` always a list. */
+type Parsed = string | { readonly [element: string]: Parsed | readonly Parsed[] }
+
+/** The members of the answer to `action`, without the id of the request. */
+export function decodeAnswer (action: string, xml: string): AnswerObject {
+  const root = `${action}Response`
+  const content = parseXml(xml)[root]
+  if (content === undefined) {
+    throw new CtlError('InvalidAnswer',
+      `The answer to ${action} holds no <${root}>: ${excerpt(xml)}`)
+  }
+  if (typeof content === 'string') return {}
+  const members = Object.entries(decodeMembers([root], content))
+  return Object.fromEntries(members.filter(([name]) => name !== 'RequestId'))
+}
+
+/** The refusal in an answer with an HTTP status of 400 or more. */
+export function decodeError (action: string, status: number, xml: string): CtlError {
+  try {
+    const response = parseXml(xml)['Response'] as { Errors: { Error: Record<string, string> } }
+    const { Code: code, Message: message } = response.Errors.Error
+    if (code !== undefined) return new CtlError(code, message ?? '')
+  } catch {
+    // Not an error of the EC2 API: what was received is all there is to say.
+  }
+  return new CtlError('InvalidAnswer',
+    `${action} was answered with HTTP status ${String(status)}: ${excerpt(xml)}`)
+}
+
+function parseXml (xml: string): Readonly<Record<string, Parsed | undefined>> {
+  const parser = new XMLParser({
+    ignoreAttributes: true,
+    ignoreDeclaration: true,
+    parseTagValue: false,
+    trimValues: false,
+    processEntities: true,
+    htmlEntities: true,
+    isArray: (name) => name === 'item'
+  })
+  try {
+    return parser.parse(xml) as Record<string, Parsed>
+  } catch (error) {
+    throw new CtlError('InvalidAnswer',
+      `The answer is no XML (${(error as Error).message}): ${excerpt(xml)}`)
+  }
+}
+
+/** @param path elements from the root to the object, without `item` */
+function decodeMembers (path: readonly string[], parsed: Exclude<Parsed, string>): AnswerObject {
+  const members: Record<string, AnswerValue> = {}
+  for (const [element, value] of Object.entries(parsed)) {
+    if (element === '#text') continue // White space between elements.
+    members[lookUp(path, element, NAMES) ?? capitalize(element)] =
+      decodeValue(path, element, value as Parsed)
+  }
+  return members
+}
+
+function decodeValue (path: readonly string[], element: string, value: Parsed): AnswerValue {
+  if (typeof value !== 'string') {
+    const inside = [...path, element]
+    const items = value['item'] as readonly Parsed[] | undefined
+    if (items === undefined) return decodeMembers(inside, value)
+    return items.map((item) => typeof item === 'string' ? item : decodeMembers(inside, item))
+  }
+  if (value.trim() === '' && (element.endsWith('Set') || LISTS.has(element))) return []
+  const parent = path.at(-1) ?? ''
+  if (NUMBERS.has(element) || NUMBERS.has(`${parent}/${element}`)) return Number(value)
+  if (!TEXTS.has(element) && (value === 'true' || value === 'false')) return value === 'true'
+  return value
+}
+
+/** The entry of the longest path that ends in `element`, at most three elements. */
+function lookUp (path: readonly string[], element: string,
+  table: Readonly<Record<string, string>>): string | undefined {
+  const parent = path.at(-1) ?? ''
+  return table[`${path.at(-2) ?? ''}/${parent}/${element}`] ??
+    table[`${parent}/${element}`] ?? table[element]
+}
+
+function capitalize (name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1)
+}
+
+function excerpt (text: string): string {
+  const flat = text.replace(/\s+/g, ' ').trim()
+  return flat === '' ? '(empty)' : flat.length > 200 ? `${flat.slice(0, 200)}…` : flat
+}

@@ -1,0 +1,76 @@
+/**
+ * Reading instances, and waiting for their states and for the hosts: shared by the nouns `instance`
+ * and `wait`.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Instance } from '@aws-sdk/client-ec2'
+import type { Context } from './context.ts'
+import type { Ec2Client } from './ec2_client.ts'
+import type { QueryInput } from './ec2_query.ts'
+import { CtlError } from './exit_codes.ts'
+import type { Column } from './print/table.ts'
+import { nameOf } from './resolve.ts'
+
+/** ms between two looks at a state. EC2 has no call that waits for one. */
+const POLL_INTERVAL_MS = 50
+
+export const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
+  { header: 'instance', value: (instance) => instance.InstanceId ?? '' },
+  { header: 'name', value: nameOf, shrinks: true },
+  { header: 'state', value: (instance) => instance.State?.Name ?? '' },
+  { header: 'type', value: (instance) => instance.InstanceType ?? '', hides: true },
+  { header: 'zone', value: (instance) => instance.Placement?.AvailabilityZone ?? '', hides: true },
+  { header: 'host', value: (instance) => instance.Placement?.HostId ?? '' },
+  { header: 'ipv4', value: (instance) => instance.PrivateIpAddress ?? '' },
+  { header: 'ipv6', value: ipv6Addresses }
+]
+
+export async function describeInstances (ec2: Ec2Client, input: QueryInput): Promise<Instance[]> {
+  // EC2 refuses MaxResults together with ids; so few come in one page.
+  const reservations = input['InstanceId'] === undefined
+    ? await ec2.all('DescribeInstances', input, (page) => page.Reservations)
+    : (await ec2.call('DescribeInstances', input)).Reservations ?? []
+  return reservations.flatMap((reservation) => reservation.Instances ?? [])
+}
+
+/**
+ * Returns when every instance is in `state`.
+ * @throws CtlError VPCLAB_ERR_TIMEOUT; InstanceFailed when one terminated instead
+ */
+export async function waitForInstances (context: Context, ec2: Ec2Client, ids: readonly string[],
+  state: string, timeoutMs: number): Promise<void> {
+  const deadlineMs = context.clock.monotonicMs() + timeoutMs
+  for (;;) {
+    const instances = await describeInstances(ec2, { InstanceId: ids })
+    const others = instances.filter((instance) => instance.State?.Name !== state)
+    const [other] = others
+    if (other === undefined) return
+    const failed = others.find((instance) => isTerminating(instance.State?.Name))
+    if (failed !== undefined && !isTerminating(state)) {
+      throw new CtlError('InstanceFailed',
+        `${failed.InstanceId ?? ''} is ${failed.State?.Name ?? ''} instead of ${state}: ` +
+        (failed.StateReason?.Message ?? failed.StateTransitionReason ?? 'no reason given'))
+    }
+    if (context.clock.monotonicMs() >= deadlineMs) {
+      throw new CtlError('VPCLAB_ERR_TIMEOUT', `${other.InstanceId ?? ''} is still ` +
+        `${other.State?.Name ?? ''} after ${String(timeoutMs / 1000)} s, not ${state}`)
+    }
+    await delay(POLL_INTERVAL_MS)
+  }
+}
+
+/** Returns when every host forwards by what was written until now. */
+export async function waitForApplied (context: Context, timeoutMs: number): Promise<number> {
+  const { revision } = await context.admin.status()
+  return (await context.admin.wait(revision, timeoutMs)).appliedRevision
+}
+
+function isTerminating (state: string | undefined): boolean {
+  return state === 'shutting-down' || state === 'terminated'
+}
+
+/** Of eth0, as PrivateIpAddress is; "eni list" shows the others. */
+function ipv6Addresses (instance: Instance): string {
+  const primary = instance.NetworkInterfaces?.find((eni) => eni.Attachment?.DeviceIndex === 0)
+  return (primary?.Ipv6Addresses ?? []).map(({ Ipv6Address }) => Ipv6Address).join(',')
+}
