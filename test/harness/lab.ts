@@ -1,0 +1,289 @@
+/**
+ * A real lab for tests and benches: a `vpcd` of its own with hosts in namespaces, and short ways to
+ * build in it through the EC2 API.
+ *
+ *     Lab.start(options)                 vpcd, hosts, underlay
+ *       lab.vpc · subnet · instance      EC2 calls, each waits until real
+ *         instance.exec('ping', …)       a program inside the instance's namespace
+ *       lab.capture(host)                tcpdump on the underlay (capture.ts)
+ *     lab.down()                         removes everything, tells what was left behind
+ *
+ * The lab's name is unique, so that several test files run at once, beside a person's own lab.
+ * Nothing here knows how the daemon works: EC2 API, admin API, flags and namespace names only.
+ */
+import { EC2Client } from '@aws-sdk/client-ec2'
+import * as ec2 from '@aws-sdk/client-ec2'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import type {
+  CredentialsAnswer, DropsAnswer, FlowsAnswer, HostStatus, LabStatusAnswer, MappingAnswer,
+  WaitAnswer
+} from '../../daemon/api/admin/contract.ts'
+import { namespaceName, pidPath } from '../../daemon/host/paths.ts'
+import { adminRequest } from './admin.ts'
+import { Capture } from './capture.ts'
+import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
+import { Instance } from './instance.ts'
+import { leftovers } from './leftovers.ts'
+
+const START_TIMEOUT_MS = 30_000
+const APPLIED_TIMEOUT_MS = 30_000
+/** The built-in image: the root file system of the machine itself. */
+const IMAGE_ID = 'ami-00000000000000001'
+
+export interface LabOptions {
+  /** `--hosts`: a number, or `name:zone,…`. */
+  readonly hosts?: string
+  readonly underlayMtu?: number
+  readonly underlay?: 'ipv4' | 'ipv6'
+  /** Further flags of vpcd. */
+  readonly flags?: readonly string[]
+}
+
+/** Two hosts in one zone: instances of one subnet can be on both. */
+export const TWO_HOSTS_ONE_ZONE = 'host-1:use1-az1,host-2:use1-az1'
+
+export interface TestVpc { readonly id: string, readonly cidr: string, readonly ipv6Cidr: string }
+export interface TestSubnet {
+  readonly id: string
+  readonly vpc: TestVpc
+  readonly cidr: string
+  readonly ipv6Cidr: string
+}
+
+export interface InstanceOptions {
+  readonly host?: string
+  readonly address?: string
+  readonly ipv6?: boolean
+  readonly userData?: string
+  readonly type?: ec2._InstanceType
+  readonly count?: number
+}
+
+export class Lab {
+  readonly name: string
+  readonly ec2: EC2Client
+  readonly #options: LabOptions
+  readonly #port: number
+  /** Every daemon the lab has had; the last one is the present one. */
+  readonly #daemons: Background[]
+
+  private constructor (name: string, options: LabOptions, port: number, daemon: Background,
+    credentials: CredentialsAnswer) {
+    this.name = name
+    this.#options = options
+    this.#port = port
+    this.#daemons = [daemon]
+    this.ec2 = new EC2Client({
+      endpoint: credentials.endpointUrl,
+      region: credentials.region,
+      credentials: {
+        accessKeyId: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey
+      }
+    })
+  }
+
+  static async start (options: LabOptions = {}): Promise<Lab> {
+    const name = `t${randomBytes(3).toString('hex')}`
+    const port = await freePort()
+    const daemon = startDaemon(name, options, port)
+    try {
+      await whenReady(name, daemon)
+      const credentials = await adminRequest<CredentialsAnswer>(name, 'GET', '/credentials')
+      return new Lab(name, options, port, daemon, credentials)
+    } catch (error) {
+      await daemon.stop('SIGKILL')
+      await tearDown(name)
+      throw error
+    }
+  }
+
+  /** Process id of the daemon. */
+  get daemonPid (): number { return Number(readFileSync(pidPath(this.name), 'utf8')) }
+  /** What the daemons of this lab have logged so far, one JSON object per line. */
+  get log (): string { return this.#daemons.map((daemon) => daemon.output).join('') }
+  hostNamespace (host: string): string { return namespaceName(this.name, host) }
+
+  /** `kill -9` of the daemon. Instances go on. */
+  async kill (): Promise<void> { await this.#daemons.at(-1)?.stop('SIGKILL') }
+
+  /** Starts the daemon again on what it left. */
+  async restart (): Promise<void> {
+    const daemon = startDaemon(this.name, this.#options, this.#port)
+    this.#daemons.push(daemon)
+    await whenReady(this.name, daemon)
+  }
+
+  /** Removes the lab. @returns what is still there, which must be nothing */
+  async down (): Promise<string[]> {
+    this.ec2.destroy()
+    await tearDown(this.name)
+    await this.#daemons.at(-1)?.ended()
+    return await leftovers(this.name)
+  }
+
+  status (): Promise<LabStatusAnswer> { return adminRequest(this.name, 'GET', '/status') }
+
+  async hostStatus (host: string): Promise<HostStatus> {
+    const found = (await this.status()).hosts.find((status) => status.name === host)
+    if (found === undefined) throw new Error(`The lab has no host "${host}"`)
+    return found
+  }
+
+  /** Waits until every agent has applied what is committed now. */
+  async waitApplied (): Promise<void> {
+    const { revision } = await this.status()
+    await adminRequest<WaitAnswer>(this.name, 'GET',
+      `/wait?revision=${String(revision)}&timeoutMs=${String(APPLIED_TIMEOUT_MS)}`)
+  }
+
+  /** Packets dropped so far for one reason, at one ENI or (null) where no ENI can be named. */
+  async drops (eni: string | null, reason: string): Promise<number> {
+    const answer = await adminRequest<DropsAnswer>(this.name, 'GET', '/drops')
+    return answer.drops.filter((row) => row.eni === eni && row.reason === reason)
+      .reduce((sum, row) => sum + row.packets, 0)
+  }
+
+  /** Waits until the drops of one reason at one ENI have risen to at least `packets`. */
+  async waitDrops (eni: string | null, reason: string, packets: number): Promise<void> {
+    await eventually(`${String(packets)} drops "${reason}" at ${eni ?? 'no ENI'}`,
+      async () => await this.drops(eni, reason) >= packets)
+  }
+
+  async flows (eni: string): Promise<FlowsAnswer['flows']> {
+    return (await adminRequest<FlowsAnswer>(this.name, 'GET', `/flows?eni=${eni}`)).flows
+  }
+
+  mapping (vpcId: string, address: string): Promise<MappingAnswer> {
+    return adminRequest(this.name, 'GET', `/mapping?vpc=${vpcId}&address=${address}`)
+  }
+
+  async vpc (cidr: string, options: { ipv6?: boolean } = {}): Promise<TestVpc> {
+    const { Vpc } = await this.ec2.send(new ec2.CreateVpcCommand({
+      CidrBlock: cidr, AmazonProvidedIpv6CidrBlock: options.ipv6 ?? false
+    }))
+    const id = Vpc?.VpcId ?? ''
+    const ipv6Cidr = Vpc?.Ipv6CidrBlockAssociationSet?.[0]?.Ipv6CidrBlock ?? ''
+    return { id, cidr, ipv6Cidr }
+  }
+
+  /** @param ipv6Index which /64 of the VPC's /56 the subnet takes; -1 for none */
+  async subnet (vpc: TestVpc, cidr: string, options: { zone?: string, ipv6Index?: number } = {}):
+  Promise<TestSubnet> {
+    const ipv6Index = options.ipv6Index ?? -1
+    const ipv6Cidr = ipv6Index < 0 ? '' : subnetIpv6Cidr(vpc.ipv6Cidr, ipv6Index)
+    const { Subnet } = await this.ec2.send(new ec2.CreateSubnetCommand({
+      VpcId: vpc.id,
+      CidrBlock: cidr,
+      AvailabilityZoneId: options.zone ?? 'use1-az1',
+      ...(ipv6Cidr === '' ? {} : { Ipv6CidrBlock: ipv6Cidr })
+    }))
+    return { id: Subnet?.SubnetId ?? '', vpc, cidr, ipv6Cidr }
+  }
+
+  /** One instance, running and reachable. */
+  async instance (subnet: TestSubnet, options: InstanceOptions = {}): Promise<Instance> {
+    const [instance] = await this.instances(subnet, { ...options, count: 1 })
+    if (instance === undefined) throw new Error('RunInstances started no instance')
+    return instance
+  }
+
+  /** Instances of one call, running, with every agent knowing of them. */
+  async instances (subnet: TestSubnet, options: InstanceOptions): Promise<Instance[]> {
+    const count = options.count ?? 1
+    const { Instances } = await this.ec2.send(new ec2.RunInstancesCommand({
+      ImageId: IMAGE_ID,
+      InstanceType: options.type ?? 't3.micro',
+      MinCount: count,
+      MaxCount: count,
+      SubnetId: subnet.id,
+      ...(options.host === undefined ? {} : { Placement: { HostId: options.host } }),
+      ...(options.address === undefined ? {} : { PrivateIpAddress: options.address }),
+      ...(options.ipv6 === true ? { Ipv6AddressCount: 1 } : {}),
+      ...(options.userData === undefined
+        ? {}
+        : { UserData: Buffer.from(options.userData).toString('base64') })
+    }))
+    const ids = (Instances ?? []).map((instance) => instance.InstanceId ?? '')
+    const running = await this.waitInstances(ids, 'running')
+    await this.waitApplied()
+    return running.map((instance) => new Instance(this.name, instance))
+  }
+
+  /** Waits until all of `ids` are in a state. */
+  async waitInstances (ids: readonly string[], state: string): Promise<ec2.Instance[]> {
+    return await eventually(`${String(ids.length)} instances ${state}`, async () => {
+      const { Reservations = [] } = await this.ec2.send(
+        new ec2.DescribeInstancesCommand({ InstanceIds: [...ids] }))
+      const instances = Reservations.flatMap((reservation) => reservation.Instances ?? [])
+      return instances.length === ids.length &&
+        instances.every((instance) => instance.State?.Name === state) && instances
+    }, START_TIMEOUT_MS * 2)
+  }
+
+  /** Starts a capture of the underlay at a host's own device. */
+  capture (host: string, filter = 'udp port 6081'): Promise<Capture> {
+    return Capture.start({
+      namespace: this.hostNamespace(host),
+      device: 'underlay0',
+      filter,
+      whenListening: () => this.#perPacket()
+    })
+  }
+
+  /** Waits until every agent sends one datagram per packet, since a capture is open. */
+  async #perPacket (): Promise<void> {
+    await eventually('wire mode per-packet on every host', async () =>
+      (await this.status()).hosts.every((host) => host.wireMode === 'per-packet'))
+  }
+}
+
+/** The `index`th /64 of a /56, in canonical text as long as the index is not 0. */
+function subnetIpv6Cidr (vpcCidr: string, index: number): string {
+  const groups = (vpcCidr.split('::')[0] ?? '').split(':')
+  while (groups.length < 4) groups.push('0')
+  groups[3] = (parseInt(groups[3] ?? '0', 16) + index).toString(16)
+  return `${groups.join(':')}::/64`
+}
+
+function startDaemon (name: string, options: LabOptions, port: number): Background {
+  return new Background(join(ROOT, 'bin/vpcd'), [
+    '--lab', name,
+    '--hosts', options.hosts ?? TWO_HOSTS_ONE_ZONE,
+    '--api-port', String(port),
+    ...(options.underlayMtu === undefined ? [] : ['--underlay-mtu', String(options.underlayMtu)]),
+    ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),
+    ...(options.flags ?? [])
+  ])
+}
+
+/** Waits until the daemon answers and every agent has applied what the store holds. */
+async function whenReady (name: string, daemon: Background): Promise<void> {
+  await eventually(`lab ${name} up`, async () => {
+    if (!daemon.running) throw new Error(`vpcd ended:\n${daemon.output}`)
+    const status = await adminRequest<LabStatusAnswer>(name, 'GET', '/status')
+      .catch(() => undefined)
+    return status !== undefined && status.appliedRevision >= status.revision
+  }, START_TIMEOUT_MS)
+}
+
+async function tearDown (name: string): Promise<void> {
+  await command(join(ROOT, 'bin/vpcd'), '--lab', name, '--teardown')
+}
+
+/** A TCP port of the loopback address that nobody listens on now. */
+async function freePort (): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  const address = server.address()
+  await new Promise((resolve) => { server.close(resolve) })
+  if (address === null || typeof address === 'string') throw new Error('no port was given')
+  return address.port
+}
+
+/** True when the program is installed. */
+export async function installed (program: string): Promise<boolean> {
+  return (await tryCommand('which', [program])).code === 0
+}

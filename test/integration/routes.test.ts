@@ -1,0 +1,63 @@
+/**
+ * Route tables at work: an appliance behind an ENI route, longest prefix, blackhole, and changes
+ * that act on the next packet.
+ *
+ *     host-1                               host-2
+ *     ├ a   subnet 10.0.1.0/24             ├ r   subnet 10.0.2.0/24, check off,
+ *     └ x   subnet 10.0.2.0/24                   answers for 192.0.2.1
+ *
+ *     route table of 10.0.1.0/24:   192.0.2.0/24 → r      192.0.2.1/32 → an ENI that goes away
+ */
+import test from 'ava'
+import * as ec2 from '@aws-sdk/client-ec2'
+import { withLab } from '../harness/with_lab.ts'
+
+const SERVICE = '192.0.2.1'
+
+test.serial('packets follow the most specific route of the subnet\'s own table',
+  withLab({}, async (t, lab) => {
+    const vpc = await lab.vpc('10.0.0.0/16')
+    const one = await lab.subnet(vpc, '10.0.1.0/24')
+    const two = await lab.subnet(vpc, '10.0.2.0/24')
+    const a = await lab.instance(one, { host: 'host-1' })
+    const x = await lab.instance(two, { host: 'host-1' })
+    const r = await lab.instance(two, { host: 'host-2' })
+    await r.exec('ip', 'addr', 'add', `${SERVICE}/32`, 'dev', 'lo')
+    await lab.ec2.send(new ec2.ModifyNetworkInterfaceAttributeCommand({
+      NetworkInterfaceId: r.eni, SourceDestCheck: { Value: false }
+    }))
+
+    await lab.waitApplied()
+    t.is((await a.ping(SERVICE, 2)).received, 0)
+    await lab.waitDrops(a.eni, 'no-route', 2)
+
+    const { RouteTable } = await lab.ec2.send(new ec2.CreateRouteTableCommand({ VpcId: vpc.id }))
+    const RouteTableId = RouteTable?.RouteTableId ?? ''
+    await lab.ec2.send(new ec2.AssociateRouteTableCommand({ RouteTableId, SubnetId: one.id }))
+    await lab.ec2.send(new ec2.CreateRouteCommand({
+      RouteTableId, DestinationCidrBlock: '192.0.2.0/24', NetworkInterfaceId: r.eni
+    }))
+    await lab.waitApplied()
+    t.is((await a.ping(SERVICE)).received, 5, 'by the ENI route')
+    t.is((await x.ping(SERVICE, 2)).received, 0, 'another subnet, another table')
+    t.is((await a.ping(x.ipv4)).received, 5, 'by the local route')
+
+    const { NetworkInterface } = await lab.ec2.send(
+      new ec2.CreateNetworkInterfaceCommand({ SubnetId: two.id }))
+    const NetworkInterfaceId = NetworkInterface?.NetworkInterfaceId ?? ''
+    await lab.ec2.send(new ec2.CreateRouteCommand({
+      RouteTableId, DestinationCidrBlock: `${SERVICE}/32`, NetworkInterfaceId
+    }))
+    await lab.waitApplied()
+    t.is((await a.ping(SERVICE, 2)).received, 0, 'the /32 wins, and its target is no instance')
+    await lab.waitDrops(a.eni, 'blackhole', 2)
+
+    const pings = a.start('ping', '-n', '-O', '-i', '0.05', '-W', '1', SERVICE)
+    await pings.printed('no answer yet')
+    await lab.ec2.send(new ec2.DeleteRouteCommand({
+      RouteTableId, DestinationCidrBlock: `${SERVICE}/32`
+    }))
+    await pings.printed('bytes from')
+    await pings.stop('SIGINT')
+    t.pass('the change acted on the flow that was there')
+  }))
