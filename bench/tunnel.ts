@@ -1,0 +1,163 @@
+/**
+ * Bench `tunnel`: what instances get out of the overlay, against other ways to join two hosts.
+ *
+ * Every system of one MTU stands at once, over an underlay of its own of the same form, and the
+ * runs alternate: run 1 of all systems, then run 2 of all … so that a busy minute of the machine
+ * hits all alike. Figures are medians over the runs; only ratios within one run of this program
+ * mean anything, since machines and minutes differ by a half.
+ *
+ *     npm run bench -- tunnel [--json] [--runs 3] [--seconds 2] [--mtu 1500,9000] [--systems a,b]
+ */
+import Table from 'cli-table3'
+import { parseArgs } from 'node:util'
+import { median, significant } from './statistics.ts'
+import { measure, type TunnelFigures } from './tunnel/measure.ts'
+import { buildNebula } from './tunnel/nebula.ts'
+import { buildPlain } from './tunnel/plain.ts'
+import {
+  type BuiltSystems, type SystemBuilder, type TunnelSystem, whenReachable
+} from './tunnel/system.ts'
+import { buildVpclab } from './tunnel/vpclab.ts'
+import { buildVxlan } from './tunnel/vxlan.ts'
+import { buildWireguard } from './tunnel/wireguard.ts'
+
+const BUILDERS: Readonly<Record<string, SystemBuilder>> = {
+  'plain-veth': buildPlain,
+  'kernel-vxlan': buildVxlan,
+  'vpclab': buildVpclab,
+  'nebula': buildNebula,
+  'wireguard-go': buildWireguard
+}
+
+/** The MTU whose figures make the ratios. */
+const RATIO_MTU = 1500
+
+interface TunnelResult extends TunnelFigures {
+  readonly system: string
+  readonly path: 'two-hosts' | 'one-host'
+  readonly mtu: number
+}
+
+interface Options {
+  readonly json: boolean
+  readonly runs: number
+  readonly seconds: number
+  readonly mtus: readonly number[]
+  readonly systems: readonly string[]
+}
+
+export async function run (args: readonly string[]): Promise<void> {
+  const options = readOptions(args)
+  const results: TunnelResult[] = []
+  for (const mtu of options.mtus) results.push(...await measureMtu(mtu, options))
+  const ratios = ratiosOf(results.filter((result) => result.mtu === RATIO_MTU))
+  printTable(results)
+  for (const [name, value] of Object.entries(ratios)) console.error(`${name} ${String(value)}`)
+  if (options.json) console.log(JSON.stringify({ results, ratios }))
+}
+
+function readOptions (args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: 'boolean', default: false },
+      runs: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '2' },
+      mtu: { type: 'string', default: '1500,9000' },
+      systems: { type: 'string', default: Object.keys(BUILDERS).join() }
+    }
+  })
+  const systems = values.systems.split(',')
+  const unknown = systems.find((name) => BUILDERS[name] === undefined)
+  if (unknown !== undefined) {
+    throw new Error(`Cannot measure "${unknown}": the systems are ${Object.keys(BUILDERS).join()}`)
+  }
+  return {
+    json: values.json,
+    runs: Number(values.runs),
+    seconds: Number(values.seconds),
+    mtus: values.mtu.split(',').map(Number),
+    systems
+  }
+}
+
+/** All systems over one underlay MTU, each with its medians. */
+async function measureMtu (mtu: number, options: Options): Promise<TunnelResult[]> {
+  const built: BuiltSystems[] = []
+  try {
+    for (const name of options.systems) {
+      const systems = await BUILDERS[name]!(mtu)
+      if (systems === null) console.error(`${name} is not installed: left out`)
+      else built.push(systems)
+    }
+    const systems = built.flatMap((one) => one.systems)
+    for (const system of systems) await whenReachable(system)
+    const runs = new Map<TunnelSystem, TunnelFigures[]>(systems.map((system) => [system, []]))
+    for (let number = 1; number <= options.runs; number++) {
+      for (const [system, figures] of runs) {
+        console.error(`MTU ${String(mtu)}, run ${String(number)}: ${system.name}, ${system.path}`)
+        figures.push(await measure(system, options.seconds))
+      }
+    }
+    return [...runs].map(([{ name, path }, figures]) => (
+      { system: name, path, mtu, ...medians(figures) }))
+  } finally {
+    for (const one of built) await one.remove()
+  }
+}
+
+function medians (runs: readonly TunnelFigures[]): TunnelFigures {
+  const fields = Object.keys(runs[0]!) as (keyof TunnelFigures)[]
+  return Object.fromEntries(fields.map((field) => (
+    [field, significant(median(runs.map((figures) => figures[field])), 4)]
+  ))) as unknown as TunnelFigures
+}
+
+/** vpclab as a multiple of kernel VXLAN; empty when one of the two was not measured. */
+function ratiosOf (results: readonly TunnelResult[]): Record<string, number> {
+  const find = (system: string, path: string): TunnelResult | undefined =>
+    results.find((result) => result.system === system && result.path === path)
+  const vxlan = find('kernel-vxlan', 'two-hosts')
+  const twoHosts = find('vpclab', 'two-hosts')
+  const oneHost = find('vpclab', 'one-host')
+  const nebula = find('nebula', 'two-hosts')
+  if (vxlan === undefined || twoHosts === undefined || oneHost === undefined) return {}
+  return {
+    tcp1VsVxlan: significant(twoHosts.tcp1Gbps / vxlan.tcp1Gbps),
+    tcp4VsVxlan: significant(twoHosts.tcp4Gbps / vxlan.tcp4Gbps),
+    sameHostTcp1VsVxlan: significant(oneHost.tcp1Gbps / vxlan.tcp1Gbps),
+    udp64VsVxlan: significant(twoHosts.udp64Pps / vxlan.udp64Pps),
+    rttVsVxlan: significant(twoHosts.rttUs / vxlan.rttUs),
+    ...(nebula === undefined
+      ? {}
+      : { tcp1VsNebula: significant(twoHosts.tcp1Gbps / nebula.tcp1Gbps) })
+  }
+}
+
+function printTable (results: readonly TunnelResult[]): void {
+  const table = new Table({
+    head: [
+      'MTU', 'system', 'path', 'TCP 1 Gbit/s', '→ / ←', 'TCP 4 Gbit/s', '→ / ←', 'UDP 64 B kpps',
+      'RTT µs', 'CPU s/GB'
+    ],
+    style: { head: [], border: [] }
+  })
+  for (const result of results) {
+    const vxlan = results.find(
+      (other) => other.system === 'kernel-vxlan' && other.mtu === result.mtu)
+    const relative = (field: keyof TunnelFigures, scale = 1): string => {
+      const value = String(significant(result[field] / scale))
+      if (vxlan === undefined) return value
+      return `${value} (×${(result[field] / vxlan[field]).toFixed(2)})`
+    }
+    const bothWays = (forward: number, reverse: number): string =>
+      `${String(forward)} / ${String(reverse)}`
+    table.push([
+      result.mtu, result.system, result.path,
+      relative('tcp1Gbps'), bothWays(result.tcp1ForwardGbps, result.tcp1ReverseGbps),
+      relative('tcp4Gbps'), bothWays(result.tcp4ForwardGbps, result.tcp4ReverseGbps),
+      relative('udp64Pps', 1000), relative('rttUs'), relative('cpuSecondsPerGB')
+    ])
+  }
+  console.error(table.toString())
+}
