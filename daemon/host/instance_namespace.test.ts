@@ -8,30 +8,17 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { runIp, runIpBatch } from './command.ts'
 import { convergeInstance, removeInstance } from './instance_namespace.ts'
-import type { DesiredInterface } from './instance_plan.ts'
 import { processesIn } from './namespace_processes.ts'
 import { viewNamespace } from './namespace_view.ts'
 import type { NamespaceView } from './namespace_view.ts'
 import { namespacePath } from './paths.ts'
+import { desiredInterface } from './testing/desired_interface.ts'
 
 const NAMESPACE = `unit${String(process.pid)}-i`
 const rootTest = process.getuid?.() === 0 ? test.serial : test.serial.skip
 
-function eni (deviceIndex: number, addresses: readonly string[]): DesiredInterface {
-  return {
-    networkInterfaceId: `eni-0000000000000000${String(deviceIndex)}`,
-    deviceIndex,
-    mtu: 9001,
-    addresses: addresses.map((address) => address.includes(':')
-      ? { address, prefixLength: 64, gateway: '2001:db8:0:1::1' }
-      : { address, prefixLength: 24, gateway: '10.0.1.1' }),
-    prefixes: [],
-    owns: (address) => address.startsWith('10.0.1.') || address.startsWith('2001:db8:0:1:')
-  }
-}
-
-const ONE = [eni(0, ['10.0.1.5', '10.0.1.6', '2001:db8:0:1::5'])]
-const TWO = [...ONE, eni(1, ['10.0.1.15', '2001:db8:0:1::15'])]
+const ONE = [desiredInterface(0, ['10.0.1.5', '10.0.1.6', '2001:db8:0:1::5'])]
+const TWO = [...ONE, desiredInterface(1, ['10.0.1.15', '2001:db8:0:1::15'])]
 
 /** What plans bring about, without what the kernel adds by itself. */
 async function look (): Promise<unknown> {

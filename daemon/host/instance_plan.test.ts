@@ -8,6 +8,7 @@ import { planInstance } from './instance_plan.ts'
 import type { DesiredInterface, InstancePlan } from './instance_plan.ts'
 import { TABLE_MAIN } from './namespace_view.ts'
 import type { LinkView, NamespaceView, RouteView, RuleView } from './namespace_view.ts'
+import { desiredInterface } from './testing/desired_interface.ts'
 
 interface Kernel { links: LinkView[], routes: RouteView[], rules: RuleView[] }
 
@@ -21,22 +22,11 @@ function freshKernel (): Kernel {
   }
 }
 
-function eni (deviceIndex: number, addresses: readonly string[]): DesiredInterface {
-  return {
-    networkInterfaceId: `eni-0000000000000000${String(deviceIndex)}`,
-    deviceIndex,
-    mtu: 9001,
-    addresses: addresses.map((address) => address.includes(':')
-      ? { address, prefixLength: 64, gateway: '2001:db8:0:1::1' }
-      : { address, prefixLength: 24, gateway: '10.0.1.1' }),
-    prefixes: deviceIndex === 0 ? [] : ['10.0.1.64/28'],
-    owns: (address) => address.startsWith('10.0.1.') || address.startsWith('2001:db8:0:1:')
-  }
-}
-
-const ONE = [eni(0, ['10.0.1.5', '10.0.1.6', '2001:db8:0:1::5'])]
-const TWO = [...ONE, eni(1, ['10.0.1.15', '2001:db8:0:1::15'])]
-const HIGHEST = [...ONE, eni(DEVICE_INDEX_MAX, ['10.0.1.15', '2001:db8:0:1::15'])]
+const SECOND_ADDRESSES = ['10.0.1.15', '2001:db8:0:1::15']
+const SECOND_PREFIXES = ['10.0.1.64/28']
+const ONE = [desiredInterface(0, ['10.0.1.5', '10.0.1.6', '2001:db8:0:1::5'])]
+const TWO = [...ONE, desiredInterface(1, SECOND_ADDRESSES, SECOND_PREFIXES)]
+const HIGHEST = [...ONE, desiredInterface(DEVICE_INDEX_MAX, SECOND_ADDRESSES, SECOND_PREFIXES)]
 
 /** Runs lines of `ip` as far as plans use them. */
 function runLines (kernel: Kernel, plan: InstancePlan): void {
@@ -159,7 +149,7 @@ test('an address that the ENI lost goes, and one that somebody added outside the
   const foreign = { address: '192.168.7.7', prefixLength: 32 }
   kernel.links = kernel.links.map(
     (link) => link.name === 'eth0' ? { ...link, addresses: [...link.addresses, foreign] } : link)
-  runLines(kernel, planInstance([eni(0, ['10.0.1.5', '2001:db8:0:1::5'])], kernel))
+  runLines(kernel, planInstance([desiredInterface(0, ['10.0.1.5', '2001:db8:0:1::5'])], kernel))
   t.deepEqual(addressesOf(kernel, 'eth0'), ['10.0.1.5', '2001:db8:0:1::5', '192.168.7.7'])
 })
 

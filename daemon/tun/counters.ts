@@ -67,5 +67,5 @@ function indicesOf (names: readonly string[]): readonly number[] {
   return names.map((name) => NIC_COUNTERS.findIndex((counter) => counter.name === name))
 }
 
-/** Index of `doorbells`, which the loop compares between two bursts. */
+/** Index of `doorbells`: tells a loop that has no message port to ask that it was rung. */
 export const NIC_COUNTER_DOORBELLS = 5

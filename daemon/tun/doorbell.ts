@@ -5,7 +5,7 @@
  * MessagePort).
  *
  *     control   port.postMessage(update); ringDoorbell(fd)
- *     worker    burst() returns, counters[NIC_COUNTER_DOORBELLS] has risen: receiveMessageOnPort
+ *     worker    burst() returns early; the loop asks the port, as it does between any two bursts
  *
  * A descriptor is a number and belongs to the process, so that it may be passed to any thread.
  */
