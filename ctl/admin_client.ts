@@ -1,13 +1,14 @@
 /**
  * The daemon's admin API (daemon/api/admin/contract.ts): JSON over the lab's unix socket, for root.
  */
+import type { Readable } from 'node:stream'
 import type {
   AdminError, CacheAnswer, CredentialsAnswer, DropsAnswer, FlowsAnswer, InstanceAnswer,
   LabStatusAnswer, MappingAnswer, ResetAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
 import { adminSocketPath } from '../daemon/host/paths.ts'
 import { CtlError, EXIT_TIMEOUT } from './exit_codes.ts'
-import { HTTP_TIMEOUT_MS, sendHttp } from './http_client.ts'
+import { HTTP_TIMEOUT_MS, sendHttp, streamHttp } from './http_client.ts'
 
 /** ms for the daemon's answer on top of the time it was asked to wait. */
 const WAIT_MARGIN_MS = 5000
@@ -59,24 +60,45 @@ export class AdminClient {
     return this.#send('GET', query === '' ? path : `${path}?${query}`, timeoutMs)
   }
 
-  async #send<Answer> (method: 'GET' | 'POST', path: string, timeoutMs: number): Promise<Answer> {
-    const answer = await sendHttp({ method, at: { socketPath: this.#socketPath }, path, timeoutMs })
-      .catch((error: unknown) => { throw this.#unreachable(error as NodeJS.ErrnoException) })
-    let content: unknown
+  /**
+   * An answer that goes on until the server ends it or the caller destroys it.
+   * @throws CtlError as for the other calls, before anything has come
+   */
+  async stream (path: string): Promise<Readable> {
+    const answer = await this.#reach(
+      streamHttp({ method: 'GET', at: { socketPath: this.#socketPath }, path, timeoutMs: 0 }))
+    if ((answer.statusCode ?? 0) < 400) return answer
+    const chunks = await answer.toArray() as Buffer[]
+    throw refusalOf('GET', path, answer.statusCode ?? 0,
+      this.#parse('GET', path, Buffer.concat(chunks).toString('utf8')))
+  }
+
+  async #send<Answer> (method: 'GET' | 'POST', path: string, timeoutMs: number,
+    content?: object): Promise<Answer> {
+    const answer = await this.#reach(sendHttp({
+      method, at: { socketPath: this.#socketPath }, path, timeoutMs,
+      ...content === undefined
+        ? {}
+        : { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } }
+    }))
+    const parsed = this.#parse(method, path, answer.body)
+    if (answer.status >= 400) throw refusalOf(method, path, answer.status, parsed)
+    return parsed as Answer
+  }
+
+  async #reach<Answer> (answer: Promise<Answer>): Promise<Answer> {
+    return await answer.catch((error: unknown) => {
+      throw this.#unreachable(error as NodeJS.ErrnoException)
+    })
+  }
+
+  #parse (method: string, path: string, body: string): unknown {
     try {
-      content = answer.body === '' ? {} : JSON.parse(answer.body)
+      return body === '' ? {} : JSON.parse(body)
     } catch {
       throw new CtlError('InvalidAnswer',
         `${method} ${path} on ${this.#socketPath} was answered with no JSON`)
     }
-    if (answer.status >= 400) {
-      const { code, message } = content as Partial<AdminError>
-      throw new CtlError(
-        code ?? 'InvalidAnswer',
-        message ?? `${method} ${path} was answered with HTTP status ${String(answer.status)}`,
-        answer.status === 408 ? EXIT_TIMEOUT : undefined)
-    }
-    return content as Answer
   }
 
   #unreachable (error: NodeJS.ErrnoException): CtlError {
@@ -99,4 +121,12 @@ export class AdminClient {
           `The daemon of the lab "${this.#lab}" cannot be asked: ${error.message}`)
     }
   }
+}
+
+function refusalOf (method: string, path: string, status: number, content: unknown): CtlError {
+  const { code, message } = content as Partial<AdminError>
+  return new CtlError(
+    code ?? 'InvalidAnswer',
+    message ?? `${method} ${path} was answered with HTTP status ${String(status)}`,
+    status === 408 ? EXIT_TIMEOUT : undefined)
 }

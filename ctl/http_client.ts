@@ -1,8 +1,8 @@
 /**
- * One HTTP request, to a TCP address or a unix socket. `node:http` and nothing else: `fetch` knows
- * no unix sockets and costs start-up time.
+ * HTTP requests, to a TCP address or a unix socket: one answer whole, or one that goes on.
+ * `node:http` and nothing else: `fetch` knows no unix sockets and costs start-up time.
  */
-import { request as httpRequest } from 'node:http'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
 
 /** An answer of more bytes is refused: a described lab of 10,000 instances has about 20 MB. */
 export const HTTP_ANSWER_BYTES_MAX = 256 * 1024 * 1024
@@ -17,7 +17,7 @@ export interface HttpRequest {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** ms without progress; default HTTP_TIMEOUT_MS. */
+  /** ms without progress, 0 for ever; default HTTP_TIMEOUT_MS. */
   readonly timeoutMs?: number
 }
 
@@ -30,7 +30,26 @@ export interface HttpAnswer {
  * Sends a request and reads its whole answer, whatever its status.
  * @throws the system's error (`code` ECONNREFUSED, ENOENT, EACCES, ETIMEDOUT …)
  */
-export function sendHttp (request: HttpRequest): Promise<HttpAnswer> {
+export async function sendHttp (request: HttpRequest): Promise<HttpAnswer> {
+  const incoming = await streamHttp(request)
+  const chunks: Buffer[] = []
+  let receivedBytes = 0
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    receivedBytes += chunk.length
+    if (receivedBytes > HTTP_ANSWER_BYTES_MAX) {
+      throw new Error(`the answer exceeds ${String(HTTP_ANSWER_BYTES_MAX)} bytes`)
+    }
+    chunks.push(chunk)
+  }
+  return { status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }
+}
+
+/**
+ * Sends a request and hands over its answer when the head of it is there; the body comes as it is
+ * sent, for as long as the server likes. Destroying the answer ends the request.
+ * @throws as sendHttp; a stream that breaks off ends with the error
+ */
+export function streamHttp (request: HttpRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const timeoutMs = request.timeoutMs ?? HTTP_TIMEOUT_MS
     const outgoing = httpRequest({
@@ -39,22 +58,7 @@ export function sendHttp (request: HttpRequest): Promise<HttpAnswer> {
       path: request.path,
       headers: { ...request.headers, connection: 'close' },
       timeout: timeoutMs
-    }, (incoming) => {
-      const chunks: Buffer[] = []
-      let receivedBytes = 0
-      incoming.on('data', (chunk: Buffer) => {
-        receivedBytes += chunk.length
-        if (receivedBytes > HTTP_ANSWER_BYTES_MAX) {
-          incoming.destroy(new Error(`the answer exceeds ${String(HTTP_ANSWER_BYTES_MAX)} bytes`))
-          return
-        }
-        chunks.push(chunk)
-      })
-      incoming.on('error', reject)
-      incoming.on('end', () => {
-        resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
-      })
-    })
+    }, resolve)
     outgoing.on('timeout', () => {
       const error: NodeJS.ErrnoException =
         new Error(`no answer within ${String(timeoutMs / 1000)} s`)

@@ -1,7 +1,7 @@
 /**
  * vpcd: wiring only. Everything is made here, handed what it needs, and started in order:
  *
- *     machine checked ─▶ lab claimed ─▶ store ─▶ EC2 endpoint ─▶ underlay, agents ─▶ admin socket
+ *     machine checked ─▶ lab claimed ─▶ store ─▶ AWS endpoint ─▶ underlay, agents ─▶ admin socket
  *
  * The admin socket comes last: who can talk to it finds a lab that is up. On SIGTERM and SIGINT the
  * daemon stops and leaves instances, devices and flow state as they are; kill -9 does no more harm
@@ -12,8 +12,10 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { createAdminServer } from './api/admin/server.ts'
 import { ACTIONS } from './api/ec2/actions/registry.ts'
-import { openKeyRing } from './api/ec2/key_ring.ts'
-import { createEc2Server } from './api/ec2/server.ts'
+import { ActionRunner } from './api/ec2/runner.ts'
+import { createEc2Service } from './api/ec2/service.ts'
+import { createEndpoint } from './api/endpoint.ts'
+import { openKeyRing } from './api/key_ring.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
 import { systemRandom } from './base/random.ts'
@@ -84,19 +86,24 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
     random: systemRandom
   })
   const theLab = new Lab({ lab, replica, clock: systemClock, log, spinUs: config.spinUs })
-  const ec2 = createEc2Server({
-    actions: ACTIONS,
+  const runner = new ActionRunner(ACTIONS, {
     ledger: replica,
     clock: systemClock,
     random: systemRandom,
+    lab: () => ({ appliedRevision: theLab.appliedRevision })
+  })
+  const endpoint = createEndpoint({
+    services: [createEc2Service(runner)],
     keyRing,
+    clock: systemClock,
+    random: systemRandom,
     log,
-    lab: () => ({ appliedRevision: theLab.appliedRevision }),
+    onCall: () => { /* the audit trail */ },
     reset: async () => await theLab.reset()
   })
-  const endpointUrl = await listen(ec2, config)
+  const endpointUrl = await listen(endpoint, config)
   const stop = stopper(log, [
-    () => ec2.close(),
+    () => endpoint.close(),
     () => admin.close(),
     () => theLab.stop(),
     () => { replica.close() },
@@ -130,7 +137,7 @@ function labRecords (config: LabConfig, replica: Replica): Change[] {
 
 /** @returns the endpoint's URL. @throws VpclabError VPCLAB_ERR_CONFIG when the port is taken */
 async function listen (
-  server: ReturnType<typeof createEc2Server>, config: LabConfig
+  server: ReturnType<typeof createEndpoint>, config: LabConfig
 ): Promise<string> {
   try {
     return await server.listen({ host: config.apiAddress, port: config.apiPort })

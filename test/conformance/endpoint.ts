@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { ACTIONS } from '../../daemon/api/ec2/actions/registry.ts'
-import type { AccessKey } from '../../daemon/api/ec2/key_ring.ts'
-import { KeyRing } from '../../daemon/api/ec2/key_ring.ts'
-import { createEc2Server } from '../../daemon/api/ec2/server.ts'
+import type { AccessKey } from '../../daemon/api/key_ring.ts'
+import { KeyRing } from '../../daemon/api/key_ring.ts'
+import { ActionRunner } from '../../daemon/api/ec2/runner.ts'
+import { createEc2Service } from '../../daemon/api/ec2/service.ts'
+import { createEndpoint } from '../../daemon/api/endpoint.ts'
 import type { Clock } from '../../daemon/base/clock.ts'
 import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
@@ -62,11 +64,15 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
     ],
     result: null
   }))
-  const server = createEc2Server({
-    actions: ACTIONS, ledger: replica, clock, random: systemRandom,
+  const runner = new ActionRunner(ACTIONS, {
+    ledger: replica, clock, random: systemRandom,
+    lab: () => ({ appliedRevision: replica.snapshot.revision })
+  })
+  const server = createEndpoint({
+    services: [createEc2Service(runner)], clock, random: systemRandom,
     keyRing: new KeyRing([ALICE, BOB]),
     log: pino({ level: 'error' }, pino.destination(2)),
-    lab: () => ({ appliedRevision: replica.snapshot.revision }),
+    onCall: () => { /* nobody keeps a trail of a test */ },
     reset: async () => await replica.resetRecords()
   })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })

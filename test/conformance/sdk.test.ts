@@ -12,7 +12,7 @@ import {
   waitUntilSubnetAvailable,
   waitUntilVpcAvailable
 } from '@aws-sdk/client-ec2'
-import type { AccessKey } from '../../daemon/api/ec2/key_ring.ts'
+import type { AccessKey } from '../../daemon/api/key_ring.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ALICE, BOB, openEndpoint } from './endpoint.ts'
 

@@ -17,12 +17,12 @@ function rowsUnder (heading: string): string[] {
     .flatMap((line) => /^\| `([^`]+)` \|/.exec(line)?.[1] ?? [])
 }
 
-/** EC2 error codes that the API's sources can answer with. */
+/** AWS error codes that the API's sources can answer with. */
 function awsCodes (): string[] {
   const codes = new Set<string>()
-  const sources = readSources(['daemon/model', 'daemon/api/ec2'], ['.ts'])
+  const sources = readSources(['daemon/model', 'daemon/api'], ['.ts'])
   for (const { path, text } of sources) {
-    if (isTest(path)) continue
+    if (isTest(path) || path.startsWith('daemon/api/admin/')) continue
     const found = [
       ...text.matchAll(/new AwsError\(\s*'([A-Za-z.]+)'/g),
       ...text.matchAll(/new AwsError\([^'"]*\?\s*'([A-Za-z.]+)'/g),

@@ -10,7 +10,7 @@ import { put } from '../../model/snapshot.ts'
 import { silentLog } from '../../observe/log.ts'
 import { Replica } from '../../store/replica.ts'
 import { SqliteEngine } from '../../store/sqlite_engine.ts'
-import { KeyRing } from '../ec2/key_ring.ts'
+import { KeyRing } from '../key_ring.ts'
 import { createAdminServer } from './server.ts'
 
 const KEY = {

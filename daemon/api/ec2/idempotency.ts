@@ -12,7 +12,7 @@ import type { Plan } from '../../model/plan.ts'
 import type { Change, Snapshot } from '../../model/snapshot.ts'
 import { put, remove } from '../../model/snapshot.ts'
 import type { Parameters } from './query_codec.ts'
-import type { Caller } from './sigv4.ts'
+import type { Caller } from '../sigv4.ts'
 
 export const CLIENT_TOKEN_LENGTH_MAX = 64
 export const CLIENT_TOKEN_AGE_MAX_MS = 24 * 3600 * 1000

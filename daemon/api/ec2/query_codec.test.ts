@@ -2,14 +2,15 @@
  * The query protocol, both ways: what a form becomes, what is refused, what an answer looks like.
  */
 import test from 'ava'
+import * as sdk from '@aws-sdk/client-ec2'
 import { XMLParser } from 'fast-xml-parser'
 import { AwsError } from '../../model/aws_error.ts'
 import { compileDecoder, LIST_ITEMS_MAX, PARAMETERS_MAX, parseParameters } from './query_codec.ts'
-import type { OperationShape } from './schema.ts'
-import { SchemaRegistry } from './schema.ts'
+import type { OperationShape } from '../schema.ts'
+import { SchemaRegistry } from '../schema.ts'
 import { compileEncoder, escapeXml, writeError } from './xml_writer.ts'
 
-const schemas = new SchemaRegistry()
+const schemas = new SchemaRegistry(sdk)
 
 function operation (name: string): OperationShape {
   const found = schemas.operation(name)

@@ -12,7 +12,7 @@
  */
 import { AwsError } from '../../model/aws_error.ts'
 import { isXmlText } from './xml_writer.ts'
-import type { ListShape, Member, Scalar, Shape, StructureShape } from './schema.ts'
+import type { ListShape, Member, Scalar, Shape, StructureShape } from '../schema.ts'
 
 /** Parameters of one request. CreateTags of 1,000 resources and 50 tags takes 1,100. */
 export const PARAMETERS_MAX = 8192

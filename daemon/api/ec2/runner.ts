@@ -2,9 +2,12 @@
  * The life of one call, the same for every action:
  *
  *     parameters ─▶ decode ─▶ DryRun? ─▶ idempotency ─▶ plan + commit ─▶ print ─▶ encode
+ *                             └──────────────── invoke ────────────────────┘
  *
- * A read stops after its `read`. An action knows nothing of all this (action.ts).
+ * A read stops after its `read`. An action knows nothing of all this (action.ts). Other services of
+ * the daemon (stacks) come in by `invoke`, with the SDK's input and output, without a wire.
  */
+import * as sdk from '@aws-sdk/client-ec2'
 import type { Clock } from '../../base/clock.ts'
 import { newId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
@@ -16,8 +19,9 @@ import type { Action, LabStatus, ReadAction, ReadContext, WriteAction } from './
 import { idempotentCall, planOnce } from './idempotency.ts'
 import type { Decoder, Parameters } from './query_codec.ts'
 import { compileDecoder } from './query_codec.ts'
-import { SchemaRegistry } from './schema.ts'
-import type { Caller } from './sigv4.ts'
+import { SchemaRegistry } from '../schema.ts'
+import type { Call } from '../service.ts'
+import type { Caller } from '../sigv4.ts'
 import type { Encoder } from './xml_writer.ts'
 import { compileEncoder } from './xml_writer.ts'
 
@@ -42,7 +46,7 @@ interface Entry {
 }
 
 export class ActionRunner {
-  readonly #schemas = new SchemaRegistry()
+  readonly #schemas = new SchemaRegistry(sdk)
   readonly #actions: ReadonlyMap<string, Action>
   readonly #entries = new Map<string, Entry>()
   readonly #dependencies: RunnerDependencies
@@ -53,28 +57,44 @@ export class ActionRunner {
   }
 
   /**
+   * @param call what becomes known of the call is noted in it
    * @returns the XML answer
    * @throws AwsError to refuse; VpclabError when the store fails
    */
-  async run (caller: Caller, parameters: Parameters, requestId: string): Promise<string> {
-    const { action, decode, encode } = this.#entry(parameters)
-    const input = decode(parameters)
+  async run (call: Call, parameters: Parameters): Promise<string> {
+    call.action = parameters.get('Action') ?? ''
+    const entry = this.#entry(call.action, parameters.get('Version'))
+    call.readOnly = entry.action.kind === 'read'
+    call.input = entry.decode(parameters)
+    call.output = await this.#perform(entry.action, call.identity, call.input, parameters)
+    return entry.encode(call.output, call.requestId)
+  }
+
+  /**
+   * One call from inside the daemon.
+   * @param input in the SDK's names; a ClientToken in it is not looked at
+   * @returns the output in the SDK's names
+   * @throws AwsError to refuse; VpclabError when the store fails
+   */
+  async invoke (caller: Caller, actionName: string, input: object): Promise<object> {
+    return await this.#perform(this.#entry(actionName, API_VERSION).action, caller, input, null)
+  }
+
+  async #perform (action: AnyWrite | AnyRead, caller: Caller, input: object,
+    parameters: Parameters | null): Promise<object> {
     const { snapshot } = this.#dependencies.ledger
     const view = new AccountView(snapshot, caller.accountId, caller.region)
-    const output = action.kind === 'read'
+    return action.kind === 'read'
       ? this.#read(action, view, input)
       : await this.#write(action, view, input, caller, parameters)
-    return encode(output, requestId)
   }
 
   /** The codec of an action is compiled at its first call. */
-  #entry (parameters: Parameters): Entry {
-    const name = parameters.get('Action') ?? ''
+  #entry (name: string, version: string | undefined): Entry {
     if (name === '') {
       throw new AwsError('MissingAction',
         'The request is missing an action or a required parameter.')
     }
-    const version = parameters.get('Version')
     if (version === undefined) {
       throw new AwsError('MissingParameter', 'The request must contain the parameter Version')
     }
@@ -107,7 +127,7 @@ export class ActionRunner {
   }
 
   async #write (action: AnyWrite, view: AccountView, input: object, caller: Caller,
-    parameters: Parameters): Promise<object> {
+    parameters: Parameters | null): Promise<object> {
     const { ledger, clock, random } = this.#dependencies
     const nowMs = clock.nowMs()
     const context = { nowMs, newId: (prefix: string): string => newId(random, prefix) }
@@ -117,7 +137,7 @@ export class ActionRunner {
       refuseDryRun(input)
     }
     const token = (input as { readonly ClientToken?: string }).ClientToken
-    const call = token === undefined || token === ''
+    const call = parameters === null || token === undefined || token === ''
       ? null
       : idempotentCall(caller, action.name, token, parameters)
     const { result } = await ledger.transact(

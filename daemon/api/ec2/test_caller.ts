@@ -9,6 +9,7 @@ import type { Random } from '../../base/random.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import type { TestWorld } from '../../model/test_world.ts'
 import { TEST_ACCOUNT, TEST_REGION } from '../../model/test_world.ts'
+import { Call } from '../service.ts'
 import { ACTIONS } from './actions/registry.ts'
 import { parseParameters } from './query_codec.ts'
 import { ActionRunner } from './runner.ts'
@@ -54,8 +55,11 @@ export function testClient (world: TestWorld, accountId = TEST_ACCOUNT,
   const caller = { accessKeyId: 'AKIDTEST', accountId, region: TEST_REGION }
   const handle = async (request: { readonly body?: unknown }): Promise<HandlerAnswer> => {
     try {
-      return answer(200,
-        await runner.run(caller, parseParameters(String(request.body)), REQUEST_ID))
+      const body = String(request.body)
+      const call = new Call(REQUEST_ID, { method: 'POST', path: '/', query: '', headers: {}, body },
+        '127.0.0.1', world.nowMs)
+      call.caller = caller
+      return answer(200, await runner.run(call, parseParameters(body)))
     } catch (error) {
       if (error instanceof AwsError) return answer(error.status, writeError(error, REQUEST_ID))
       throw error

@@ -12,7 +12,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { AwsError } from '../../model/aws_error.ts'
-import type { Member, OperationShape, Scalar, Shape } from './schema.ts'
+import type { Member, OperationShape, Scalar, Shape } from '../schema.ts'
 
 export const EC2_XML_NAMESPACE = 'http://ec2.amazonaws.com/doc/2016-11-15/'
 const XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'

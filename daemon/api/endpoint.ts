@@ -1,28 +1,26 @@
 /**
- * The EC2 endpoint over HTTP: one path, one form body, one XML answer.
+ * The AWS endpoint over HTTP: one address for every service.
  *
  *     POST /                  a call; parameters in the body
  *     GET  /?Action=…         a call; parameters in the query, usually presigned
- *     POST /_vpclab/reset     signed like a call; empties the lab (JSON answer)
+ *     POST /_vpclab/reset     signed like a call of EC2; empties the lab (JSON answer)
  *
- * This file turns HTTP into a signed request and every error into EC2's error document; the rest is
- * sigv4.ts (who), query_codec.ts (what) and runner.ts (does it). Nothing is answered before it is
- * signed.
+ * This file turns HTTP into a signed request, finds the service that the signature names, and turns
+ * every error into that service's error document; the rest is sigv4.ts (who) and the service
+ * (service.ts). Nothing is answered before it is signed. When a call is over, whatever its end,
+ * `onCall` hears of it.
  */
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { VpclabError } from '../../base/errors.ts'
-import type { Random } from '../../base/random.ts'
-import { AwsError } from '../../model/aws_error.ts'
-import type { Action } from './action.ts'
+import type { Clock } from '../base/clock.ts'
+import { VpclabError } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import { AwsError } from '../model/aws_error.ts'
 import type { KeyRing } from './key_ring.ts'
-import { parseParameters } from './query_codec.ts'
-import type { RunnerDependencies } from './runner.ts'
-import { ActionRunner } from './runner.ts'
-import type { Caller, SignedRequest } from './sigv4.ts'
-import { authenticate } from './sigv4.ts'
-import { writeError } from './xml_writer.ts'
+import { type Body, Call, type Service } from './service.ts'
+import type { SignedRequest } from './sigv4.ts'
+import { authenticate, claimedService } from './sigv4.ts'
 
 /**
  * Bytes of a request's body. The largest that EC2 takes is some tens of KB of user data in
@@ -37,10 +35,15 @@ export interface ResetResult {
   readonly removed: number
 }
 
-export interface Ec2ServerDependencies extends RunnerDependencies {
-  readonly actions: readonly Action[]
+export interface EndpointDependencies {
+  /** The first one answers what names none. */
+  readonly services: readonly [Service, ...Service[]]
   readonly keyRing: KeyRing
+  readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
+  /** Hears of every call when it is over; must not throw. */
+  readonly onCall: (call: Call) => void
   /** Empties everything but the hosts. */
   readonly reset: () => Promise<ResetResult>
 }
@@ -49,57 +52,64 @@ export interface Ec2ServerDependencies extends RunnerDependencies {
  * The server, not yet listening: `await server.listen({ host: '127.0.0.1', port })` starts it,
  * `close()` ends it. It does not care what it listens on; loopback is the caller's decision.
  */
-export function createEc2Server (dependencies: Ec2ServerDependencies): FastifyInstance {
-  const { keyRing, clock, random, log } = dependencies
-  const runner = new ActionRunner(dependencies.actions, dependencies)
+export function createEndpoint (dependencies: EndpointDependencies): FastifyInstance {
+  const { keyRing, clock, random, log, onCall } = dependencies
+  const [defaultService] = dependencies.services
+  const services = new Map(dependencies.services.map((service) => [service.name, service]))
   const server = fastify({ bodyLimit: BODY_BYTES_MAX })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', { parseAs: 'string' },
     (_request, body, done) => { done(null, body) })
 
-  const call = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const startMs = clock.monotonicMs()
-    const requestId = newRequestId(random)
-    let action = ''
-    let caller: Caller | null = null
-    let refusal: AwsError | null = null
+  const identify = async (call: Call): Promise<Service> => {
+    const service = services.get(claimedService(call.request))
+    call.service = service ?? null
+    call.caller = await authenticate(call.request, [...services.keys()], keyRing, clock.nowMs())
+    return service ?? defaultService
+  }
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const call = new Call(newRequestId(random), signedRequest(request), request.ip,
+      clock.nowMs())
+    const started = clock.monotonicMs()
     try {
-      const signed = signedRequest(request)
-      caller = await authenticate(signed, keyRing, clock.nowMs())
-      const parameters = parseParameters(
-        signed.method === 'GET' ? withoutSignature(signed.query) : signed.body)
-      action = parameters.get('Action') ?? ''
-      await sendXml(reply, requestId, 200, await runner.run(caller, parameters, requestId))
+      const service = await identify(call)
+      await send(reply, call.requestId, 200, await service.call(call))
     } catch (error) {
-      refusal = refusalOf(error, log, requestId)
-      await sendXml(reply, requestId, refusal.status, writeError(refusal, requestId))
+      const refusal = refusalOf(error, log, call.requestId)
+      call.refusal = refusal
+      await send(reply, call.requestId, refusal.status,
+        (call.service ?? defaultService).refuse(refusal, call.requestId))
     }
     log.debug({
-      requestId, action, accountId: caller?.accountId, region: caller?.region, code: refusal?.code,
-      durationMs: clock.monotonicMs() - startMs
-    }, 'ec2 call')
+      requestId: call.requestId, service: call.service?.name, action: call.action,
+      accountId: call.caller?.accountId, region: call.caller?.region, code: call.refusal?.code,
+      durationMs: clock.monotonicMs() - started
+    }, 'api call')
+    onCall(call)
   }
-  server.get('/', call)
-  server.post('/', call)
+  server.get('/', answer)
+  server.post('/', answer)
 
   server.post('/_vpclab/reset', async (request, reply) => {
     const requestId = newRequestId(random)
     try {
-      await authenticate(signedRequest(request), keyRing, clock.nowMs())
+      const { name } = defaultService
+      await authenticate(signedRequest(request), [name], keyRing, clock.nowMs())
       return await dependencies.reset()
     } catch (error) {
       const refusal = refusalOf(error, log, requestId)
-      return await sendXml(reply, requestId, refusal.status, writeError(refusal, requestId))
+      return await send(reply, requestId, refusal.status,
+        defaultService.refuse(refusal, requestId))
     }
   })
 
   const refuse = (reply: FastifyReply, status: number, message: string): FastifyReply => {
     const requestId = newRequestId(random)
-    return sendXml(reply, requestId, status,
-      writeError(new AwsError('InvalidRequest', message), requestId))
+    return send(reply, requestId, status,
+      defaultService.refuse(new AwsError('InvalidRequest', message), requestId))
   }
   server.setNotFoundHandler((_request, reply) =>
-    refuse(reply, 404, 'EC2 calls are POST / and GET /; POST /_vpclab/reset empties the lab'))
+    refuse(reply, 404, 'API calls are POST / and GET /; POST /_vpclab/reset empties the lab'))
   server.setErrorHandler((error, _request, reply) => {
     // What fastify refuses before a handler runs: a body that is too large or cut off.
     const message = error instanceof Error ? error.message : String(error)
@@ -108,12 +118,12 @@ export function createEc2Server (dependencies: Ec2ServerDependencies): FastifyIn
   return server
 }
 
-function sendXml (
-  reply: FastifyReply, requestId: string, status: number, xml: string): FastifyReply {
+function send (
+  reply: FastifyReply, requestId: string, status: number, body: Body): FastifyReply {
   return reply.code(status)
-    .header('content-type', 'text/xml;charset=UTF-8')
+    .header('content-type', body.contentType)
     .header('x-amzn-requestid', requestId)
-    .send(xml)
+    .send(body.text)
 }
 
 function signedRequest (request: FastifyRequest): SignedRequest {
@@ -127,15 +137,6 @@ function signedRequest (request: FastifyRequest): SignedRequest {
   }
 }
 
-/** The parameters of a presigned call are all but those of the signature. */
-function withoutSignature (query: string): string {
-  const parameters = new URLSearchParams(query)
-  for (const name of [...parameters.keys()]) {
-    if (name.startsWith('X-Amz-')) parameters.delete(name)
-  }
-  return parameters.toString()
-}
-
 /** What a caller is told: its own mistake in full, ours without the inside. */
 function refusalOf (error: unknown, log: Logger, requestId: string): AwsError {
   if (error instanceof AwsError) return error
@@ -143,7 +144,7 @@ function refusalOf (error: unknown, log: Logger, requestId: string): AwsError {
     return new AwsError('Unavailable',
       'The server is overloaded and cannot handle the request. Try again.')
   }
-  log.error({ err: error, requestId }, 'ec2 call failed')
+  log.error({ err: error, requestId }, 'api call failed')
   return new AwsError('InternalError',
     `An internal error has occurred. The log of vpcd has it under request ${requestId}.`)
 }

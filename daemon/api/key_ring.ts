@@ -9,9 +9,9 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { VpclabError } from '../../base/errors.ts'
-import type { Random } from '../../base/random.ts'
-import { isAccountId } from '../../model/account.ts'
+import { VpclabError } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import { isAccountId } from '../model/account.ts'
 
 export interface AccessKey {
   readonly accessKeyId: string

@@ -1,9 +1,10 @@
 /**
- * The wire shapes of EC2, read from `@aws-sdk/client-ec2`: nobody here writes one down by hand.
+ * The wire shapes of a service, read from its `@aws-sdk/client-…`: nobody here writes one down by
+ * hand.
  *
- * The package exports an array for each operation and structure (`CreateVpc$`, `Vpc$`). This file
- * turns them into one small tree of `Shape`s; the query decoder and the XML encoder compile their
- * functions from it.
+ * Such a package exports an array for each operation and structure (`CreateVpc$`, `Vpc$`). This
+ * file turns them into one small tree of `Shape`s; the query decoder and the XML encoder compile
+ * their functions from it.
  *
  *     [9, namespace, 'CreateVpc', traits, () => input, () => output]               operation
  *     [3, namespace, 'Vpc', traits, [member names], [member schemas], required?]   structure
@@ -17,8 +18,7 @@
  *
  * Source: Smithy 2.0, "AWS EC2 query protocol"; @smithy/types, schema/static-schemas.
  */
-import * as sdk from '@aws-sdk/client-ec2'
-import { assert } from '../../base/assert.ts'
+import { assert } from '../base/assert.ts'
 
 export type Scalar = 'string' | 'number' | 'boolean' | 'timestamp' | 'blob'
 
@@ -70,21 +70,33 @@ const SCALARS: ReadonlyMap<number, Scalar> = new Map([
 type Raw = unknown
 interface Traits { readonly ec2QueryName?: string, readonly xmlName?: string }
 
-/** All operations of EC2 by name. Shapes are made when an operation is asked for, and kept. */
+/**
+ * All operations of a service by name. Shapes are made when an operation is asked for, and kept.
+ */
 export class SchemaRegistry {
+  readonly #client: Readonly<Record<string, unknown>>
   readonly #shapes = new Map<unknown, Shape>()
 
-  /** Whether EC2 has an operation of that name, built here or not. */
-  has (name: string): boolean { return operationSchema(name) !== undefined }
+  /** @param client what the service's client package exports */
+  constructor (client: object) {
+    this.#client = client as Readonly<Record<string, unknown>>
+  }
 
-  /** @returns undefined when EC2 has no operation of that name */
+  /** @returns undefined when the service has no operation of that name */
   operation (name: string): OperationShape | undefined {
-    const raw = operationSchema(name)
+    const raw = this.#operationSchema(name)
     if (raw === undefined) return undefined
     const input = this.#shapeOf(raw[4])
     assert(input.kind === 'structure', `the input of ${name} is a structure`)
     const output = dereference(raw[5])
     return { name, input, output: Array.isArray(output) ? this.#structureOf(output) : null }
+  }
+
+  #operationSchema (name: string): readonly Raw[] | undefined {
+    const exported = `${name}$`
+    if (!Object.hasOwn(this.#client, exported)) return undefined
+    const raw = this.#client[exported]
+    return Array.isArray(raw) && raw[0] === KIND_OPERATION ? raw as readonly Raw[] : undefined
   }
 
   #structureOf (raw: Raw): StructureShape {
@@ -98,7 +110,7 @@ export class SchemaRegistry {
     if (typeof raw === 'number') return this.#ofNumber(raw)
     const known = this.#shapes.get(raw)
     if (known !== undefined) return known
-    assert(Array.isArray(raw), `an EC2 schema is a number or an array, not ${typeof raw}`)
+    assert(Array.isArray(raw), `a schema is a number or an array, not ${typeof raw}`)
     const schema = raw as Raw[]
     const shape = this.#ofArray(schema)
     this.#shapes.set(raw, shape)
@@ -114,7 +126,7 @@ export class SchemaRegistry {
       }
     }
     const kind = SCALARS.get(raw)
-    assert(kind !== undefined, `no EC2 scalar has the number ${String(raw)}`)
+    assert(kind !== undefined, `no scalar has the number ${String(raw)}`)
     return { kind }
   }
 
@@ -131,7 +143,7 @@ export class SchemaRegistry {
         members: names.map((name, at) => this.#member(name, members[at], at < requiredCount))
       }
     }
-    assert(schema[0] === 0, `an EC2 schema of kind ${String(schema[0])} is not known`)
+    assert(schema[0] === 0, `a schema of kind ${String(schema[0])} is not known`)
     return this.#shapeOf(schema[4])
   }
 
@@ -153,11 +165,4 @@ export class SchemaRegistry {
 
 function dereference (reference: Raw): Raw {
   return typeof reference === 'function' ? (reference as () => Raw)() : reference
-}
-
-function operationSchema (name: string): readonly Raw[] | undefined {
-  const exported = `${name}$`
-  if (!Object.hasOwn(sdk, exported)) return undefined
-  const raw = (sdk as Readonly<Record<string, unknown>>)[exported]
-  return Array.isArray(raw) && raw[0] === KIND_OPERATION ? raw as readonly Raw[] : undefined
 }

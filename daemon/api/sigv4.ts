@@ -6,21 +6,20 @@
  * forms are taken: the Authorization header, and the presigned query string. The Region is the one
  * of the credential scope; there is no other place that says it.
  *
- *     AWS4-HMAC-SHA256 Credential=<key>/<date>/<Region>/ec2/aws4_request,
+ *     AWS4-HMAC-SHA256 Credential=<key>/<date>/<Region>/<service>/aws4_request,
  *       SignedHeaders=host;x-amz-date, Signature=<hex>
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
-import { AwsError } from '../../model/aws_error.ts'
-import { findRegion } from '../../model/region.ts'
+import { AwsError } from '../model/aws_error.ts'
+import { findRegion } from '../model/region.ts'
 import type { AccessKey, KeyRing } from './key_ring.ts'
 
 /** How far a request's time may be from ours, either way. */
 export const CLOCK_SKEW_MAX_MS = 15 * 60 * 1000
 /** Longest validity of a presigned request: seven days. */
 export const PRESIGNED_EXPIRES_MAX_S = 7 * 24 * 3600
-export const SERVICE = 'ec2'
 
 /** A request as it came over HTTP. */
 export interface SignedRequest {
@@ -44,6 +43,8 @@ interface Claim {
   readonly accessKeyId: string
   readonly scopeDate: string
   readonly region: string
+  /** `ec2` */
+  readonly service: string
   readonly signedHeaders: readonly string[]
   readonly signature: string
   /** `20060102T150405Z` */
@@ -52,13 +53,25 @@ interface Claim {
   readonly expiresS: number | null
 }
 
+/** The service that a request claims to be for, before it is believed; empty when it says none. */
+export function claimedService (request: SignedRequest): string {
+  const credential = header(request, 'authorization') ??
+    new URLSearchParams(request.query).get('X-Amz-Credential') ?? ''
+  return /^[^,]*\/([a-z0-9-]+)\/aws4_request\b/.exec(credential)?.[1] ?? ''
+}
+
 /**
  * EC2 does not say which of key, secret and signature is wrong, so one refusal answers for all.
+ * @param services those that the credential may be scoped to
  * @throws AwsError MissingAuthenticationToken, IncompleteSignature, AuthFailure, RequestExpired
  */
-export async function authenticate (request: SignedRequest, keyRing: KeyRing,
-  nowMs: number): Promise<Caller> {
+export async function authenticate (request: SignedRequest, services: readonly string[],
+  keyRing: KeyRing, nowMs: number): Promise<Caller> {
   const claim = readClaim(request)
+  if (!services.includes(claim.service)) {
+    throw authFailure(
+      `Credential should be scoped to correct service: '${services.join("', '")}'.`)
+  }
   const key = keyRing.find(claim.accessKeyId)
   if (key === undefined || header(request, 'x-amz-security-token') !== undefined) {
     throw authFailure()
@@ -154,17 +167,15 @@ function incomplete (message: string): AwsError {
   return new AwsError('IncompleteSignature', message)
 }
 
-function readScope (credential: string): Pick<Claim, 'accessKeyId' | 'scopeDate' | 'region'> {
+function readScope (
+  credential: string): Pick<Claim, 'accessKeyId' | 'scopeDate' | 'region' | 'service'> {
   const parts = credential.split('/')
-  const [accessKeyId = '', scopeDate = '', region = '', service, terminator] = parts
+  const [accessKeyId = '', scopeDate = '', region = '', service = '', terminator] = parts
   if (parts.length !== 5 || terminator !== 'aws4_request') {
     throw incomplete(
-      `Credential must have the form <access key id>/<date>/<Region>/${SERVICE}/aws4_request`)
+      'Credential must have the form <access key id>/<date>/<Region>/<service>/aws4_request')
   }
-  if (service !== SERVICE) {
-    throw authFailure(`Credential should be scoped to correct service: '${SERVICE}'.`)
-  }
-  return { accessKeyId, scopeDate, region }
+  return { accessKeyId, scopeDate, region, service }
 }
 
 function readSignedHeaders (text: string): string[] {
@@ -219,7 +230,7 @@ const PRESIGNED_PARAMETERS = new Set([
 async function sign (request: SignedRequest, claim: Claim, key: AccessKey,
   signingDate: Date): Promise<string> {
   const signer = new SignatureV4({
-    service: SERVICE, region: claim.region, sha256: Sha256, applyChecksum: false,
+    service: claim.service, region: claim.region, sha256: Sha256, applyChecksum: false,
     credentials: { accessKeyId: key.accessKeyId, secretAccessKey: key.secretAccessKey }
   })
   const presigned = claim.expiresS !== null

@@ -3,7 +3,7 @@ import test from 'ava'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemRandom } from '../../base/random.ts'
+import { systemRandom } from '../base/random.ts'
 import { ACCOUNT_ID_DEFAULT, formatAccessKey, generateAccessKey, KeyRing, openKeyRing,
   parseAccessKeys } from './key_ring.ts'
 

@@ -8,15 +8,18 @@ import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
-import { VpclabError } from '../../base/errors.ts'
-import { systemRandom } from '../../base/random.ts'
-import { AwsError } from '../../model/aws_error.ts'
-import { TestWorld } from '../../model/test_world.ts'
-import { defineRead, defineWrite } from './action.ts'
-import { ACTIONS } from './actions/registry.ts'
-import { CLIENT_TOKEN_AGE_MAX_MS } from './idempotency.ts'
+import { VpclabError } from '../base/errors.ts'
+import { systemRandom } from '../base/random.ts'
+import { AwsError } from '../model/aws_error.ts'
+import { TestWorld } from '../model/test_world.ts'
+import { defineRead, defineWrite } from './ec2/action.ts'
+import { ACTIONS } from './ec2/actions/registry.ts'
+import { CLIENT_TOKEN_AGE_MAX_MS } from './ec2/idempotency.ts'
 import { KeyRing } from './key_ring.ts'
-import { BODY_BYTES_MAX, createEc2Server } from './server.ts'
+import { ActionRunner } from './ec2/runner.ts'
+import { createEc2Service } from './ec2/service.ts'
+import { BODY_BYTES_MAX, createEndpoint } from './endpoint.ts'
+import type { Call } from './service.ts'
 
 const KEY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', accountId: '111111111111' }
 const OTHER = { accessKeyId: 'AKIDOTHER', secretAccessKey: 'other', accountId: '222222222222' }
@@ -27,6 +30,7 @@ interface Answer { readonly status: number, readonly xml: string, readonly code:
 class TestServer {
   readonly world = new TestWorld()
   readonly log: string[] = []
+  readonly calls: Call[] = []
   /** How often the action with a client token was planned. */
   planned = 0
   failure: Error | null = null
@@ -47,11 +51,14 @@ class TestServer {
     })
     const crash = defineRead<object,
       object>({ name: 'DescribeHosts', read: () => { throw new Error('inside') } })
-    this.#server = createEc2Server({
-      actions: [...ACTIONS, create, crash], ledger: this.world, keyRing: new KeyRing([KEY, OTHER]),
-      random: systemRandom,
-      clock: { nowMs: () => this.world.nowMs, monotonicMs: () => 0 },
-      lab: () => ({ appliedRevision: this.world.snapshot.revision }),
+    const clock = { nowMs: () => this.world.nowMs, monotonicMs: () => 0 }
+    const runner = new ActionRunner([...ACTIONS, create, crash], {
+      ledger: this.world, clock, random: systemRandom,
+      lab: () => ({ appliedRevision: this.world.snapshot.revision })
+    })
+    this.#server = createEndpoint({
+      services: [createEc2Service(runner)], keyRing: new KeyRing([KEY, OTHER]),
+      random: systemRandom, clock, onCall: (call) => { this.calls.push(call) },
       log: pino({ level: 'debug' }, new Writable(
         { write: (line: Buffer, _encoding, done) => { this.log.push(line.toString()); done() } })),
       reset: () => Promise.resolve({ revision: 7, removed: 3 })
@@ -215,7 +222,7 @@ test('our own failures are logged, and shown without their inside', async (t) =>
   t.deepEqual([crashed.status, crashed.code], [500, 'InternalError'])
   t.false(crashed.xml.includes('inside'))
   t.true(server.log.some(
-    (line) => line.includes('"msg":"ec2 call failed"') && line.includes('inside') &&
+    (line) => line.includes('"msg":"api call failed"') && line.includes('inside') &&
     line.includes(element(crashed, 'RequestID'))))
   server.failure = new VpclabError('VPCLAB_ERR_STORE_CONFLICT', 'moved')
   const busy = await server.call(

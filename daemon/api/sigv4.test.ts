@@ -2,13 +2,14 @@
 import test from 'ava'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
-import { AwsError } from '../../model/aws_error.ts'
+import { AwsError } from '../model/aws_error.ts'
 import { KeyRing } from './key_ring.ts'
 import type { SignedRequest } from './sigv4.ts'
 import { authenticate } from './sigv4.ts'
 
 const KEY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', accountId: '111111111111' }
 const KEY_RING = new KeyRing([KEY])
+const SERVICES = ['ec2']
 const NOW = new Date(Date.UTC(2026, 5, 1, 12))
 const MINUTE_MS = 60_000
 
@@ -55,7 +56,7 @@ async function presigned (signing: Signing = {}, expiresIn = 60): Promise<Signed
 
 async function refusal (request: SignedRequest | Promise<SignedRequest>): Promise<string> {
   try {
-    await authenticate(await request, KEY_RING, NOW.getTime())
+    await authenticate(await request, SERVICES, KEY_RING, NOW.getTime())
     return ''
   } catch (error) {
     if (error instanceof AwsError) return error.code
@@ -64,9 +65,12 @@ async function refusal (request: SignedRequest | Promise<SignedRequest>): Promis
 }
 
 test('a signed request tells account and Region', async (t) => {
-  t.deepEqual(await authenticate(await signed({ region: 'eu-west-1' }), KEY_RING, NOW.getTime()),
+  const caller = await authenticate(await signed({ region: 'eu-west-1' }), SERVICES, KEY_RING,
+    NOW.getTime())
+  t.deepEqual(caller,
     { accessKeyId: KEY.accessKeyId, accountId: KEY.accountId, region: 'eu-west-1' })
-  t.is((await authenticate(await presigned(), KEY_RING, NOW.getTime())).accountId, KEY.accountId)
+  const other = await authenticate(await presigned(), SERVICES, KEY_RING, NOW.getTime())
+  t.is(other.accountId, KEY.accountId)
 })
 
 test('whatever is changed after signing is noticed', async (t) => {

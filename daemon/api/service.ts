@@ -1,0 +1,81 @@
+/**
+ * What an AWS service behind the endpoint is. The credential scope of a request's signature names
+ * the service, as it does for AWS's own front doors; the service reads the rest in its protocol.
+ *
+ *     HTTP ─▶ endpoint.ts: who, which service ─▶ Service.call ─▶ body
+ *                    └─ refused anywhere ─▶ Service.refuse ─▶ body
+ *
+ * To add a service: a folder `api/<service>/` with one value of this type, and one line where the
+ * endpoint is made.
+ */
+import { AwsError } from '../model/aws_error.ts'
+import type { Caller, SignedRequest } from './sigv4.ts'
+
+/** An answer in a service's protocol. */
+export interface Body {
+  readonly contentType: string
+  readonly text: string
+}
+
+export interface Service {
+  /** As in the credential scope, `ec2`. */
+  readonly name: string
+  /** As the audit trail names it, `ec2.amazonaws.com`. */
+  readonly eventSource: string
+  /**
+   * Does what `call.request` asks, and notes in `call` what that was.
+   * @throws AwsError to refuse; VpclabError when the store fails
+   */
+  call(call: Call): Promise<Body>
+  /** The service's error document. */
+  refuse(refusal: AwsError, requestId: string): Body
+}
+
+/** One call, and what becomes known of it while it is answered: what the audit trail records. */
+export class Call {
+  readonly requestId: string
+  readonly request: SignedRequest
+  readonly startMs: number
+  /** Address of the client. */
+  readonly sourceAddress: string
+  /** null until the signature is believed. */
+  caller: Caller | null = null
+  service: Service | null = null
+  /** `CreateVpc`; empty while unknown. */
+  action = ''
+  readOnly = true
+  /** The action's input in the SDK's names; null when it could not be decoded. */
+  input: object | null = null
+  /** The action's output in the SDK's names; null when the call was refused. */
+  output: object | null = null
+  refusal: AwsError | null = null
+
+  constructor (requestId: string, request: SignedRequest, sourceAddress: string,
+    startMs: number) {
+    this.requestId = requestId
+    this.request = request
+    this.sourceAddress = sourceAddress
+    this.startMs = startMs
+  }
+
+  /** Precondition: the endpoint has authenticated the call. */
+  get identity (): Caller {
+    if (this.caller === null) throw new AwsError('AuthFailure', 'The call is not authenticated')
+    return this.caller
+  }
+
+  /** The parameters of a query protocol: of the body, or of a presigned call's address. */
+  get form (): string {
+    const { method, query, body } = this.request
+    return method === 'GET' ? withoutSignature(query) : body
+  }
+}
+
+/** The parameters of a presigned call are all but those of the signature. */
+function withoutSignature (query: string): string {
+  const parameters = new URLSearchParams(query)
+  for (const name of [...parameters.keys()]) {
+    if (name.startsWith('X-Amz-')) parameters.delete(name)
+  }
+  return parameters.toString()
+}
