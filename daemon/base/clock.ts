@@ -10,3 +10,12 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now()
 }
+
+/**
+ * Nanoseconds of the machine's monotonic clock (CLOCK_MONOTONIC): the same in every thread and
+ * process, so that times of several threads can be set side by side. Exact for 104 days of uptime.
+ */
+export function machineNs (): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1e9 + nanoseconds
+}

@@ -13,9 +13,9 @@
 /** Every operating error: the code and what a person can do about it. */
 export const VPCLAB_ERRORS = {
   VPCLAB_ERR_NOT_ROOT: 'the command needs root: run it with sudo',
-  VPCLAB_ERR_PREREQUISITE: 'a program that vpclab runs is not installed: run scripts/setup',
+  VPCLAB_ERR_PREREQUISITE: 'a program that vpclab runs is not installed: run vpclab-setup',
   VPCLAB_ERR_KERNEL: 'the kernel lacks a feature the data plane cannot do without',
-  VPCLAB_ERR_ADDON: 'the NIC addon is not built, or not for this machine: run scripts/setup',
+  VPCLAB_ERR_ADDON: 'the NIC addon is not built, or not for this machine: run vpclab-setup',
   VPCLAB_ERR_SYSCALL: 'the operating system refused a call that normally works',
   VPCLAB_ERR_COMMAND: 'a system program (ip, nft ...) ended with an error',
   VPCLAB_ERR_CONFIG: 'a flag, an environment variable or a configuration file has a bad value',
@@ -25,6 +25,7 @@ export const VPCLAB_ERRORS = {
   VPCLAB_ERR_STORE_CONFLICT: 'the store kept changing while a transaction was tried',
   VPCLAB_ERR_STORE_COMPACTED: 'the change feed no longer holds the revision asked for',
   VPCLAB_ERR_AGENT: 'a host agent or its data plane worker failed',
+  VPCLAB_ERR_CAPTURES: 'as many captures run as a lab takes: end one of them',
   VPCLAB_ERR_TIMEOUT: 'a condition did not come true in the time allowed'
 } as const
 

@@ -43,6 +43,15 @@ export function idPrefix (id: string): string {
   return isWellFormedId(prefix, id) ? prefix : ''
 }
 
+/** UUID version 4, RFC 9562 §5.4. */
+export function newUuid (random: Random): string {
+  const bytes = Buffer.from(random.bytes(16))
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  const hex = bytes.toString('hex')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
 /** The 64 bits of an ENI's id. */
 export interface EniBits {
   /** u32, the first 8 of the 16 digits. */

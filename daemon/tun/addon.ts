@@ -50,7 +50,8 @@ export function loadAddon (): Addon {
     return createRequire(import.meta.url)(ADDON_PATH) as Addon
   } catch (error) {
     throw new VpclabError('VPCLAB_ERR_ADDON',
-      `Cannot load the NIC addon "daemon/tun/native/build/nic.node": ${messageOf(error)}`,
+      `Cannot load the NIC addon "daemon/tun/native/build/nic.node": ${messageOf(error)}: ` +
+      'run vpclab-setup, which builds it',
       { cause: error })
   }
 }

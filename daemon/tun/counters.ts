@@ -67,5 +67,8 @@ function indicesOf (names: readonly string[]): readonly number[] {
   return names.map((name) => NIC_COUNTERS.findIndex((counter) => counter.name === name))
 }
 
+/** Indices of `spins` and `sleeps`: a burst that raised one of them has waited. */
+export const NIC_COUNTER_SPINS = 2
+export const NIC_COUNTER_SLEEPS = 3
 /** Index of `doorbells`: tells a loop that has no message port to ask that it was rung. */
 export const NIC_COUNTER_DOORBELLS = 5

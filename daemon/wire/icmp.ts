@@ -14,6 +14,8 @@ export const ICMP_AT_IDENTIFIER = 4 // u16  echo only
 export const ICMP_AT_SEQUENCE = 6 // u16  echo only
 export const ICMP_AT_NEXT_HOP_MTU = 6 // u16  type 3 code 4 only (RFC 1191 §4)
 export const ICMP_HEADER_BYTES = 8
+/** Where an error quotes the packet that it speaks of. */
+export const ICMP_AT_QUOTE = 8
 
 export const ICMP_ECHO_REPLY = 0
 export const ICMP_DESTINATION_UNREACHABLE = 3
@@ -22,6 +24,16 @@ export const ICMP_ECHO_REQUEST = 8
 
 /** Longest error message, RFC 1812 §4.3.2.3, bytes with its IP header. */
 export const ICMP_ERROR_BYTES_MAX = 576
+
+/** Echo is the one query that makes a conversation. */
+export function icmpIsEcho (type: number): boolean {
+  return type === ICMP_ECHO_REPLY || type === ICMP_ECHO_REQUEST
+}
+
+/** Whether a type is an error about a packet, which it quotes: RFC 792, RFC 1122 §3.2.2. */
+export function icmpIsError (type: number): boolean {
+  return type === 3 || type === 4 || type === 5 || type === 11 || type === 12
+}
 
 /**
  * Whether a type is a query or its answer (RFC 792, RFC 950, RFC 8335). Everything else is treated

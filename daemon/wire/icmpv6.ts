@@ -22,5 +22,13 @@ export const ICMPV6_ECHO_REPLY = 129
 export const ICMPV6_ROUTER_ADVERTISEMENT = 134
 export const ICMPV6_REDIRECT = 137
 
+/** Where an error quotes the packet that it speaks of. */
+export const ICMPV6_AT_QUOTE = 8
+
 /** Types below this are errors, in answer to which no error may be sent (RFC 4443 §2.4 e). */
 export const ICMPV6_FIRST_QUERY_TYPE = 128
+
+/** Echo is the one query that makes a conversation. */
+export function icmpv6IsEcho (type: number): boolean {
+  return type === ICMPV6_ECHO_REPLY || type === ICMPV6_ECHO_REQUEST
+}

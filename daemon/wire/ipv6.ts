@@ -36,10 +36,11 @@ export const IPV6_EXTENSION_AT_NEXT_HEADER = 0
 export const IPV6_EXTENSION_AT_LENGTH = 1
 export const IPV6_EXTENSION_BYTES_MIN = 8
 
-/**
- * Fragment header, RFC 8200 §4.5: next header, reserved, offset:13 reserved:2 M:1, identification.
- */
-export const IPV6_FRAGMENT_AT_OFFSET = 2
+/** Fragment header, RFC 8200 §4.5. */
+export const IPV6_FRAGMENT_AT_NEXT_HEADER = 0 // u8
+export const IPV6_FRAGMENT_AT_RESERVED = 1 // u8
+export const IPV6_FRAGMENT_AT_OFFSET = 2 // u16  offset in the upper 13 bits, M in the last
+export const IPV6_FRAGMENT_AT_IDENTIFICATION = 4 // u32
 export const IPV6_FRAGMENT_HEADER_BYTES = 8
 export const IPV6_FRAGMENT_OFFSET_MASK =
   0xfff8 // already in bytes: the unit is 8 and the low bits are flags
