@@ -12,7 +12,9 @@
  */
 import { swapU32 } from '../wire/bytes.ts'
 import { outerSourcePort, mixAddressWord } from '../encap/geneve.ts'
-import { DROP_BLACKHOLE, DROP_NO_ROUTE, DROP_TOO_BIG } from './drop_reason.ts'
+import {
+  DROP_BLACKHOLE, DROP_NETWORK_ACL_EGRESS, DROP_NO_ROUTE, DROP_SECURITY_GROUP_EGRESS, DROP_TOO_BIG
+} from './drop_reason.ts'
 import type { PacketContext } from './packet.ts'
 import {
   HALF_AT_ACTION, HALF_AT_GENERATION, HALF_AT_HEADER, HALF_AT_MTU, HALF_AT_SENDER, HALF_AT_SOURCE,
@@ -35,7 +37,8 @@ export function sourcePortOf (p: PacketContext): number {
     hash = mixAddressWord(hash, p.dst1)
     hash = mixAddressWord(hash, p.dst2)
   }
-  return outerSourcePort(hash, p.ports, p.protocol)
+  // Fragments of one packet keep their order, and later ones may not know their ports.
+  return outerSourcePort(hash, p.isFragment === 0 ? p.ports : 0, p.protocol)
 }
 
 /**
@@ -99,7 +102,8 @@ export function storeDrop (
  * Whether a refusal follows from the flow and the tables alone, so that the next packet has it too.
  */
 export function dropIsCacheable (reason: number): boolean {
-  return reason === DROP_NO_ROUTE || reason === DROP_BLACKHOLE
+  return reason === DROP_NO_ROUTE || reason === DROP_BLACKHOLE ||
+    reason === DROP_SECURITY_GROUP_EGRESS || reason === DROP_NETWORK_ACL_EGRESS
 }
 
 /** Whether the sender is to be told by ICMP. */

@@ -35,7 +35,11 @@ export const WORKER_COUNTERS = [
   'icmp_errors_suppressed', // those not sent: rate, or no answer is allowed
   'fragments_sent', // IPv4 fragments made here
   'table_updates', // updates applied
-  'flow_ports_full' // ENIs for which the flow file had no room
+  'flow_ports_full', // ENIs for which the flow file had no room
+  'flows_created', // flows that began
+  'running_ms', // time since the worker began, as of this commit
+  'waiting_ms', // of that, in bursts that found nothing at once: spinning or asleep
+  'mirrored_packets' // copies of mirrored packets that were sent
 ] as const
 
 export const COUNT_FAST_PATH = 0
@@ -51,6 +55,10 @@ export const COUNT_ICMP_SUPPRESSED = 9
 export const COUNT_FRAGMENTS = 10
 export const COUNT_TABLE_UPDATES = 11
 export const COUNT_FLOW_PORTS_FULL = 12
+export const COUNT_FLOWS_CREATED = 13
+export const COUNT_RUNNING_MS = 14
+export const COUNT_WAITING_MS = 15
+export const COUNT_MIRRORED = 16
 
 const NIC_WORD = 64
 /** Room for counters of the NIC. */
@@ -74,6 +82,9 @@ export const COUNTER_BYTES = COUNTER_WORDS * Float64Array.BYTES_PER_ELEMENT
 export class Counters {
   /** [COUNTER_WORDS] the worker's own copy. */
   readonly words = new Float64Array(COUNTER_WORDS)
+  /** The last drop: a tap (tap.ts) looks here after each packet. */
+  droppedPort = PORT_NONE
+  droppedReason = DROP_NONE
   readonly #shared: Float64Array
   #rows = 1
 
@@ -99,6 +110,16 @@ export class Counters {
 
   /** @param portIndex PORT_NONE when no ENI can be named; `packets` on the wire */
   drop (portIndex: number, reason: number, packets: number): void {
+    this.droppedPort = portIndex
+    this.droppedReason = reason
+    this.words[PORTS_WORD + portIndex * PORT_COUNTER_WORDS + reason] += packets
+  }
+
+  /**
+   * The same for copies of mirrored packets: a tap that looks for the end of the packet itself does
+   * not see it.
+   */
+  dropCopy (portIndex: number, reason: number, packets: number): void {
     this.words[PORTS_WORD + portIndex * PORT_COUNTER_WORDS + reason] += packets
   }
 

@@ -33,7 +33,7 @@ export const DROP_DESTINATION_CHECK = 20
 // Devices
 export const DROP_PORT_CLOSED = 21
 export const DROP_UNDERLAY_ERROR = 22
-// Kept for the policy steps, so that counters need no new layout
+// Policy
 export const DROP_SECURITY_GROUP_EGRESS = 23
 export const DROP_SECURITY_GROUP_INGRESS = 24
 export const DROP_NETWORK_ACL_EGRESS = 25
@@ -43,6 +43,10 @@ export const DROP_PORT_UNKNOWN = 27
 export const DROP_SERVICE_SPOOFED = 28
 export const DROP_CONGESTION_MARK = 29
 export const DROP_TRANSMIT_QUEUE_FULL = 30
+export const DROP_CONNECTION_TABLE_FULL = 31
+// Traffic mirroring: copies, not packets
+export const DROP_MIRROR_TARGET = 32
+export const DROP_MIRROR_QUEUE_FULL = 33
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -159,5 +163,17 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'transmit-queue-full',
     meaning: 'One burst produced more packets than the NIC takes at once.'
+  },
+  {
+    name: 'connection-table-full',
+    meaning: 'The packet opens a tracked connection, and the host has no room for another one.'
+  },
+  {
+    name: 'mirror-target',
+    meaning: 'The copy of a mirrored packet finds no way to its traffic mirror target.'
+  },
+  {
+    name: 'mirror-queue-full',
+    meaning: 'Too many copies of mirrored packets wait while other packets are sent first.'
   }
 ]

@@ -27,9 +27,9 @@ const { TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } = tcp
 const { ACTION_DELIVER, ACTION_DROP, ACTION_ENCAPSULATE } = action
 const { DROP_NONE } = dropReason
 const {
-  ENTRY_AT_LAST_SEEN, HALF_ACTION_MASK, HALF_AT_ACTION, HALF_AT_BYTES, HALF_AT_GENERATION,
-  HALF_AT_HEADER, HALF_AT_MTU, HALF_AT_PACKETS, HALF_AT_SENDER, HALF_AT_SOURCE, HALF_AT_TARGET,
-  HALF_DROP_SHIFT, HALF_FLAG_DECREMENT_TTL, HALF_WORD, HALF_WORDS
+  EGRESS, ENTRY_AT_LAST_SEEN, HALF_ACTION_MASK, HALF_AT_ACTION, HALF_AT_BYTES, HALF_AT_GENERATION,
+  HALF_AT_HEADER, HALF_AT_MTU, HALF_AT_PACKETS, HALF_AT_RECORD, HALF_AT_SENDER, HALF_AT_SOURCE,
+  HALF_AT_TARGET, HALF_DROP_SHIFT, HALF_FLAG_DECREMENT_TTL, HALF_WORD, HALF_WORDS, INGRESS
 } = flowLayout
 
 /** No flow hash. A flow that happens to hash to it takes the slow path, always. */
@@ -48,16 +48,17 @@ export function countFlow (
   flows.doubles[counter + ((HALF_AT_BYTES - HALF_AT_PACKETS) >>> 1)] += wireBytes
 }
 
-/** Finds the entry of a packet that leaves port `port`. @returns word offset, or -1 */
-export function findEgressFlow (p: PacketContext, port: number, parts: RouterParts): number {
-  const flowPort = parts.tables.ports.flowPort[port]
-  if (flowPort < 0) return -1
-  return parts.tables.flows.find((flowPort << 8) | p.protocol,
-    p.src0, p.src1, p.src2, p.src3, p.dst0, p.dst1, p.dst2, p.dst3, p.ports)
+/** For flow logs: a packet that passed a port. @param half of its flow, word offset */
+function notePassed (
+  p: PacketContext, port: number, direction: number, half: number, parts: RouterParts
+): void {
+  const recorder = parts.flowRecorder
+  if (recorder === null) return
+  recorder.noteKnown(p, port, direction, parts.tables.flows.words, half + HALF_AT_RECORD)
 }
 
 /** Finds the entry of a packet that enters port `port`. @returns word offset, or -1 */
-export function findIngressFlow (p: PacketContext, port: number, parts: RouterParts): number {
+function findIngressFlow (p: PacketContext, port: number, parts: RouterParts): number {
   const flowPort = parts.tables.ports.flowPort[port]
   if (flowPort < 0) return -1
   return parts.tables.flows.find((flowPort << 8) | p.protocol,
@@ -120,8 +121,9 @@ export function runFastEgress (p: PacketContext, parts: RouterParts): boolean {
   const action = words[half + HALF_AT_ACTION]
   const kind = action & HALF_ACTION_MASK
   if (kind === ACTION_DROP) {
-    counters.drop(port, action >>> HALF_DROP_SHIFT, p.segments)
-    words[at + ENTRY_AT_LAST_SEEN] = flows.nowTick
+    const reason = action >>> HALF_DROP_SHIFT
+    counters.drop(port, reason, p.segments)
+    parts.flowRecorder?.note(p, port, EGRESS, reason, p.segments, p.wireBytesSum)
     return true
   }
   if (p.wireBytesMax > words[half + HALF_AT_MTU] || !transmit.hasRoom(1)) return false
@@ -140,9 +142,11 @@ export function runFastEgress (p: PacketContext, parts: RouterParts): boolean {
     transmit.deliver(p, ports.nicPort[receiver])
     countFlow(flows, receiverAt, receiverAt + HALF_WORD + HALF_WORDS, p.segments, p.wireBytesSum)
     counters.ingress(receiver, p.segments, p.wireBytesSum)
+    notePassed(p, receiver, INGRESS, receiverAt + HALF_WORD + HALF_WORDS, parts)
   }
   countFlow(flows, at, half, p.segments, p.wireBytesSum)
   counters.egress(port, p.segments, p.wireBytesSum)
+  notePassed(p, port, EGRESS, half, parts)
   return true
 }
 
@@ -196,5 +200,6 @@ export function runFastIngress (p: PacketContext, parts: RouterParts): boolean {
   transmit.deliver(p, ports.nicPort[port])
   countFlow(flows, at, half, p.segments, p.wireBytesSum)
   counters.ingress(port, p.segments, p.wireBytesSum)
+  notePassed(p, port, INGRESS, half, parts)
   return true
 }

@@ -12,13 +12,15 @@ import { ACTION_DELIVER, ACTION_DROP, ACTION_ENCAPSULATE } from './action.ts'
 import { DROP_REASONS } from './drop_reason.ts'
 import {
   DIRECTORY_AT_ENI_HIGH, DIRECTORY_AT_ENI_LOW, DIRECTORY_AT_REUSE, DIRECTORY_AT_STATE,
-  DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, EGRESS, ENTRIES_WORD, ENTRY_AT_FIRST_DIRECTION,
-  ENTRY_AT_LAST_SEEN, ENTRY_AT_LOCAL, ENTRY_AT_PORT_PROTOCOL, ENTRY_AT_PORTS, ENTRY_AT_REMOTE,
-  ENTRY_AT_SERIAL, ENTRY_WORDS, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORTS_MAX,
+  DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, EGRESS, ENTRIES_WORD, ENTRY_AT_LAST_SEEN, ENTRY_AT_LOCAL,
+  ENTRY_AT_ORIGIN, ENTRY_AT_PORT_PROTOCOL, ENTRY_AT_PORTS, ENTRY_AT_REMOTE, ENTRY_AT_SERIAL,
+  ENTRY_AT_TCP,
+  ENTRY_DIRECTION_MASK, ENTRY_TRACKED, ENTRY_WORDS, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORTS_MAX,
   FLOW_PORT_SLOT_BITS, FLOW_TICK_MS, HALF_ACTION_MASK, HALF_AT_ACTION, HALF_AT_BYTES,
   HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_AT_TARGET, HALF_DROP_SHIFT, HALF_WORD, HALF_WORDS,
   HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
 } from './tables/flow_layout.ts'
+import { tcpIsClosing } from './tables/flow_table.ts'
 
 export interface FlowHalf {
   /** ACTION_* (action.ts); ACTION_NONE until a packet went this way. */
@@ -39,10 +41,36 @@ export interface Flow {
   readonly remotePort: number
   /** EGRESS when the ENI sent the first packet, else INGRESS. */
   readonly firstDirection: number
+  /** Whether security groups have allowed it: it goes on whatever their rules say now. */
+  readonly isTracked: boolean
   readonly idleMs: number
   readonly egress: FlowHalf
   readonly ingress: FlowHalf
 }
+
+export interface EniFlows {
+  readonly eniIdHigh: number
+  readonly eniIdLow: number
+  readonly flows: number
+}
+
+/** Which conversation, as its ENI sees it. Echo has its identifier for both ports. */
+export interface FlowKey {
+  readonly protocol: number
+  /** [4] */
+  readonly local: Uint32Array
+  readonly remote: Uint32Array
+  readonly localPort: number
+  readonly remotePort: number
+}
+
+export interface FoundFlow {
+  readonly isTracked: boolean
+  /** Both sides have closed it, or one has reset it. */
+  readonly isClosing: boolean
+}
+
+type FlowAcceptance = (eniIdHigh: number, eniIdLow: number, protocol: number) => boolean
 
 export class FlowReader {
   readonly #words: Int32Array
@@ -60,11 +88,36 @@ export class FlowReader {
     return this.#isReady() ? this.#words[HEADER_AT_LIVE] : 0
   }
 
+  /** How many flows each ENI has; those without flows are left out. Makes no object per flow. */
+  countByEni (): EniFlows[] {
+    if (!this.#isReady()) return []
+    const words = this.#words
+    const counts = new Uint32Array(FLOW_PORTS_MAX)
+    const end = Math.min(ENTRIES_WORD + words[HEADER_AT_TOUCHED] * ENTRY_WORDS,
+      words.length - ENTRY_WORDS + 1)
+    for (let at = ENTRIES_WORD; at < end; at += ENTRY_WORDS) {
+      if (words[at + ENTRY_AT_SERIAL] === 0) continue
+      const flowPort = words[at + ENTRY_AT_PORT_PROTOCOL] >>> 8
+      if (this.#slotOf(flowPort) !== -1) counts[flowPort & (FLOW_PORTS_MAX - 1)]++
+    }
+    const enis: EniFlows[] = []
+    for (let port = 0; port < FLOW_PORTS_MAX; port++) {
+      if (counts[port] === 0) continue
+      const slot = DIRECTORY_WORD + port * DIRECTORY_SLOT_WORDS
+      enis.push({
+        eniIdHigh: words[slot + DIRECTORY_AT_ENI_HIGH] >>> 0,
+        eniIdLow: words[slot + DIRECTORY_AT_ENI_LOW] >>> 0,
+        flows: counts[port]
+      })
+    }
+    return enis
+  }
+
   /**
    * Lists flows.
-   * @param accept called with an ENI id (two u32 words); false leaves its flows out
+   * @param accept called with an ENI id (two u32 words) and a protocol; false leaves a flow out
    */
-  list (limit: number, accept: (eniIdHigh: number, eniIdLow: number) => boolean): Flow[] {
+  list (limit: number, accept: FlowAcceptance): Flow[] {
     const flows: Flow[] = []
     if (!this.#isReady()) return flows
     const words = this.#words
@@ -79,20 +132,41 @@ export class FlowReader {
     return flows
   }
 
+  /** One conversation of an ENI; null when the worker does not have it. Looks at every entry. */
+  find (eni: { readonly high: number, readonly low: number }, key: FlowKey): FoundFlow | null {
+    if (!this.#isReady()) return null
+    const words = this.#words
+    const ports = (key.localPort << 16) | key.remotePort
+    const end = Math.min(ENTRIES_WORD + words[HEADER_AT_TOUCHED] * ENTRY_WORDS,
+      words.length - ENTRY_WORDS + 1)
+    for (let at = ENTRIES_WORD; at < end; at += ENTRY_WORDS) {
+      if (words[at + ENTRY_AT_PORTS] !== ports || words[at + ENTRY_AT_SERIAL] === 0 ||
+        (words[at + ENTRY_AT_PORT_PROTOCOL] & 0xff) !== key.protocol ||
+        !holdsWords(words, at + ENTRY_AT_LOCAL, key.local) ||
+        !holdsWords(words, at + ENTRY_AT_REMOTE, key.remote)) continue
+      const slot = this.#slotOf(words[at + ENTRY_AT_PORT_PROTOCOL] >>> 8)
+      if (slot === -1 || words[slot + DIRECTORY_AT_ENI_HIGH] >>> 0 !== eni.high ||
+        words[slot + DIRECTORY_AT_ENI_LOW] >>> 0 !== eni.low) continue
+      return {
+        isTracked: (words[at + ENTRY_AT_ORIGIN] & ENTRY_TRACKED) !== 0,
+        isClosing: tcpIsClosing(words[at + ENTRY_AT_TCP])
+      }
+    }
+    return null
+  }
+
   #isReady (): boolean {
     return this.#words.length > ENTRIES_WORD && this.#words[HEADER_AT_MAGIC] === FLOW_MAGIC &&
       this.#words[HEADER_AT_VERSION] === FLOW_LAYOUT_VERSION
   }
 
-  #read (at: number, accept: (eniIdHigh: number, eniIdLow: number) => boolean): Flow | null {
+  #read (at: number, accept: FlowAcceptance): Flow | null {
     const words = this.#words
-    const flowPort = words[at + ENTRY_AT_PORT_PROTOCOL] >>> 8
-    const slot = DIRECTORY_WORD + (flowPort & (FLOW_PORTS_MAX - 1)) * DIRECTORY_SLOT_WORDS
-    if (words[slot + DIRECTORY_AT_STATE] === 0) return null // the ENI has left
-    if (words[slot + DIRECTORY_AT_REUSE] !== flowPort >>> FLOW_PORT_SLOT_BITS) return null
+    const slot = this.#slotOf(words[at + ENTRY_AT_PORT_PROTOCOL] >>> 8)
+    if (slot === -1) return null
     const eniIdHigh = words[slot + DIRECTORY_AT_ENI_HIGH] >>> 0
     const eniIdLow = words[slot + DIRECTORY_AT_ENI_LOW] >>> 0
-    if (!accept(eniIdHigh, eniIdLow)) return null
+    if (!accept(eniIdHigh, eniIdLow, words[at + ENTRY_AT_PORT_PROTOCOL] & 0xff)) return null
     const ports = words[at + ENTRY_AT_PORTS]
     return {
       eniIdHigh,
@@ -102,12 +176,22 @@ export class FlowReader {
       localPort: ports >>> 16,
       remoteAddress: formatAddress(words, at + ENTRY_AT_REMOTE),
       remotePort: ports & 0xffff,
-      firstDirection: words[at + ENTRY_AT_FIRST_DIRECTION],
+      firstDirection: words[at + ENTRY_AT_ORIGIN] & ENTRY_DIRECTION_MASK,
+      isTracked: (words[at + ENTRY_AT_ORIGIN] & ENTRY_TRACKED) !== 0,
       idleMs: Math.max(0,
         words[HEADER_AT_NOW_TICK] - words[at + ENTRY_AT_LAST_SEEN]) * FLOW_TICK_MS,
       egress: this.#half(at + HALF_WORD + EGRESS * HALF_WORDS),
       ingress: this.#half(at + HALF_WORD + INGRESS * HALF_WORDS)
     }
+  }
+
+  /** The directory's slot of a flow port, -1 when the ENI has left. */
+  #slotOf (flowPort: number): number {
+    const words = this.#words
+    const slot = DIRECTORY_WORD + (flowPort & (FLOW_PORTS_MAX - 1)) * DIRECTORY_SLOT_WORDS
+    const isCurrent = words[slot + DIRECTORY_AT_STATE] !== 0 &&
+      words[slot + DIRECTORY_AT_REUSE] === flowPort >>> FLOW_PORT_SLOT_BITS
+    return isCurrent ? slot : -1
   }
 
   #half (half: number): FlowHalf {
@@ -121,6 +205,13 @@ export class FlowReader {
       bytes: this.#doubles[(half + HALF_AT_BYTES) >>> 1]
     }
   }
+}
+
+function holdsWords (words: Int32Array, at: number, wanted: Uint32Array): boolean {
+  for (let word = 0; word < wanted.length; word++) {
+    if (words[at + word] !== (wanted[word] | 0)) return false
+  }
+  return true
 }
 
 /**

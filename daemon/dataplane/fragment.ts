@@ -13,7 +13,7 @@
 import { assertHot } from '../base/assert.ts'
 import { CSUM_NEEDED, GSO_NONE, GSO_UDP, GSO_ECN } from '../tun/descriptor.ts'
 import { readU16, writeU16 } from '../wire/bytes.ts'
-import { checksumFinish, checksumAdd, checksumOf, pseudoHeaderSum } from '../wire/checksum.ts'
+import { checksumFinish, checksumAdd, pseudoHeaderSum } from '../wire/checksum.ts'
 import { PROTOCOL_UDP } from '../wire/ip_protocol.ts'
 import {
   FRAGMENT_UNIT_BYTES, IPV4_ADDRESS_BYTES, IPV4_AT_FRAGMENT, IPV4_AT_IDENTIFICATION,
@@ -26,6 +26,7 @@ import { COUNT_FRAGMENTS } from './counters.ts'
 import { DROP_NONE, DROP_TOO_BIG, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
+import { completeChecksum } from './segment.ts'
 
 const INVARIANT_FRAGMENT_OF_RUN = 3001
 
@@ -38,22 +39,12 @@ export function emitFragments (p: PacketContext, parts: RouterParts): number {
   // Runs come from the underlay, and what comes from there is not fragmented.
   assertHot(p.run === 0, INVARIANT_FRAGMENT_OF_RUN)
   if (p.gsoType === GSO_NONE) {
-    completeChecksum(p, parts.bytes)
+    if ((p.csum & CSUM_NEEDED) !== 0) completeChecksum(p, parts.bytes, p.at)
+    p.csum = 0
     return emitDatagram(p, parts, p.at, p.totalBytes)
   }
   if ((p.gsoType & ~GSO_ECN) === GSO_UDP) return emitUdpSuper(p, parts)
   return emitTcpSuper(p, parts)
-}
-
-/** Computes the L4 checksum that the sender left to the NIC. */
-function completeChecksum (p: PacketContext, bytes: Uint8Array): void {
-  if ((p.csum & CSUM_NEEDED) === 0) return
-  const startAt = p.at + (p.csumField & 0xffff)
-  const fieldAt = startAt + (p.csumField >>> 16)
-  const checksum = checksumOf(bytes, startAt, p.at + p.totalBytes - startAt)
-  // A computed 0 means "none" in UDP (RFC 768); 0xffff is the same number in ones' complement.
-  writeU16(bytes, fieldAt, checksum === 0 && p.protocol === PROTOCOL_UDP ? 0xffff : checksum)
-  p.csum = 0
 }
 
 function emitTcpSuper (p: PacketContext, parts: RouterParts): number {

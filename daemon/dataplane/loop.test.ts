@@ -185,8 +185,8 @@ test('flows are listed with what they did', (t) => {
   const [flow] = flows.filter(({ remoteAddress }) => remoteAddress === '10.0.1.40')
   t.deepEqual({ ...flow, egress: null, ingress: null }, {
     eniIdHigh: ENI_HIGH, eniIdLow: 1, protocol: 6, localAddress: '10.0.1.10', localPort: 40_000,
-    remoteAddress: '10.0.1.40', remotePort: 80, firstDirection: 0, idleMs: 1500, egress: null,
-    ingress: null
+    remoteAddress: '10.0.1.40', remotePort: 80, firstDirection: 0, isTracked: false, idleMs: 1500,
+    egress: null, ingress: null
   })
   t.is(flow.egress.packets, 1)
   t.is(flow.egress.bytes, 100)
@@ -196,6 +196,9 @@ test('flows are listed with what they did', (t) => {
   t.is(delivered.localAddress, '10.0.1.20')
   t.is(describeAction(delivered.ingress, String), 'deliver')
   t.is(reader.list(1, () => true).length, 1)
+  t.is(reader.list(9, (_high, _low, protocol) => protocol === 17).length, 0)
+  t.deepEqual(reader.countByEni().map(({ eniIdLow, flows: count }) => [eniIdLow, count]),
+    [[1, 2], [2, 1]])
 })
 
 test('a restarted worker goes on with the flows of its predecessor and decides anew', (t) => {

@@ -11,10 +11,12 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { GENEVE_UDP_PORT, OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
+import { NIC_COUNTER_SLEEPS, NIC_COUNTER_SPINS } from '../tun/counters.ts'
 import type { Nic } from '../tun/nic.ts'
 import { formatAddress } from '../wire/address.ts'
 import {
-  COUNT_BURSTS, COUNT_FLOWS_EXPIRED, COUNT_FLOWS_LIVE, COUNT_FLOW_PORTS_FULL, COUNT_TABLE_UPDATES
+  COUNT_BURSTS, COUNT_FLOWS_CREATED, COUNT_FLOWS_EXPIRED, COUNT_FLOWS_LIVE, COUNT_FLOW_PORTS_FULL,
+  COUNT_RUNNING_MS, COUNT_TABLE_UPDATES, COUNT_WAITING_MS
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import type { ControlLink } from './port.ts'
@@ -34,6 +36,8 @@ export const TX_MAX = 1024
 const MESSAGES_MAX = 64
 /** How often counters are committed and devices looked at, ms. */
 const HOUSEKEEPING_MS = 100
+/** How old the committed counters of a worker without packets may become, ms. */
+const COMMIT_AGE_MS_MAX = 1000
 /** How often answers to look-ups are looked through, ms. */
 const RESOLVED_SWEEP_MS = 1000
 /** Longest sleep, ms: idle flows end no later than this after their time. */
@@ -52,6 +56,8 @@ export interface LoopOptions {
   readonly hostIndex: number
   /** Largest inner packet for another host: `pathMtu()`. */
   readonly pathMtu: number
+  /** ns of the machine's monotonic clock, the same in every thread: for captures alone. */
+  readonly machineNs: () => number
 }
 
 /** What fits into the underlay's MTU beside the outer headers, bytes. */
@@ -66,10 +72,12 @@ export class Loop {
   readonly #link: ControlLink
   readonly #clock: Clock
   readonly #counters: Counters
+  readonly #machineNs: () => number
   readonly #startMs: number
   #isStopping = false
   #isDirty = false
   #housekeepingMs = 0
+  #commitMs = 0
   #resolvedSweepMs = 0
   #graceIsOver = false
 
@@ -78,6 +86,7 @@ export class Loop {
     this.#link = options.link
     this.#clock = options.clock
     this.#counters = options.counters
+    this.#machineNs = options.machineNs
     this.tables = new Tables(options.hostIndex, options.pathMtu, options.flows)
     this.router = new Router(options.nic, TX_MAX, this.tables, options.counters, (key) => {
       this.#link.post({ kind: 'resolve', key })
@@ -113,7 +122,11 @@ export class Loop {
     router.expireParked()
     tables.flows.expire()
     if (nowMs - this.#housekeepingMs >= HOUSEKEEPING_MS) this.#keepHouse(nowMs)
+    router.mirror.send()
+    router.tap?.transmitted(this.#nic.tx, router.transmit.count)
+    const waits = this.#waits()
     const received = this.#nic.burst(router.transmit.count, this.#sleepMs(nowMs, sleepMaxMs))
+    if (this.#waits() !== waits) this.#countWaiting(nowMs)
     router.afterBurst()
     if (received === 0) {
       if (this.#isDirty) this.#commit()
@@ -121,16 +134,34 @@ export class Loop {
     }
     this.#isDirty = true
     this.#counters.add(COUNT_BURSTS, 1)
+    this.#readWallClock()
     router.receiveBurst(this.#nic.rx, received)
   }
 
+  /** Rises with each burst that found nothing at once. */
+  #waits (): number {
+    const { counters } = this.#nic
+    return counters[NIC_COUNTER_SPINS] + counters[NIC_COUNTER_SLEEPS]
+  }
+
+  /** The clock is read once more only where there was time to. @param nowMs before the burst */
+  #countWaiting (nowMs: number): void {
+    this.#counters.add(COUNT_WAITING_MS, this.#clock.monotonicMs() - this.#startMs - nowMs)
+  }
+
   #sleepMs (nowMs: number, sleepMaxMs: number): number {
-    if (this.#isStopping) return 0
+    if (this.#isStopping || this.router.mirror.waiting > 0) return 0
     let sleepMs = this.#isDirty ? HOUSEKEEPING_MS : SLEEP_MAX_MS
     if (this.router.parking.count > 0) {
       sleepMs = Math.min(sleepMs, this.router.parking.remainingMs(nowMs))
     }
     return Math.ceil(Math.min(sleepMs, sleepMaxMs))
+  }
+
+  /** Flow logs tell the time of day; nobody else here wants it. */
+  #readWallClock (): void {
+    const { flowRecorder } = this.router
+    if (flowRecorder !== null) flowRecorder.nowMs = this.#clock.nowMs()
   }
 
   #keepHouse (nowMs: number): void {
@@ -144,11 +175,14 @@ export class Loop {
       this.#graceIsOver = true
       this.tables.closeForgottenFlows()
     }
-    if (this.#isDirty) this.#commit()
+    if (this.#isDirty || nowMs - this.#commitMs >= COMMIT_AGE_MS_MAX) this.#commit()
   }
 
   #commit (): void {
     this.#isDirty = false
+    this.#commitMs = this.router.nowMs
+    this.#counters.set(COUNT_RUNNING_MS, this.#clock.monotonicMs() - this.#startMs)
+    this.#counters.set(COUNT_FLOWS_CREATED, this.tables.flows.createdCount)
     this.#counters.set(COUNT_FLOWS_LIVE, this.tables.flows.live)
     this.#counters.set(COUNT_FLOWS_EXPIRED, this.tables.flows.expiredCount)
     this.#counters.commit(this.#nic.counters)
@@ -168,6 +202,11 @@ export class Loop {
         this.router.parking.resolved(message.key)
         break
       case 'wire-mode': this.#nic.setWireMode(message.mode); break
+      case 'capture': this.router.configureTap(message, this.#machineNs); break
+      case 'flow-records':
+        this.router.configureFlowRecords(message)
+        this.#readWallClock()
+        break
       case 'stop': this.#isStopping = true; break
     }
   }

@@ -67,12 +67,20 @@ export class PacketContext {
   dst1 = 0
   dst2 = 0
   dst3 = 0
-  /** source port << 16 | destination port; echo: the identifier in both; otherwise 0. */
+  /**
+   * source port << 16 | destination port; echo: the identifier in both; otherwise 0. Of a later
+   * fragment what its first one said, when that is known (`knowsPorts`).
+   */
   ports = 0
+  /** 0 for a later fragment of a protocol with ports whose first one was not seen. */
+  knowsPorts = 0
   tcpFlags = 0
   /** ICMP and ICMPv6. */
   icmpType = 0
-  /** 1 when the packet belongs to a flow that may be cached: no fragment, no ICMP but echo. */
+  icmpCode = 0
+  /** 1 when its conversation has an entry in the flow table: all but ICMP other than echo. */
+  hasConnection = 0
+  /** 1 when the decision about it may be cached there, too: no fragment. */
   isFlow = 0
   /** Hash of its flow (fast_path.ts), or NO_FLOW. */
   flowHash = 0
@@ -88,9 +96,26 @@ export class PacketContext {
   }
 
   // Decided by the steps.
+  /** Entry of its conversation in the flow table of the ENI that is worked on, or -1. */
+  connectionAt = -1
+  /** 1 when it opens a conversation: there is no entry, or one that has ended. */
+  opensConnection = 0
+  /** 1 when the ENI's security groups allow the conversation and not each packet of it. */
+  isTracked = 0
   /** The ENI whose side is being worked on; PORT_NONE while none can be named. */
   portIndex = 0
   vpcIndex = 0
+  /** Group whose rule allowed it, and the rule's place in its list; -1: none was asked. */
+  ruleGroup = 0
+  groupRule = -1
+  /** Place of the ACL's rule that decided; -1: none was asked, or none matched. */
+  aclRule = -1
+  /** Place of the route that decided; -1: none. */
+  route = -1
+  /** Session of the ENI that copies it (steps/mirror.ts), or -1. */
+  mirrorSession = -1
+  /** 1 when it is itself the copy of a mirrored packet. */
+  isCopy = 0
   /** 1 when source and destination are in one subnet. */
   isSameSubnet = 0
   /** 1 when a target named by its ENI is to be looked up, not the destination address. */

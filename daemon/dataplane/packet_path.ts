@@ -8,11 +8,9 @@
  *     egress    runEgressPath         from an ENI to its next hop; then, if that is on this host,
  *               runLocalIngressPath   the receiver's side, as if it had come from another host
  *     ingress   runIngressPath        from the underlay to an ENI
- *
- * The places of the policy steps (they come with security groups and network ACLs) are where a
- * comment says so: a policy step returns its DROP_* like any other.
  */
 import { ECN_MASK } from '../encap/ecn.ts'
+import { FLAG_MIRRORED } from '../encap/geneve.ts'
 import { ACTION_DELIVER, ACTION_NONE } from './action.ts'
 import { PORT_NONE } from './counters.ts'
 import { DROP_NONE, DROP_PORT_UNKNOWN } from './drop_reason.ts'
@@ -20,14 +18,19 @@ import type { PacketContext } from './packet.ts'
 import { combineCongestion } from './steps/congestion.ts'
 import { checkDestination, checkReceiver } from './steps/destination_check.ts'
 import { checkDestinationScope } from './steps/destination_scope.ts'
+import { followFragments } from './steps/fragment.ts'
 import { findMapping } from './steps/mapping.ts'
+import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
+import { checkEnteringSubnet, checkLeavingSubnet } from './steps/network_acl.ts'
 import { parsePacket } from './steps/parse.ts'
 import { findRoute } from './steps/route.ts'
 import { decideSameSubnet } from './steps/same_subnet.ts'
+import { checkInbound, checkOutbound } from './steps/security_group.ts'
 import { checkSource } from './steps/source_check.ts'
 import { checkTtl } from './steps/ttl.ts'
 import { checkSender, findReceiver, readVpcHeader } from './steps/vpc_header.ts'
+import { EGRESS, INGRESS } from './tables/flow_layout.ts'
 import type { Tables } from './tables/tables.ts'
 
 /**
@@ -46,11 +49,15 @@ export function runEgressPath (p: PacketContext, tables: Tables, view: DataView)
   if (drop !== DROP_NONE) return drop
   drop = checkSource(p, tables.ports) // (2)
   if (drop !== DROP_NONE) return drop
-  // (3) Place of the connection table and the security groups of the ENI, outbound.
+  followFragments(p, tables, view)
+  drop = checkOutbound(p, tables, view) // (3)
+  if (drop !== DROP_NONE) return drop
+  chooseMirror(p, tables, EGRESS) // (4)
   drop = decideSameSubnet(p, tables) // (5)
   if (drop !== DROP_NONE) return drop
   if (p.isSameSubnet === 0) {
-    // (6) Place of the network ACL of the subnet, outbound.
+    drop = checkLeavingSubnet(p, tables) // (6)
+    if (drop !== DROP_NONE) return drop
     drop = findRoute(p, tables) // (7)
     if (drop !== DROP_NONE) return drop
   }
@@ -66,7 +73,7 @@ export function runEgressPath (p: PacketContext, tables: Tables, view: DataView)
  * the underlay. Precondition: runEgressPath chose ACTION_DELIVER. Afterwards `portIndex` is the
  * receiver.
  */
-export function runLocalIngressPath (p: PacketContext, tables: Tables): number {
+export function runLocalIngressPath (p: PacketContext, tables: Tables, view: DataView): number {
   const { ports } = tables
   p.sourceHostIndex = 0
   p.sourceEniHigh = ports.eniHigh[p.portIndex]
@@ -74,7 +81,27 @@ export function runLocalIngressPath (p: PacketContext, tables: Tables): number {
   p.isSameSubnet = ports.subnetIndex[p.portIndex] === ports.subnetIndex[p.target] ? 1 : 0
   p.ecn = p.trafficClass & ECN_MASK
   p.portIndex = p.target
-  return enterPort(p, tables)
+  p.mirrorSession = MIRROR_NONE
+  forgetRules(p)
+  return enterPort(p, tables, view)
+}
+
+/**
+ * A copy of a mirrored packet, from its source `p.portIndex` to its next hop: the routes of the
+ * source's subnet alone. Precondition: the context describes the copy's outer headers.
+ * @returns as runEgressPath
+ */
+export function runCopyPath (p: PacketContext, tables: Tables): number {
+  forgetDecisions(p)
+  p.isCopy = 1
+  let drop = decideSameSubnet(p, tables) // (5)
+  if (drop !== DROP_NONE) return drop
+  if (p.isSameSubnet === 0) {
+    drop = findRoute(p, tables) // (7)
+    if (drop !== DROP_NONE) return drop
+  }
+  const outcome = findMapping(p, tables) // (8)
+  return outcome === DROP_NONE ? checkTtl(p) : outcome
 }
 
 /**
@@ -94,26 +121,50 @@ export function runIngressPath (p: PacketContext, tables: Tables, view: DataView
   if (outcome !== DROP_NONE) return outcome
   outcome = parsePacket(p, view)
   if (outcome !== DROP_NONE) return outcome
+  if ((p.geneve.flags & FLAG_MIRRORED) !== 0) markAsCopy(p)
   outcome = combineCongestion(p)
   if (outcome !== DROP_NONE) return outcome
   p.action = ACTION_DELIVER
   p.target = p.portIndex
-  return enterPort(p, tables)
+  return enterPort(p, tables, view)
 }
 
-function enterPort (p: PacketContext, tables: Tables): number {
-  // (10) Place of the network ACL of the subnet, inbound; not when `isSameSubnet`.
-  const drop = checkDestination(p, tables.ports) // (11)
+function enterPort (p: PacketContext, tables: Tables, view: DataView): number {
+  followFragments(p, tables, view)
+  let drop = p.isSameSubnet === 0 ? checkEnteringSubnet(p, tables) : DROP_NONE // (10)
   if (drop !== DROP_NONE) return drop
-  // (12) Place of the connection table and the security groups of the ENI, inbound.
+  drop = checkDestination(p, tables.ports) // (11)
+  if (drop !== DROP_NONE) return drop
+  drop = checkInbound(p, tables, view) // (12)
+  if (drop !== DROP_NONE) return drop
+  chooseMirror(p, tables, INGRESS) // (13)
   return checkReceiver(p, tables.ports) // (14)
 }
 
+/** Copies are no part of a conversation: none is looked for, none is kept. */
+function markAsCopy (p: PacketContext): void {
+  p.isCopy = 1
+  p.hasConnection = 0
+  p.isFlow = 0
+}
+
 function forgetDecisions (p: PacketContext): void {
+  p.mirrorSession = MIRROR_NONE
+  p.isCopy = 0
   p.action = ACTION_NONE
   p.isSameSubnet = 0
   p.isRoutedToEni = 0
   p.decrementTtl = 0
   p.mustFragment = 0
   p.mtu = 0
+  p.connectionAt = -1
+  p.isTracked = 0
+  forgetRules(p)
+}
+
+/** What decides, for who explains a packet (explain/): each side of a packet has its own. */
+function forgetRules (p: PacketContext): void {
+  p.groupRule = -1
+  p.aclRule = -1
+  p.route = -1
 }

@@ -137,9 +137,7 @@ export class Parking {
     for (let number = this.#tail; number < this.#head; number++) {
       const slot = number % PARKED_MAX
       if (this.#state[slot] !== READY) continue
-      for (let word = 0; word < RX_WORDS; word++) {
-        this.taken[word] = this.#descriptors[slot * RX_WORDS + word]
-      }
+      this.#take(slot)
       this.#state[slot] = SENT
       this.#ready--
       this.count--
@@ -168,7 +166,7 @@ export class Parking {
     return Infinity
   }
 
-  /** Gives up on packets that have waited too long. */
+  /** Gives up on packets that have waited too long; `taken` is then the descriptor of each. */
   expire (nowMs: number, onTimeout: (portIndex: number, segments: number) => void): void {
     for (let number = this.#tail; number < this.#head; number++) {
       const slot = number % PARKED_MAX
@@ -177,9 +175,16 @@ export class Parking {
       this.#state[slot] = FREE
       this.count--
       this.#forgetWaiter(slot)
+      this.#take(slot)
       onTimeout(this.#portIndex[slot], this.#segments[slot])
     }
     this.#letGo()
+  }
+
+  #take (slot: number): void {
+    for (let word = 0; word < RX_WORDS; word++) {
+      this.taken[word] = this.#descriptors[slot * RX_WORDS + word]
+    }
   }
 
   #forgetWaiter (slot: number): void {

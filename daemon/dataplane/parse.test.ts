@@ -69,14 +69,15 @@ test('other protocols have no ports and are flows', (t) => {
   t.is(p.isFlow, 1)
 })
 
-test('a fragment is no flow and has no ports', (t) => {
+test('a fragment is no flow, and only the first one knows its ports', (t) => {
   for (const offsetBytes of [0, 1480]) {
     const { drop, p } =
       parse(ipPacket({ ...V4, fragment: { offsetBytes, more: true }, payloadBytes: 1200 +
         (offsetBytes === 0 ? 4 : 0) }))
     t.is(drop, DROP_NONE)
     t.is(p.isFlow, 0)
-    t.is(p.ports, 0)
+    t.is(p.knowsPorts, offsetBytes === 0 ? 1 : 0)
+    t.is(p.hasConnection, offsetBytes === 0 ? 1 : 0)
     t.is(p.isLaterFragment, offsetBytes === 0 ? 0 : 1)
   }
 })

@@ -22,14 +22,17 @@ import {
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import {
-  DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NONE, DROP_PORT_UNKNOWN
+  DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NONE,
+  DROP_PORT_UNKNOWN
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
-  countFlow, findEgressFlow, findIngressFlow, NO_FLOW, readEgress, readIngress, runFastEgress,
+  countFlow, NO_FLOW, readEgress, readIngress, runFastEgress,
   runFastIngress, swapPorts
 } from './fast_path.ts'
+import { FlowRecorder } from './flow_records.ts'
 import { IcmpErrors } from './icmp_error.ts'
+import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
 import { PacketContext } from './packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
@@ -39,7 +42,8 @@ import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
 import type { Tables } from './tables/tables.ts'
-import type { MappingKey } from './tables/update.ts'
+import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
+import { Tap, TAP_BYTES } from './tap.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -58,9 +62,11 @@ export interface RouterArena {
 
 /** Bytes of scratch area that a router needs. */
 export function scratchBytes (txMax: number): number {
-  return transmitBytes(txMax) + PARKED_BYTES
+  return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES
 }
 
+/** In place of an entry of the flow table: the packet has none. */
+const NO_ENTRY = -1
 /** Below this number of packets there is nothing to overlap. */
 const PREFETCH_PACKETS_MIN = 4
 /** Below this number of flows their entries are in the second-level cache anyway (192 KiB). */
@@ -73,10 +79,18 @@ export class Router implements RouterParts {
   readonly counters: Counters
   readonly transmit: Transmit
   readonly parking: Parking
-  /** False switches the fast path and the keeping of decisions off: slower, and nothing else. */
+  readonly mirror: Mirror
+  /**
+   * False switches the fast path and the keeping of decisions off: slower, and nothing else.
+   * Connections are kept all the same.
+   */
   cacheFlows = true
   /** Milliseconds of the present pass, set by the loop. */
   nowMs = 0
+  /** While somebody captures on this host. */
+  tap: Tap | null = null
+  /** While flows of an ENI of this host are logged. */
+  flowRecorder: FlowRecorder | null = null
   /** One context for each packet of a batch. */
   readonly #batch = Array.from({ length: PREFETCH_MAX }, () => new PacketContext())
   readonly #hashes = new Int32Array(PREFETCH_MAX)
@@ -84,6 +98,7 @@ export class Router implements RouterParts {
   readonly #icmp = new IcmpErrors()
   readonly #gatherRun: GatherRun
   readonly #ask: (key: MappingKey) => void
+  readonly #tapAt: number
 
   /** @param ask called when a mapping must be asked of control */
   constructor (
@@ -98,12 +113,57 @@ export class Router implements RouterParts {
     this.parking = new Parking(arena.bytes, arena.scratchAt + transmitBytes(txMax))
     this.#gatherRun = (run, at, bytesMax) => arena.gatherRun(run, at, bytesMax)
     this.#ask = ask
+    this.#tapAt = arena.scratchAt + transmitBytes(txMax) + PARKED_BYTES
+    this.mirror = new Mirror(this, this.#tapAt + TAP_BYTES, this.#gatherRun, (key) => {
+      this.counters.add(COUNT_RESOLVE_REQUESTS, 1)
+      ask(key)
+    })
+  }
+
+  /** Begins, changes or ends the capturing of packets. @param nowNs machine's monotonic clock */
+  configureTap (message: CaptureMessage, nowNs: () => number): void {
+    if (message.ring === null) {
+      this.tap = null
+      return
+    }
+    if (this.tap?.ring !== message.ring) {
+      const { bytes, tables, counters } = this
+      this.tap = new Tap({
+        bytes, tables, counters, nowNs, scratchAt: this.#tapAt, gatherRun: this.#gatherRun
+      }, message.ring)
+    }
+    this.tap.configure(message)
+  }
+
+  /** Begins, changes or ends the recording of flows. */
+  configureFlowRecords (message: FlowRecordsMessage): void {
+    if (message.table === null) {
+      this.flowRecorder = null
+      return
+    }
+    const { ports, flows } = this.tables
+    this.flowRecorder ??= new FlowRecorder(ports, flows.seed)
+    this.flowRecorder.configure(message, message.table)
   }
 
   /** Takes the first `count` descriptors of `rx`, in order. */
   receiveBurst (rx: Int32Array, count: number): void {
+    if (this.tap !== null) {
+      this.#receiveTapped(this.tap, rx, count)
+      return
+    }
     for (let first = 0; first < count; first += PREFETCH_MAX) {
       this.#receiveBatch(rx, first, Math.min(PREFETCH_MAX, count - first))
+    }
+  }
+
+  /** One by one, so that a drop is known to be that of the packet which the tap has copied. */
+  #receiveTapped (tap: Tap, rx: Int32Array, count: number): void {
+    tap.startBurst()
+    for (let item = 0; item < count; item++) {
+      tap.before(rx, item * RX_WORDS)
+      this.#receiveBatch(rx, item, 1)
+      tap.after(rx, item * RX_WORDS)
     }
   }
 
@@ -166,6 +226,7 @@ export class Router implements RouterParts {
     if (this.parking.count === 0) return
     this.parking.expire(this.nowMs, (portIndex, segments) => {
       this.counters.drop(portIndex, DROP_MAPPING_TIMEOUT, segments)
+      this.tap?.expired(this.parking.taken, portIndex, DROP_MAPPING_TIMEOUT)
     })
   }
 
@@ -173,6 +234,7 @@ export class Router implements RouterParts {
   afterBurst (): void {
     this.transmit.reset()
     this.parking.afterBurst()
+    this.mirror.afterBurst()
   }
 
   // ------------------------------------------------------------------------------------- egress
@@ -184,6 +246,7 @@ export class Router implements RouterParts {
       this.#wait(p, rx, rxAt, outcome === WAIT_FOR_ADDRESS)
       return
     }
+    if (isMirrored(p)) this.mirror.copy(p, sender, EGRESS, this.nowMs)
     if (outcome !== DROP_NONE) {
       this.#refuse(p, outcome)
       return
@@ -194,18 +257,30 @@ export class Router implements RouterParts {
       prepareEncapsulation(p, ports.vni[sender], ports.eniHigh[sender], ports.eniLow[sender])
     }
     const senderFlow = this.#keepEgress(p, sender)
-    let receiverFlow = -1
+    if (senderFlow === NO_ENTRY && p.isTracked !== 0) {
+      this.counters.drop(sender, DROP_CONNECTION_TABLE_FULL, segments)
+      this.#note(p, sender, EGRESS, DROP_CONNECTION_TABLE_FULL)
+      return
+    }
+    let receiverFlow = NO_ENTRY
     if (p.action === ACTION_DELIVER) {
-      const drop = runLocalIngressPath(p, this.tables)
+      let drop = runLocalIngressPath(p, this.tables, this.view)
+      if (drop === DROP_NONE) {
+        receiverFlow = this.#keepIngress(p, p.target)
+        if (receiverFlow === NO_ENTRY && p.isTracked !== 0) drop = DROP_CONNECTION_TABLE_FULL
+      }
       if (drop !== DROP_NONE) {
         this.counters.drop(p.portIndex, drop, segments)
+        this.#note(p, p.portIndex, INGRESS, drop)
         // Sent it was, just as it would have been to another host.
         this.#countEgress(sender, senderFlow, segments, wireBytesSum)
+        this.#note(p, sender, EGRESS, DROP_NONE)
         return
       }
-      receiverFlow = this.#keepIngress(p, p.target)
     }
-    const drop = emitPacket(p, this)
+    this.#note(p, sender, EGRESS, DROP_NONE)
+    if (p.action === ACTION_DELIVER) this.#note(p, p.target, INGRESS, DROP_NONE)
+    const drop = this.#emit(p)
     if (drop !== DROP_NONE) {
       this.counters.drop(sender, drop, segments)
       return
@@ -221,37 +296,78 @@ export class Router implements RouterParts {
    */
   #refuse (p: PacketContext, reason: number): void {
     this.counters.drop(p.portIndex, reason, p.segments)
+    this.#note(p, p.portIndex, EGRESS, reason)
     if (dropIsAnswered(reason)) {
       this.#icmp.answerTooBig(p, this, this.nowMs)
       return
     }
-    if (!this.cacheFlows || p.isFlow === 0 || !dropIsCacheable(reason)) return
-    const at = findEgressFlow(p, p.portIndex, this)
-    if (at < 0) return
-    storeDrop(this.tables.flows.words, at + HALF_WORD, reason,
+    if (!this.#isCached(p) || p.connectionAt < 0 || !dropIsCacheable(reason)) return
+    storeDrop(this.tables.flows.words, p.connectionAt + HALF_WORD, reason,
       this.tables.ports.generation[p.portIndex])
   }
 
-  /** @returns word offset of the sender's flow entry, or -1 when the packet has none */
+  /**
+   * Whether the decision about the packet is kept for those that follow. Those of a mirrored flow
+   * take the slow path: what it costs more is less than what making the copy costs.
+   */
+  #isCached (p: PacketContext): boolean {
+    return this.cacheFlows && p.isFlow !== 0 && !isMirrored(p)
+  }
+
+  /** @returns word offset of the sender's flow entry, or NO_ENTRY when the packet has none */
   #keepEgress (p: PacketContext, sender: number): number {
     const { ports, flows } = this.tables
-    if (!this.cacheFlows || p.isFlow === 0 || ports.flowPort[sender] < 0) return -1
-    let at = findEgressFlow(p, sender, this)
-    if (at >= 0 && flows.reopens(at, p.tcpFlags)) {
-      flows.remove(at)
-      at = -1
-    }
-    if (at < 0) {
-      at = flows.create((ports.flowPort[sender] << 8) | p.protocol,
-        p.src0, p.src1, p.src2, p.src3, p.dst0, p.dst1, p.dst2, p.dst3, p.ports, EGRESS)
+    const at = this.#keepConnection(p, sender, EGRESS)
+    if (at === NO_ENTRY || !this.#isCached(p)) return at
+    storeEgressAction(flows.words, at + HALF_WORD, p, ports.generation[sender])
+    return at
+  }
+
+  /**
+   * The entry of the packet's conversation, a new one if need be.
+   * @param port the ENI whose side it is; its steps have set `connectionAt` and `isTracked`
+   */
+  #keepConnection (p: PacketContext, port: number, direction: number): number {
+    const { ports, flows } = this.tables
+    if (p.hasConnection === 0 || ports.flowPort[port] < 0) return NO_ENTRY
+    let at = p.connectionAt
+    if (p.opensConnection !== 0) {
+      if (at >= 0) flows.remove(at)
+      const key = (ports.flowPort[port] << 8) | p.protocol
+      at = direction === EGRESS
+        ? flows.create(key, p.src0, p.src1, p.src2, p.src3, p.dst0, p.dst1, p.dst2, p.dst3,
+          p.ports, EGRESS)
+        : flows.create(key, p.dst0, p.dst1, p.dst2, p.dst3, p.src0, p.src1, p.src2, p.src3,
+          swapPorts(p.ports), INGRESS)
       if (at < 0) {
         this.counters.set(COUNT_FLOW_TABLE_FULL, flows.fullCount)
-        return -1
+        return NO_ENTRY
       }
     }
-    storeEgressAction(flows.words, at + HALF_WORD, p, ports.generation[sender])
-    if (p.tcpFlags !== 0) flows.noteTcpFlags(at, EGRESS, p.tcpFlags)
+    if (p.isTracked !== 0) flows.track(at)
+    if (p.tcpFlags !== 0) flows.noteTcpFlags(at, direction, p.tcpFlags)
     return at
+  }
+
+  /** For flow logs: what became of the packet at one port. */
+  #note (p: PacketContext, port: number, direction: number, reason: number): void {
+    if (p.isCopy !== 0) return // flow logs do not see copies of mirrored packets
+    this.flowRecorder?.note(p, port, direction, reason, p.segments, p.wireBytesSum)
+  }
+
+  /**
+   * Sends the packet. What enters a mirrored ENI is copied as it is given to it.
+   * @returns DROP_NONE, or why it could not be sent
+   */
+  #emit (p: PacketContext): number {
+    if (!isMirrored(p) || p.action !== ACTION_DELIVER) return emitPacket(p, this)
+    const port = p.target
+    // Cutting a packet up uses its context up.
+    if (p.mustFragment !== 0) this.mirror.copy(p, port, INGRESS, this.nowMs)
+    const mustCopy = p.mustFragment === 0
+    const drop = emitPacket(p, this)
+    if (mustCopy && drop === DROP_NONE) this.mirror.copy(p, port, INGRESS, this.nowMs)
+    return drop
   }
 
   #countEgress (sender: number, flow: number, segments: number, wireBytesSum: number): void {
@@ -270,11 +386,18 @@ export class Router implements RouterParts {
     }
     if (outcome !== DROP_NONE) {
       this.counters.drop(p.portIndex, outcome, p.segments)
+      this.#note(p, p.portIndex, INGRESS, outcome)
       return
     }
     const { segments, wireBytesSum } = p
     const flow = this.#keepIngress(p, p.portIndex)
-    const drop = emitPacket(p, this)
+    if (flow === NO_ENTRY && p.isTracked !== 0) {
+      this.counters.drop(p.portIndex, DROP_CONNECTION_TABLE_FULL, p.segments)
+      this.#note(p, p.portIndex, INGRESS, DROP_CONNECTION_TABLE_FULL)
+      return
+    }
+    this.#note(p, p.portIndex, INGRESS, DROP_NONE)
+    const drop = this.#emit(p)
     if (drop !== DROP_NONE) {
       this.counters.drop(p.portIndex, drop, segments)
       return
@@ -282,26 +405,13 @@ export class Router implements RouterParts {
     this.#countIngress(p.portIndex, flow, segments, wireBytesSum)
   }
 
-  /** @returns word offset of the receiver's flow entry, or -1 when the packet has none */
+  /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */
   #keepIngress (p: PacketContext, receiver: number): number {
     const { ports, flows } = this.tables
-    if (!this.cacheFlows || p.isFlow === 0 || ports.flowPort[receiver] < 0) return -1
-    let at = findIngressFlow(p, receiver, this)
-    if (at >= 0 && flows.reopens(at, p.tcpFlags)) {
-      flows.remove(at)
-      at = -1
-    }
-    if (at < 0) {
-      at = flows.create((ports.flowPort[receiver] << 8) | p.protocol,
-        p.dst0, p.dst1, p.dst2, p.dst3, p.src0, p.src1, p.src2, p.src3, swapPorts(p.ports), INGRESS)
-      if (at < 0) {
-        this.counters.set(COUNT_FLOW_TABLE_FULL, flows.fullCount)
-        return -1
-      }
-    }
+    const at = this.#keepConnection(p, receiver, INGRESS)
+    if (at === NO_ENTRY || !this.#isCached(p)) return at
     storeIngressAction(flows.words, at + HALF_WORD + HALF_WORDS, p, ports.generation[receiver],
       ports.mtu[receiver])
-    if (p.tcpFlags !== 0) flows.noteTcpFlags(at, INGRESS, p.tcpFlags)
     return at
   }
 

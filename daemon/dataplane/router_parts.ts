@@ -3,6 +3,7 @@
  * replaced.
  */
 import type { Counters } from './counters.ts'
+import type { FlowRecorder } from './flow_records.ts'
 import type { Tables } from './tables/tables.ts'
 import type { Transmit } from './transmit.ts'
 
@@ -14,4 +15,6 @@ export interface RouterParts {
   readonly tables: Tables
   readonly counters: Counters
   readonly transmit: Transmit
+  /** While flows of an ENI of this host are logged. */
+  readonly flowRecorder: FlowRecorder | null
 }

@@ -142,6 +142,23 @@ export class Transmit {
     this.count++
   }
 
+  /**
+   * The same with a VPC header that stands ready, `headerBytes` at `headerAt`. Precondition:
+   * hasRoom(1).
+   */
+  encapsulateAs (
+    p: PacketContext, peer: number, sourcePort: number, headerAt: number, headerBytes: number
+  ): void {
+    const t = this.#describe(p, PORT_UNDERLAY)
+    const tx = this.#tx
+    tx[t + TX_PEER] = peer
+    tx[t + TX_SOURCE_PORT] = sourcePort
+    tx[t + TX_OUTER_TRAFFIC_CLASS] = p.trafficClass
+    tx[t + TX_HEADER_AT] = headerAt
+    tx[t + TX_HEADER_BYTES] = headerBytes
+    this.count++
+  }
+
   #describe (p: PacketContext, nicPort: number): number {
     const tx = this.#tx
     const t = this.count * TX_WORDS

@@ -5,7 +5,7 @@
  * which control hears as `error`.
  */
 import { workerData } from 'node:worker_threads'
-import { systemClock } from '../base/clock.ts'
+import { machineNs, systemClock } from '../base/clock.ts'
 import { tuneForHotLoop } from '../base/engine.ts'
 import { systemRandom } from '../base/random.ts'
 import { GENEVE_UDP_PORT } from '../encap/geneve.ts'
@@ -37,7 +37,8 @@ function main (options: WorkerOptions): void {
     counters: new Counters(options.counters),
     flows: new FlowTable(flowFile, options.flowCapacity, systemRandom),
     hostIndex: options.hostIndex,
-    pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':'))
+    pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':')),
+    machineNs
   })
   loop.run()
 }

@@ -34,11 +34,12 @@ import type { PacketContext } from '../packet.ts'
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
 const { IPV4_MAPPED_WORD } = address
 const {
-  ICMP_AT_IDENTIFIER, ICMP_AT_TYPE, ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, ICMP_HEADER_BYTES
+  ICMP_AT_CODE, ICMP_AT_IDENTIFIER, ICMP_AT_TYPE, ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST,
+  ICMP_HEADER_BYTES
 } = icmp
 const {
-  ICMPV6_AT_IDENTIFIER, ICMPV6_AT_TYPE, ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, ICMPV6_HEADER_BYTES,
-  ICMPV6_HEADER_BYTES_MIN
+  ICMPV6_AT_CODE, ICMPV6_AT_IDENTIFIER, ICMPV6_AT_TYPE, ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST,
+  ICMPV6_HEADER_BYTES, ICMPV6_HEADER_BYTES_MIN
 } = icmpv6
 const { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } = ipProtocol
 const {
@@ -65,6 +66,7 @@ export function parsePacket (p: PacketContext, view: DataView): number {
   p.ports = 0
   p.tcpFlags = 0
   p.icmpType = 0
+  p.icmpCode = 0
   const version = view.getUint8(p.at) >>> 4
   p.version = version
   const reason = version === IPV4_VERSION
@@ -160,7 +162,8 @@ function upperHeaderBytes (protocol: number): number {
 }
 
 function parseUpperLayer (p: PacketContext, view: DataView): number {
-  p.isFlow = 1 - p.isFragment
+  p.hasConnection = 1
+  p.knowsPorts = 1
   let headersEnd = p.l4At
   const end = p.at + p.bytes
   if (p.isLaterFragment === 0) {
@@ -184,12 +187,14 @@ function parseUpperLayer (p: PacketContext, view: DataView): number {
       case PROTOCOL_ICMP:
         if (p.l4At + ICMP_HEADER_BYTES > end) return short(p)
         p.icmpType = view.getUint8(p.l4At + ICMP_AT_TYPE)
+        p.icmpCode = view.getUint8(p.l4At + ICMP_AT_CODE)
         takeEcho(p, view, p.icmpType === ICMP_ECHO_REQUEST || p.icmpType === ICMP_ECHO_REPLY,
           ICMP_AT_IDENTIFIER)
         break
       case PROTOCOL_ICMPV6: {
         if (p.l4At + ICMPV6_HEADER_BYTES_MIN > end) return short(p)
         p.icmpType = view.getUint8(p.l4At + ICMPV6_AT_TYPE)
+        p.icmpCode = view.getUint8(p.l4At + ICMPV6_AT_CODE)
         const echo = p.icmpType === ICMPV6_ECHO_REQUEST || p.icmpType === ICMPV6_ECHO_REPLY
         if (echo && p.l4At + ICMPV6_HEADER_BYTES > end) return short(p)
         takeEcho(p, view, echo, ICMPV6_AT_IDENTIFIER)
@@ -197,8 +202,11 @@ function parseUpperLayer (p: PacketContext, view: DataView): number {
       }
     }
   }
-  // Ports of fragments are no key: later ones have none.
-  if (p.isFragment !== 0) p.ports = 0
+  if (p.isLaterFragment !== 0 && upperHeaderBytes(p.protocol) !== 0) {
+    p.hasConnection = 0
+    p.knowsPorts = 0
+  }
+  p.isFlow = p.hasConnection & (1 - p.isFragment)
   return checkOffload(p, headersEnd)
 }
 
@@ -220,7 +228,7 @@ function udpLengthIsGood (p: PacketContext, view: DataView): boolean {
  */
 function takeEcho (p: PacketContext, view: DataView, isEcho: boolean, identifierAt: number): void {
   if (!isEcho) {
-    p.isFlow = 0
+    p.hasConnection = 0
     return
   }
   const identifier = loadU16(view, p.l4At + identifierAt)

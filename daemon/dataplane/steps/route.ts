@@ -14,6 +14,7 @@ export function findRoute (p: PacketContext, tables: Tables): number {
   const table = subnet === undefined ? undefined : tables.routeTable(subnet.routeTableIndex)
   if (table === undefined) return DROP_NO_ROUTE
   const route = table.find(p.dst0, p.dst1, p.dst2, p.dst3)
+  p.route = route
   if (route < 0) return DROP_NO_ROUTE
   switch (table.targetKind[route]) {
     case TARGET_LOCAL: return DROP_NONE

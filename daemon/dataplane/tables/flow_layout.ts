@@ -21,7 +21,7 @@
 
 export const FLOW_MAGIC = 0x56504346 // "VPCF"
 /** To be raised with every change of this file; an unknown version is started clean. */
-export const FLOW_LAYOUT_VERSION = 1
+export const FLOW_LAYOUT_VERSION = 3
 
 // Header, word index.
 export const HEADER_AT_MAGIC = 0
@@ -75,8 +75,11 @@ export const ENTRY_AT_LAST_SEEN = 12
 /** TCP_SEEN_* bits. */
 export const ENTRY_AT_TCP = 13
 export const ENTRY_AT_CREATED = 14
-/** EGRESS or INGRESS: the direction of the first packet. */
-export const ENTRY_AT_FIRST_DIRECTION = 15
+/** EGRESS or INGRESS, the direction of the first packet; and ENTRY_TRACKED. */
+export const ENTRY_AT_ORIGIN = 15
+export const ENTRY_DIRECTION_MASK = 1
+/** Security groups have allowed the conversation: it goes on, both ways, whatever rules say now. */
+export const ENTRY_TRACKED = 2
 
 /** Directions, as index of the half. */
 export const EGRESS = 0
@@ -97,6 +100,8 @@ export const HALF_AT_TARGET = 3
  * Egress: outer UDP source port. Ingress: index of the host that must have sent it; 0 = this one.
  */
 export const HALF_AT_SOURCE = 4
+/** Where the flow stood among the flow records of a window (flow_records.ts), + 1; a hint. */
+export const HALF_AT_RECORD = 5
 export const HALF_AT_PACKETS = 6 // float64
 export const HALF_AT_BYTES = 8 // float64
 /** Egress: VNI and both ENI ids as they stand in the VPC header, in the byte order of the wire. */
@@ -113,8 +118,11 @@ export const HALF_DROP_SHIFT = 16
 /** Unit of ages and timers. */
 export const FLOW_TICK_MS = 100
 
-/** Bound of the capacity: entry numbers have 22 bits in the index (flow_table.ts). */
-export const FLOW_CAPACITY_MAX = 2 ** 22 - 1
+/** Entry + 1 in a bucket of the index has 22 bits (flow_table.ts). */
+export const BUCKET_ENTRY_MASK = 2 ** 22 - 1
+
+/** Most entries of a table. */
+export const FLOW_CAPACITY_MAX = BUCKET_ENTRY_MASK - 1
 
 /** Load of the index, entries per bucket, is at most this. */
 const LOAD_MAX = 0.7
@@ -127,11 +135,11 @@ export function flowBuckets (capacity: number): number {
 }
 
 /**
- * Entries that a table gets when `capacity` are wished: at least half the buckets, so that the
- * index costs at most 8 bytes per entry.
+ * Entries that a table gets when `capacity` are wished: half the buckets or more, so that the index
+ * costs at most 8 bytes per entry, but never more than FLOW_CAPACITY_MAX.
  */
 export function flowCapacity (capacity: number): number {
-  return Math.max(capacity, flowBuckets(capacity) / 2)
+  return Math.min(Math.max(capacity, flowBuckets(capacity) / 2), FLOW_CAPACITY_MAX)
 }
 
 /** Size of the flow file, bytes. */

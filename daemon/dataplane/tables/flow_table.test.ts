@@ -4,9 +4,9 @@ import type { Random } from '../../base/random.ts'
 import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../../wire/ip_protocol.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../../wire/tcp.ts'
 import {
-  EGRESS, ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_REMOTE, FLOW_TICK_MS, flowBuckets,
-  flowCapacity, flowFileBytes, FLOW_PORT_SLOT_BITS, HALF_AT_BYTES, HALF_AT_GENERATION,
-  HALF_AT_PACKETS, HALF_WORD, HALF_WORDS, HEADER_AT_VERSION, INGRESS
+  BUCKET_ENTRY_MASK, EGRESS, ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_REMOTE, FLOW_CAPACITY_MAX,
+  FLOW_PORT_SLOT_BITS, FLOW_TICK_MS, flowBuckets, flowCapacity, flowFileBytes, HALF_AT_BYTES,
+  HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD, HALF_WORDS, HEADER_AT_VERSION, INGRESS
 } from './flow_layout.ts'
 import {
   FlowTable, ICMP_IDLE_TICKS, TCP_CLOSING_IDLE_TICKS, TCP_ESTABLISHED_IDLE_TICKS,
@@ -101,6 +101,8 @@ test('load stays at or below 70 percent, and the index within 8 bytes an entry',
     t.true(flowCapacity(wished) <= flowBuckets(wished) * 0.7)
     t.true(flowBuckets(wished) * 4 / flowCapacity(wished) <= 8)
   }
+  t.is(flowCapacity(FLOW_CAPACITY_MAX), FLOW_CAPACITY_MAX)
+  t.is(FLOW_CAPACITY_MAX & BUCKET_ENTRY_MASK, FLOW_CAPACITY_MAX, 'the last entry has a number')
 })
 
 for (const [name, protocol, ticks, packets] of [

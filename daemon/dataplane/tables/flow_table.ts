@@ -35,14 +35,14 @@ import { finishHash, mixWord } from './word_table.ts'
 const { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } = ipProtocol
 const { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } = tcp
 const {
-  DIRECTORY_AT_ENI_HIGH, DIRECTORY_AT_ENI_LOW, DIRECTORY_AT_REUSE, DIRECTORY_AT_STATE,
-  DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, EGRESS, ENTRIES_WORD, ENTRY_AT_CREATED,
-  ENTRY_AT_FIRST_DIRECTION, ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_LOCAL,
-  ENTRY_AT_PORT_PROTOCOL, ENTRY_AT_PORTS, ENTRY_AT_REMOTE, ENTRY_AT_SERIAL, ENTRY_AT_TCP,
-  ENTRY_WORDS, FLOW_CAPACITY_MAX, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORT_REUSE_MASK,
-  FLOW_PORT_SLOT_BITS, FLOW_PORTS_MAX, FLOW_SEED_WORDS, FLOW_TICK_MS, HALF_AT_GENERATION,
-  HALF_AT_PACKETS, HALF_WORD, HALF_WORDS, HEADER_AT_CAPACITY, HEADER_AT_LIVE, HEADER_AT_MAGIC,
-  HEADER_AT_NOW_TICK, HEADER_AT_SEED, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
+  BUCKET_ENTRY_MASK, DIRECTORY_AT_ENI_HIGH, DIRECTORY_AT_ENI_LOW, DIRECTORY_AT_REUSE,
+  DIRECTORY_AT_STATE, DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, EGRESS, ENTRIES_WORD, ENTRY_AT_CREATED,
+  ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_LOCAL, ENTRY_AT_ORIGIN, ENTRY_AT_PORT_PROTOCOL,
+  ENTRY_AT_PORTS, ENTRY_AT_REMOTE, ENTRY_AT_SERIAL, ENTRY_AT_TCP, ENTRY_TRACKED, ENTRY_WORDS,
+  FLOW_CAPACITY_MAX, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORT_REUSE_MASK, FLOW_PORT_SLOT_BITS,
+  FLOW_PORTS_MAX, FLOW_SEED_WORDS, FLOW_TICK_MS, HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD,
+  HALF_WORDS, HEADER_AT_CAPACITY, HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK,
+  HEADER_AT_SEED, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
 } = flowLayout
 
 // Idle times, systems 3.3, in ticks.
@@ -56,6 +56,12 @@ export const UDP_STREAM_IDLE_TICKS = 180 * SECOND
 export const ICMP_IDLE_TICKS = 30 * SECOND
 export const OTHER_IDLE_TICKS = 600 * SECOND
 
+/** Idle times that an ENI may choose (`setIdleTimes`), by slot of its flow port number. */
+const IDLE_AT_TCP_ESTABLISHED = 0
+const IDLE_AT_UDP_STREAM = 1
+const IDLE_AT_UDP = 2
+const IDLE_TIMES = 3
+
 /**
  * Longest run of buckets that is looked at. At a load of 0.7 a longer one is a matter of attack.
  */
@@ -63,8 +69,7 @@ const FLOW_PROBES_MAX = 128
 /** Most flows that `prefetch` takes at once: two lines of each fit into the first-level cache. */
 export const PREFETCH_MAX = 32
 /** A bucket of the index: entry + 1 in the low bits, as many top bits of the hash as are left. */
-const BUCKET_ENTRY_MASK = FLOW_CAPACITY_MAX
-const BUCKET_TAG_MASK = ~FLOW_CAPACITY_MAX
+const BUCKET_TAG_MASK = ~BUCKET_ENTRY_MASK
 /** Entries whose timers are looked at between two bursts. */
 const EXPIRE_MAX = 256
 /** Entries that the sweep for removed ENIs looks at between two bursts. */
@@ -75,6 +80,11 @@ export const TCP_SEEN_FIN_EGRESS = 1 << EGRESS
 export const TCP_SEEN_FIN_INGRESS = 1 << INGRESS
 export const TCP_SEEN_RST = 4
 const TCP_SEEN_FINS = TCP_SEEN_FIN_EGRESS | TCP_SEEN_FIN_INGRESS
+
+/** Whether TCP_SEEN_* bits say that both sides have closed, or one has reset. */
+export function tcpIsClosing (seen: number): boolean {
+  return (seen & TCP_SEEN_RST) !== 0 || (seen & TCP_SEEN_FINS) === TCP_SEEN_FINS
+}
 
 /** Generations are int32 and must never come round to a stored one. */
 const GENERATION_MAX = 0x7fffffff
@@ -93,6 +103,8 @@ export class FlowTable {
   prefetched = 0
   /** Counter: entries that ended by idling. */
   expiredCount = 0
+  /** Counter: entries made. */
+  createdCount = 0
 
   readonly #index: Int32Array
   readonly #mask: number
@@ -101,6 +113,8 @@ export class FlowTable {
   readonly #wheel: TimerWheel
   readonly #seed: Int32Array
   readonly #candidates = new Int32Array(PREFETCH_MAX)
+  /** [FLOW_PORTS_MAX × IDLE_TIMES] ticks */
+  readonly #idleTimes = new Int32Array(FLOW_PORTS_MAX * IDLE_TIMES)
   #nowTick = 0
   #serial = 1
   #generation = 0
@@ -114,8 +128,8 @@ export class FlowTable {
     assert(buffer.byteLength >= flowFileBytes(capacity),
       'the flow file is too small for its capacity')
     this.capacity = flowCapacity(capacity)
-    assert(this.capacity < FLOW_CAPACITY_MAX,
-      `a flow table has less than ${String(FLOW_CAPACITY_MAX)} entries`)
+    assert(capacity <= FLOW_CAPACITY_MAX,
+      `a flow table has at most ${String(FLOW_CAPACITY_MAX)} entries`)
     const words = (ENTRIES_WORD + this.capacity * ENTRY_WORDS)
     this.words = new Int32Array(buffer, 0, words)
     this.doubles = new Float64Array(buffer, 0, words / 2)
@@ -124,6 +138,7 @@ export class FlowTable {
     this.#index = new Int32Array(buckets)
     this.#free = new Int32Array(this.capacity)
     this.#wheel = new TimerWheel(this.capacity, 0)
+    for (let slot = 0; slot < FLOW_PORTS_MAX; slot++) this.#forgetIdleTimes(slot)
     this.restored = this.words[HEADER_AT_MAGIC] === FLOW_MAGIC &&
       this.words[HEADER_AT_VERSION] === FLOW_LAYOUT_VERSION &&
       this.words[HEADER_AT_CAPACITY] === this.capacity
@@ -133,6 +148,9 @@ export class FlowTable {
   }
 
   get live (): number { return this.words[HEADER_AT_LIVE] }
+
+  /** A random int32 of this file, for other tables whose keys peers choose. */
+  get seed (): number { return this.#seed[0] }
 
   /** Tick of the present pass; `setNowMs` moves it. */
   get nowTick (): number { return this.#nowTick }
@@ -269,13 +287,21 @@ export class FlowTable {
     words[at + ENTRY_AT_HASH] = hash
     words[at + ENTRY_AT_LAST_SEEN] = this.#nowTick
     words[at + ENTRY_AT_CREATED] = this.#nowTick
-    words[at + ENTRY_AT_FIRST_DIRECTION] = direction
+    words[at + ENTRY_AT_ORIGIN] = direction
     this.#serial = this.#serial === GENERATION_MAX ? 1 : this.#serial + 1
     Atomics.store(words, at + ENTRY_AT_SERIAL, this.#serial) // last: a reader sees a whole entry
     words[HEADER_AT_LIVE]++
+    this.createdCount++
     this.#wheel.arm(entry, this.#nowTick + this.#idleTicks(at))
     return at
   }
+
+  /** Whether security groups have allowed the conversation, so that it goes on without them. */
+  isTracked (at: number): boolean {
+    return (this.words[at + ENTRY_AT_ORIGIN] & ENTRY_TRACKED) !== 0
+  }
+
+  track (at: number): void { this.words[at + ENTRY_AT_ORIGIN] |= ENTRY_TRACKED }
 
   remove (at: number): void {
     const entry = (at - ENTRIES_WORD) / ENTRY_WORDS
@@ -288,8 +314,7 @@ export class FlowTable {
 
   /** Whether both sides have closed the connection, or one has reset it. */
   isClosing (at: number): boolean {
-    const seen = this.words[at + ENTRY_AT_TCP]
-    return (seen & TCP_SEEN_RST) !== 0 || (seen & TCP_SEEN_FINS) === TCP_SEEN_FINS
+    return tcpIsClosing(this.words[at + ENTRY_AT_TCP])
   }
 
   /**
@@ -332,17 +357,34 @@ export class FlowTable {
     if (this.#sweepAt >= 0) this.#sweep()
   }
 
+  #forgetIdleTimes (slot: number): void {
+    this.#idleTimes[slot * IDLE_TIMES + IDLE_AT_TCP_ESTABLISHED] = TCP_ESTABLISHED_IDLE_TICKS
+    this.#idleTimes[slot * IDLE_TIMES + IDLE_AT_UDP_STREAM] = UDP_STREAM_IDLE_TICKS
+    this.#idleTimes[slot * IDLE_TIMES + IDLE_AT_UDP] = UDP_SINGLE_IDLE_TICKS
+  }
+
+  /** Idle times of an ENI's connections, seconds; those of systems 3.3 until then. */
+  setIdleTimes (flowPort: number, tcpEstablishedS: number, udpStreamS: number,
+    udpS: number): void {
+    const at = (flowPort & (FLOW_PORTS_MAX - 1)) * IDLE_TIMES
+    this.#idleTimes[at + IDLE_AT_TCP_ESTABLISHED] = tcpEstablishedS * SECOND
+    this.#idleTimes[at + IDLE_AT_UDP_STREAM] = udpStreamS * SECOND
+    this.#idleTimes[at + IDLE_AT_UDP] = udpS * SECOND
+  }
+
   #idleTicks (at: number): number {
-    const protocol = this.words[at + ENTRY_AT_PORT_PROTOCOL] & 0xff
+    const portProtocol = this.words[at + ENTRY_AT_PORT_PROTOCOL]
+    const times = ((portProtocol >>> 8) & (FLOW_PORTS_MAX - 1)) * IDLE_TIMES
     const egress = this.doubles[(at + HALF_WORD + HALF_AT_PACKETS) >>> 1]
     const ingress = this.doubles[(at + HALF_WORD + HALF_WORDS + HALF_AT_PACKETS) >>> 1]
     // Both sides have spoken, and one of them again: a handshake or an exchange is complete.
     const stream = egress > 0 && ingress > 0 && egress + ingress > 2
-    switch (protocol) {
+    switch (portProtocol & 0xff) {
       case PROTOCOL_TCP:
         if (this.isClosing(at)) return TCP_CLOSING_IDLE_TICKS
-        return stream ? TCP_ESTABLISHED_IDLE_TICKS : TCP_HALF_OPEN_IDLE_TICKS
-      case PROTOCOL_UDP: return stream ? UDP_STREAM_IDLE_TICKS : UDP_SINGLE_IDLE_TICKS
+        return stream ? this.#idleTimes[times + IDLE_AT_TCP_ESTABLISHED] : TCP_HALF_OPEN_IDLE_TICKS
+      case PROTOCOL_UDP:
+        return this.#idleTimes[times + (stream ? IDLE_AT_UDP_STREAM : IDLE_AT_UDP)]
       case PROTOCOL_ICMP: case PROTOCOL_ICMPV6: return ICMP_IDLE_TICKS
       default: return OTHER_IDLE_TICKS
     }

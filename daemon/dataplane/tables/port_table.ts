@@ -43,6 +43,7 @@ export class PortTable {
   /** Highest index ever used, for walks. */
   indexMax = 0
   readonly #addresses: Uint32Array[] = []
+  readonly #securityGroups: Uint32Array[] = []
   #lastFound = 0
   readonly #byEni = new WordTable(2, 1)
   readonly #none = new Uint32Array(0)
@@ -50,6 +51,11 @@ export class PortTable {
   /** [n × PREFIX_WORDS] own addresses and delegated prefixes. */
   addresses (portIndex: number): Uint32Array {
     return this.#addresses[portIndex] ?? this.#none
+  }
+
+  /** Indices of its security groups. */
+  securityGroups (portIndex: number): Uint32Array {
+    return this.#securityGroups[portIndex] ?? this.#none
   }
 
   /**
@@ -81,6 +87,7 @@ export class PortTable {
     this.sourceDestCheck[port] = data.sourceDestCheck ? 1 : 0
     this.mtu[port] = data.mtu
     this.#addresses[port] = data.addresses
+    this.#securityGroups[port] = data.securityGroups
     if (port > this.indexMax) this.indexMax = port
     this.#byEni.key[0] = data.eniIdHigh
     this.#byEni.key[1] = data.eniIdLow
@@ -101,6 +108,7 @@ export class PortTable {
     this.generation[port] = 0
     this.flowPort[port] = FLOW_PORT_NONE
     this.#addresses[port] = this.#none
+    this.#securityGroups[port] = this.#none
   }
 
   /** The device of a port is open under a number of the NIC; 0 = closed. */

@@ -3,12 +3,16 @@
  * bursts, so a packet sees the tables of one revision only.
  *
  * Which cached decisions an update makes stale: all of every VPC that it names, or of which it
- * names a subnet, port, route table or mapping; all of all VPCs when it names a host. A VPC's
- * generation is copied into its ports (port_table.ts), where the fast path reads it.
+ * names a subnet, port, route table, group, ACL, mirror or mapping; all of all VPCs when it names a
+ * host. A VPC's generation is copied into its ports (port_table.ts), where the fast path reads it.
  */
 import { assert } from '../../base/assert.ts'
 import type { FlowTable } from './flow_table.ts'
+import { FragmentTable } from './fragment_table.ts'
 import { HostTable } from './host_table.ts'
+import { MemberTable } from './member_table.ts'
+import { MirrorTable } from './mirror_table.ts'
+import { PolicyTable } from './policy_tables.ts'
 import { FLOW_PORT_NONE, PortTable } from './port_table.ts'
 import { ResolvedTable } from './resolved_table.ts'
 import { RouteTable } from './route_table.ts'
@@ -22,6 +26,11 @@ export class Tables {
   readonly subnets = new SubnetTable()
   readonly ports = new PortTable()
   readonly resolved = new ResolvedTable()
+  readonly securityGroups = new PolicyTable()
+  readonly networkAcls = new PolicyTable()
+  readonly members = new MemberTable()
+  readonly mirrors = new MirrorTable()
+  readonly fragments: FragmentTable
   readonly flows: FlowTable
   /** Index of the host that this worker is. */
   readonly hostIndex: number
@@ -33,6 +42,7 @@ export class Tables {
     this.hostIndex = hostIndex
     this.pathMtu = pathMtu
     this.flows = flows
+    this.fragments = new FragmentTable(flows.seed)
   }
 
   routeTable (index: number): RouteTable | undefined { return this.#routeTables[index] }
@@ -55,6 +65,7 @@ export class Tables {
       this.#routeTables[table.routeTableIndex] = new RouteTable(table)
       touched.add(table.vpcIndex)
     }
+    this.#applyPolicy(update, touched)
     for (const subnet of update.subnets ?? []) {
       this.subnets.set(subnet)
       touched.add(subnet.vpcIndex)
@@ -70,8 +81,27 @@ export class Tables {
       if (this.#setPort(port)) onNewEni(port.portIndex)
       touched.add(port.vpcIndex)
     }
+    for (const mirror of update.mirrors ?? []) {
+      this.mirrors.set(mirror)
+      touched.add(mirror.vpcIndex)
+    }
     if (hostsChanged) this.#raiseAll()
     else for (const vpcIndex of touched) this.raiseGeneration(vpcIndex)
+  }
+
+  #applyPolicy (update: TableUpdate, touched: Set<number>): void {
+    for (const group of update.securityGroups ?? []) {
+      this.securityGroups.set(group.securityGroupIndex, group)
+      touched.add(group.vpcIndex)
+    }
+    for (const acl of update.networkAcls ?? []) {
+      this.networkAcls.set(acl.networkAclIndex, acl)
+      touched.add(acl.vpcIndex)
+    }
+    for (const members of update.groupMembers ?? []) {
+      this.members.replaceShard(members)
+      touched.add(members.vpcIndex)
+    }
   }
 
   /** Takes an answer to a look-up, or a correction of one. */
@@ -122,7 +152,12 @@ export class Tables {
       touched.add(this.ports.vpcIndex[port])
       const flowPort = this.ports.flowPort[port]
       if (flowPort !== FLOW_PORT_NONE) this.flows.closePort(flowPort)
+      this.mirrors.remove(port)
       this.ports.remove(port)
+    }
+    for (const port of update.removedMirrors ?? []) {
+      touched.add(this.ports.vpcIndex[port])
+      this.mirrors.remove(port)
     }
     for (const index of update.removedSubnets ?? []) {
       const subnet = this.subnets.get(index)
@@ -133,6 +168,17 @@ export class Tables {
       const table = this.#routeTables[index]
       if (table !== undefined) touched.add(table.vpcIndex)
       this.#routeTables[index] = undefined
+    }
+    for (const index of update.removedSecurityGroups ?? []) {
+      const group = this.securityGroups.get(index)
+      if (group !== undefined) touched.add(group.vpcIndex)
+      this.securityGroups.remove(index)
+      this.members.removeGroup(index)
+    }
+    for (const index of update.removedNetworkAcls ?? []) {
+      const acl = this.networkAcls.get(index)
+      if (acl !== undefined) touched.add(acl.vpcIndex)
+      this.networkAcls.remove(index)
     }
     for (const index of update.removedVpcs ?? []) {
       this.vpcs.remove(index)
@@ -153,6 +199,10 @@ export class Tables {
     }
     ports.set(data)
     if (!sameEni) ports.flowPort[port] = this.flows.openPort(data.eniIdHigh | 0, data.eniIdLow | 0)
+    if (ports.flowPort[port] !== FLOW_PORT_NONE) {
+      this.flows.setIdleTimes(ports.flowPort[port], data.tcpEstablishedTimeoutS,
+        data.udpStreamTimeoutS, data.udpTimeoutS)
+    }
     return !sameEni
   }
 }

@@ -11,8 +11,9 @@
  * one table serves both families. ENI ids are two u32 words: the 16 significant hex digits.
  *
  * Tables are immutable: an update carries whole objects, and an object replaces its predecessor.
- * Any update that names a VPC, or one of its subnets, ports, route tables or mappings, makes flows
- * of that VPC stale: their next packet takes the slow path (loop.ts raises the VPC's generation).
+ * Any update that names a VPC, or one of its subnets, ports, route tables, groups, ACLs, mirrors or
+ * mappings, makes flows of that VPC stale: their next packet takes the slow path (loop.ts raises
+ * the VPC's generation).
  */
 import type { MessagePort } from 'node:worker_threads'
 
@@ -39,6 +40,7 @@ export interface SubnetData {
   readonly subnetIndex: number
   readonly vpcIndex: number
   readonly routeTableIndex: number
+  readonly networkAclIndex: number
   /** [blocks × 5]: address words, prefix length on the 128-bit form (IPv4: 96 + n). */
   readonly cidrs: Uint32Array
   /** [4] address of the router in IPv4 (base + 1) and IPv6 (base + 1); zeros when there is none. */
@@ -58,6 +60,100 @@ export interface PortData {
   readonly addresses: Uint32Array
   /** Largest inner packet that may leave or enter, bytes (9001, less on a small underlay). */
   readonly mtu: number
+  /** Indices of its security groups. */
+  readonly securityGroups: Uint32Array
+  /** Idle times of its connections, seconds (systems 3.3). */
+  readonly tcpEstablishedTimeoutS: number
+  readonly udpStreamTimeoutS: number
+  readonly udpTimeoutS: number
+}
+
+/** Rules of a security group or a network ACL, in the order in which they are asked. */
+export const RULE_AT_PROTOCOL = 0 // IP protocol number, or RULE_ANY
+/** First and last port; type and code of ICMP, or RULE_ANY. */
+export const RULE_AT_FROM = 1
+export const RULE_AT_TO = 2
+export const RULE_AT_VERDICT = 3 // RULE_ALLOW or RULE_DENY
+/** Index of the security group whose members are meant; 0: the prefix is. */
+export const RULE_AT_PEER_GROUP = 4
+/** Words and length on the 128-bit form. */
+export const RULE_AT_PREFIX = 5 // 5 words
+export const RULE_WORDS = 10
+
+export const RULE_ANY = -1
+export const RULE_DENY = 0
+export const RULE_ALLOW = 1
+
+/** What no rule allows is refused. */
+export interface SecurityGroupData {
+  readonly securityGroupIndex: number
+  readonly vpcIndex: number
+  /** [rules × RULE_WORDS] */
+  readonly inbound: Int32Array
+  readonly outbound: Int32Array
+}
+
+/** The first rule that matches decides; what none matches is denied. */
+export interface NetworkAclData {
+  readonly networkAclIndex: number
+  readonly vpcIndex: number
+  /** [rules × RULE_WORDS] by rule number */
+  readonly inbound: Int32Array
+  readonly outbound: Int32Array
+}
+
+/** Addresses of the ENIs that carry a group: one piece of it, as MappingShardData has pieces. */
+export interface GroupMembersData {
+  readonly securityGroupIndex: number
+  readonly vpcIndex: number
+  readonly shard: number
+  /** [n × 5] */
+  readonly prefixes: Uint32Array
+}
+
+/** Rules of a traffic mirror filter, by number: the first that matches decides. */
+export const MIRROR_RULE_AT_PROTOCOL = 0 // IP protocol number, or RULE_ANY
+/** First and last source port, destination port; RULE_ANY in the first: every packet. */
+export const MIRROR_RULE_AT_SOURCE_PORTS = 1 // 2 words
+export const MIRROR_RULE_AT_DESTINATION_PORTS = 3 // 2 words
+export const MIRROR_RULE_AT_VERDICT = 5 // RULE_ALLOW (accept) or RULE_DENY (reject)
+/** Words and length on the 128-bit form. */
+export const MIRROR_RULE_AT_SOURCE = 6 // 5 words
+export const MIRROR_RULE_AT_DESTINATION = 11 // 5 words
+export const MIRROR_RULE_WORDS = 16
+
+/** One traffic mirror session: which packets of its source are copied, and where copies go. */
+export interface MirrorSessionData {
+  /** VXLAN network identifier of the copies. */
+  readonly vni: number
+  /** Bytes of the Ethernet frame that a copy keeps; 0: all of it. */
+  readonly packetLength: number
+  /** [rules × MIRROR_RULE_WORDS]; what no rule accepts is not copied. */
+  readonly ingress: Int32Array
+  readonly egress: Int32Array
+  /** Whether packets from and to the resolver are copied, whatever the rules say. */
+  readonly mirrorsDns: boolean
+  /**
+   * [4] primary addresses of the source and of the target, of one family; zeros: there is no target
+   * any more, or none that the source has a family in common with.
+   */
+  readonly sourceAddress: Uint32Array
+  readonly targetAddress: Uint32Array
+  /** The target's ENI. */
+  readonly targetEniHigh: number
+  readonly targetEniLow: number
+  /** Largest packet that the target takes, bytes. */
+  readonly targetMtu: number
+}
+
+/** Traffic mirroring of an ENI of this host. */
+export interface MirrorData {
+  readonly portIndex: number
+  readonly vpcIndex: number
+  /** [4] address of the VPC's DNS resolver (base + 2); zeros when there is none. */
+  readonly resolver: Uint32Array
+  /** By session number: the first that accepts a packet copies it, the others do not. */
+  readonly sessions: readonly MirrorSessionData[]
 }
 
 export interface RouteTableData {
@@ -115,11 +211,50 @@ export interface TableUpdate {
   readonly ports?: readonly PortData[]
   readonly routeTables?: readonly RouteTableData[]
   readonly mappings?: readonly MappingShardData[]
+  readonly securityGroups?: readonly SecurityGroupData[]
+  readonly networkAcls?: readonly NetworkAclData[]
+  readonly groupMembers?: readonly GroupMembersData[]
+  readonly mirrors?: readonly MirrorData[]
   readonly removedHosts?: readonly number[]
   readonly removedVpcs?: readonly number[]
   readonly removedSubnets?: readonly number[]
   readonly removedPorts?: readonly number[]
   readonly removedRouteTables?: readonly number[]
+  readonly removedSecurityGroups?: readonly number[]
+  readonly removedNetworkAcls?: readonly number[]
+  /** Port indices. */
+  readonly removedMirrors?: readonly number[]
+}
+
+/** Words of a point in CaptureMessage.points. */
+export const CAPTURE_POINT_WORDS = 5
+
+/** What is to be captured from now on (dataplane/tap.ts); replaces what was said before. */
+export interface CaptureMessage {
+  readonly kind: 'capture'
+  /** Number of this configuration; the worker writes it into the ring when it is in force. */
+  readonly epoch: number
+  /** Where captured packets go (dataplane/capture_ring.ts); null captures nothing. */
+  readonly ring: SharedArrayBuffer | null
+  /** Bytes of a plain packet to copy, headers of the underlay not counted. */
+  readonly snapBytes: number
+  /**
+   * [points × CAPTURE_POINT_WORDS]: point (port index, or 0 for the underlay), then captures, a bit
+   * each, that want: all inbound, inbound that is dropped, all outbound, outbound that is dropped.
+   */
+  readonly points: Int32Array
+}
+
+/** Whose flows are recorded from now on, and where (dataplane/flow_records.ts). */
+export interface FlowRecordsMessage {
+  readonly kind: 'flow-records'
+  /** Number of this configuration; the worker writes it into the table when it is in force. */
+  readonly epoch: number
+  /** null records nothing. */
+  readonly table: SharedArrayBuffer | null
+  readonly entriesMax: number
+  /** Port indices. */
+  readonly ports: Int32Array
 }
 
 /** Control → worker. */
@@ -139,6 +274,8 @@ export type ControlMessage =
    */
   | { readonly kind: 'resolved', readonly key: MappingKey, readonly entries: Uint32Array }
   | { readonly kind: 'wire-mode', readonly mode: 'offload' | 'per-packet' }
+  | CaptureMessage
+  | FlowRecordsMessage
   /** Leave the loop, close every descriptor, answer `stopped`. */
   | { readonly kind: 'stop' }
 

@@ -17,13 +17,18 @@ import { FlowTable } from '../tables/flow_table.ts'
 import { MAPPING_PREFIX_SHARD, MAPPING_SHARDS, mappingShardOf } from '../tables/mapping_shard.ts'
 import {
   MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_HOST_INDEX, MAPPING_AT_PREFIX_LENGTH,
-  MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, RULE_ALLOW, RULE_ANY, RULE_AT_FROM, RULE_AT_PEER_GROUP,
+  RULE_AT_PREFIX, RULE_AT_PROTOCOL, RULE_AT_TO, RULE_AT_VERDICT, RULE_DENY, RULE_WORDS,
+  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
 } from '../tables/update.ts'
 import type {
-  ControlMessage, MappingShardData, PortData, RouteTableData, TableUpdate, WorkerMessage
+  ControlMessage, GroupMembersData, MappingShardData, PortData, RouteTableData, TableUpdate,
+  WorkerMessage
 } from '../tables/update.ts'
 import { addressWords, ADDRESS_BITS, PREFIX_WORDS, prefixWords } from '../../wire/address.ts'
 import { MemoryNic } from './memory_nic.ts'
+
+const PORT_MAX = 65_535
 
 /** The index of the host that a Lab is. */
 export const THIS_HOST = 1
@@ -37,6 +42,33 @@ export interface EniSpec {
   /** Absent: on. */
   readonly sourceDestCheck?: boolean
   readonly mtu?: number
+  /** Indices of its security groups. Absent: the group of its VPC that is open both ways. */
+  readonly groups?: readonly number[]
+  /** Idle times of its connections; absent: AWS's. */
+  readonly timeoutsS?: {
+    readonly tcpEstablished?: number
+    readonly udpStream?: number
+    readonly udp?: number
+  }
+}
+
+/** A rule of a group or an ACL. */
+export interface RuleSpec {
+  /** IP protocol number; absent: all. */
+  readonly protocol?: number
+  /** Ports, or type and code of ICMP; absent: all. */
+  readonly from?: number
+  readonly to?: number
+  /** A block, or a group by its index. */
+  readonly peer: string | { readonly group: number }
+  /** Absent: allow. */
+  readonly deny?: boolean
+}
+
+export interface PolicySpec {
+  readonly index: number
+  readonly inbound: readonly RuleSpec[]
+  readonly outbound: readonly RuleSpec[]
 }
 
 export interface RouteSpec {
@@ -53,8 +85,12 @@ export interface VpcSpec {
     readonly cidrs: readonly string[]
     readonly routes: readonly RouteSpec[]
     readonly routers?: { readonly ipv4?: string, readonly ipv6?: string }
+    /** Index of its ACL. Absent: the ACL of its VPC that allows everything. */
+    readonly networkAcl?: number
   }[]
   readonly enis: readonly EniSpec[]
+  readonly groups?: readonly PolicySpec[]
+  readonly networkAcls?: readonly PolicySpec[]
 }
 
 export const ENI_HIGH = 0x0a1b2c3d
@@ -121,6 +157,45 @@ export function mappingShards (vpcIndex: number, enis: readonly EniSpec[]): Mapp
   return shards.map((entries, shard) => ({ vpcIndex, shard, entries: Uint32Array.from(entries) }))
 }
 
+/** Index of the group, and of the ACL, of a VPC that lets everything through. */
+export const openPolicyOf = (vpc: number): number => 1000 + vpc
+
+const OPEN: readonly RuleSpec[] = [{ peer: '0.0.0.0/0' }, { peer: '::/0' }]
+
+function policiesOf (vpc: VpcSpec, policies: readonly PolicySpec[] = []): readonly PolicySpec[] {
+  return [...policies, { index: openPolicyOf(vpc.vpc), inbound: OPEN, outbound: OPEN }]
+}
+
+function ruleWords (rules: readonly RuleSpec[]): Int32Array {
+  const packed = new Int32Array(rules.length * RULE_WORDS)
+  rules.forEach((rule, index) => {
+    const at = index * RULE_WORDS
+    packed[at + RULE_AT_PROTOCOL] = rule.protocol ?? RULE_ANY
+    packed[at + RULE_AT_FROM] = rule.from ?? RULE_ANY
+    packed[at + RULE_AT_TO] = rule.to ?? (rule.from === undefined ? PORT_MAX : rule.from)
+    packed[at + RULE_AT_VERDICT] = rule.deny === true ? RULE_DENY : RULE_ALLOW
+    if (typeof rule.peer === 'string') packed.set(prefixWords(rule.peer), at + RULE_AT_PREFIX)
+    else packed[at + RULE_AT_PEER_GROUP] = rule.peer.group
+  })
+  return packed
+}
+
+/** Members of every group of a VPC, whether or not a rule names it. */
+function membersOf (vpc: VpcSpec): GroupMembersData[] {
+  const indices = new Set(vpc.enis.flatMap(({ groups }) => groups ?? []))
+  return [...indices].flatMap((group) => {
+    const members = vpc.enis.filter(({ groups }) => groups?.includes(group))
+    return mappingShards(vpc.vpc, members).map(({ shard, entries }) => ({
+      vpcIndex: vpc.vpc,
+      securityGroupIndex: group,
+      shard,
+      prefixes: Uint32Array.from(Array.from({ length: entries.length / MAPPING_WORDS },
+        (_none, entry) => [...entries.subarray(entry * MAPPING_WORDS,
+          entry * MAPPING_WORDS + PREFIX_WORDS)]).flat())
+    }))
+  })
+}
+
 export function portOf (vpc: VpcSpec, eni: EniSpec, portIndex: number): PortData {
   return {
     portIndex,
@@ -130,7 +205,11 @@ export function portOf (vpc: VpcSpec, eni: EniSpec, portIndex: number): PortData
     subnetIndex: eni.subnet,
     sourceDestCheck: eni.sourceDestCheck ?? true,
     addresses: words(eni.addresses),
-    mtu: eni.mtu ?? MTU
+    mtu: eni.mtu ?? MTU,
+    securityGroups: Uint32Array.from(eni.groups ?? [openPolicyOf(vpc.vpc)]),
+    tcpEstablishedTimeoutS: eni.timeoutsS?.tcpEstablished ?? 432_000,
+    udpStreamTimeoutS: eni.timeoutsS?.udpStream ?? 180,
+    udpTimeoutS: eni.timeoutsS?.udp ?? 30
   }
 }
 
@@ -151,6 +230,7 @@ export function buildTables (
       subnetIndex: subnet.subnet,
       vpcIndex: vpc.vpc,
       routeTableIndex: subnet.subnet,
+      networkAclIndex: subnet.networkAcl ?? openPolicyOf(vpc.vpc),
       cidrs: words(subnet.cidrs),
       routerIpv4: subnet.routers?.ipv4 === undefined ? new Uint32Array(4)
         : addressWords(subnet.routers.ipv4),
@@ -158,6 +238,15 @@ export function buildTables (
         : addressWords(subnet.routers.ipv6)
     }))),
     routeTables: vpcs.flatMap((vpc) => vpc.subnets.map((subnet) => routeTableOf(vpc, subnet))),
+    securityGroups: vpcs.flatMap((vpc) => policiesOf(vpc, vpc.groups).map((group) => ({
+      vpcIndex: vpc.vpc, securityGroupIndex: group.index, inbound: ruleWords(group.inbound),
+      outbound: ruleWords(group.outbound)
+    }))),
+    networkAcls: vpcs.flatMap((vpc) => policiesOf(vpc, vpc.networkAcls).map((acl) => ({
+      vpcIndex: vpc.vpc, networkAclIndex: acl.index, inbound: ruleWords(acl.inbound),
+      outbound: ruleWords(acl.outbound)
+    }))),
+    groupMembers: vpcs.flatMap(membersOf),
     mappings: vpcs.flatMap((vpc) => vpc.mappingsComplete === false ? []
       : mappingShards(vpc.vpc, vpc.enis)),
     ports: vpcs.flatMap((vpc) => vpc.enis.filter(({ host }) => host === here)
@@ -214,7 +303,8 @@ export class Lab {
       counters: new Counters(this.sharedCounters),
       flows: this.flows,
       hostIndex: options.host ?? THIS_HOST,
-      pathMtu: options.pathMtu ?? MTU
+      pathMtu: options.pathMtu ?? MTU,
+      machineNs: () => this.nowMs * 1e6
     })
   }
 
