@@ -9,6 +9,7 @@
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   AuthFailure: 401,
   UnauthorizedOperation: 403,
+  ChangeSetNotFound: 404,
   DryRunOperation: 412,
   InternalError: 500,
   RequestLimitExceeded: 503,

@@ -5,10 +5,13 @@ import {
   TERMINATED_LINGER_MS
 } from './instance.ts'
 import type { Instance, InstanceState } from './instance.ts'
-import { planInstanceFailed, planInstanceReached, planReapTerminated } from './instance_agent.ts'
+import {
+  planGuestEnded, planInstanceFailed, planInstanceReached, planReapTerminated
+} from './instance_agent.ts'
 import type { ReachedState } from './instance_agent.ts'
 import { planModifyInstanceAttribute } from './instance_attribute.ts'
 import type { ModifyInstanceInput } from './instance_attribute.ts'
+import type { NamespaceGuest } from './instance_guest.ts'
 import { planAttachNetworkInterface } from './network_interface_attachment.ts'
 import { SLOTS_PER_HOST, TestNetwork } from './test_network.ts'
 
@@ -211,4 +214,33 @@ test('another account cannot touch the instance', (t) => {
   const stranger = net.view('222222222222')
   t.is(net.refusal(() => planTerminateInstances(stranger, { instanceIds: [net.instanceId] },
     net.context)), 'InvalidInstanceID.NotFound')
+})
+
+const GUEST: NamespaceGuest = {
+  kind: 'namespace', path: '/proc/4711/ns/net', inode: 4_026_532_000, label: 'container web',
+  devicePrefix: 'eth', defaultRoute: true
+}
+
+test('an attached guest is an instance that is not rebooted and ends when it goes away', (t) => {
+  const net = new TestNetwork()
+  const [id = ''] = net.launch({ imageId: '', guest: GUEST })
+  t.like(net.view().get('instance', id), { guest: GUEST, imageId: 'ami-00000000000000002' })
+  net.run(planInstanceReached(net.snapshot, 'host-1', id, 'running', { nowMs: 1 }))
+  t.is(net.refusal(() => planRebootInstances(net.view(), { instanceIds: [id] })),
+    'UnsupportedOperation')
+  const elsewhere = planGuestEnded(net.snapshot, 'host-2', id, { nowMs: 2 })
+  t.deepEqual(elsewhere.changes, [], 'another host has no say')
+  t.is(net.run(planGuestEnded(net.snapshot, 'host-1', id, { nowMs: 2 })), 'terminated')
+  t.like(net.view().get('instance', id), { state: 'terminated', hostName: null })
+  t.regex(net.view().get('instance', id)?.stateReason ?? '',
+    /^Client\.InstanceInitiatedShutdown: The attached container web ended/)
+  t.is(net.view().list('networkInterface').length, 0)
+})
+
+test('an instance that was launched does not end like a guest', (t) => {
+  const net = new TestNetwork()
+  const [id = ''] = net.launch()
+  t.deepEqual(planGuestEnded(net.snapshot, 'host-1', id, { nowMs: 2 }),
+    { changes: [], result: 'pending' })
+  t.is(planGuestEnded(net.snapshot, 'host-1', 'i-none', { nowMs: 2 }).result, null)
 })

@@ -14,6 +14,8 @@
  * model/instance_launch.ts.
  */
 import { AwsError } from './aws_error.ts'
+import { refuseForeign } from './instance_guest.ts'
+import type { Guest } from './instance_guest.ts'
 import { removalOf } from './network_interface.ts'
 import type { NetworkInterface } from './network_interface.ts'
 import { placeInstances } from './placement.ts'
@@ -59,6 +61,8 @@ export interface Instance extends OwnedRecord {
   readonly stateChangedMs: number
   /** `Client.UserInitiatedShutdown: …`, `Server.InternalError: …`; empty for none. */
   readonly stateReason: string
+  /** Absent: the machine's own root file system, in a namespace of the lab. */
+  readonly guest?: Guest
 }
 
 /** How long a terminated instance is still described. */
@@ -195,13 +199,14 @@ export function planStartInstances (view: AccountView,
 
 /**
  * RebootInstances: the agent restarts what runs inside; host, addresses and flows stay.
- * @throws AwsError InvalidInstanceID.*, IncorrectInstanceState
+ * @throws AwsError InvalidInstanceID.*, IncorrectInstanceState, UnsupportedOperation
  */
 export function planRebootInstances (view: AccountView,
   input: { readonly instanceIds: readonly string[] }
 ): Plan<InstanceStateChange[]> {
   return planEach(view, input.instanceIds, (instance) => {
     if (instance.state !== 'running') throw incorrectState(instance, 'rebooted')
+    refuseForeign(instance, 'rebooted')
     const next: Instance = { ...instance, rebootCount: instance.rebootCount + 1 }
     return { instance: next, changes: [put('instance', next)] }
   })

@@ -68,6 +68,27 @@ export function planInstanceFailed (snapshot: Snapshot, hostName: string, instan
   return { changes: [put('instance', stopped)], result: 'stopped' }
 }
 
+/**
+ * The host found that the namespace of a foreign guest is no longer where it was. The instance is
+ * terminated; its host then takes away what is left.
+ * @returns the state after the plan; null when there is no such instance
+ */
+export function planGuestEnded (snapshot: Snapshot, hostName: string, instanceId: string,
+  context: AgentContext): Plan<InstanceState | null> {
+  const instance = snapshot.tables.instance.get(instanceId)
+  if (instance === undefined) return { changes: [], result: null }
+  if (instance.hostName !== hostName || instance.guest?.kind !== 'namespace') {
+    return { changes: [], result: instance.state }
+  }
+  const { label, path } = instance.guest
+  const ended: Instance = {
+    ...instance,
+    stateReason: `Client.InstanceInitiatedShutdown${REASON_SEPARATOR}` +
+      `The attached ${label} ended: its namespace is no longer at ${path}`
+  }
+  return { changes: terminate(snapshot, ended, context.nowMs).changes, result: 'terminated' }
+}
+
 /** Removes the records of instances that were terminated TERMINATED_LINGER_MS ago or longer. */
 export function planReapTerminated (snapshot: Snapshot, context: AgentContext): Plan<number> {
   const changes: Change[] = []

@@ -12,6 +12,8 @@ import { AddressPool } from './address_pool.ts'
 import { AwsError } from './aws_error.ts'
 import { findImage } from './image.ts'
 import type { Instance } from './instance.ts'
+import { GUEST_IMAGE_ID } from './instance_guest.ts'
+import type { Guest, NamespaceGuest } from './instance_guest.ts'
 import { findInstanceType } from './instance_type.ts'
 import type { InstanceType } from './instance_type.ts'
 import { groupsOfNewInterface, newNetworkInterface, refuseManaged } from './network_interface.ts'
@@ -43,6 +45,8 @@ export interface LaunchInput {
   readonly minCount: number
   readonly maxCount: number
   readonly imageId: string
+  /** [lab] A namespace of somebody else instead of an image; `imageId` is empty then. */
+  readonly guest?: NamespaceGuest
   readonly instanceType: string
   readonly keyName: string | null
   /** Zone id the caller asks for; null: the subnet's. */
@@ -89,7 +93,7 @@ export function planRunInstances (view: AccountView, input: LaunchInput,
   context: PlanContext): Plan<LaunchResult> {
   checkCounts(input)
   checkUserData(input.userData)
-  const image = findImage(input.imageId)
+  const origin = originOf(view, input)
   const type = findInstanceType(input.instanceType)
   checkDeviceIndexes(input, type)
   const interfaces = input.interfaces.map((spec) => prepare(view, input, spec))
@@ -113,7 +117,7 @@ export function planRunInstances (view: AccountView, input: LaunchInput,
   const instanceIds: string[] = []
   for (const hostName of hosts) {
     const instance = newInstance(view, input, primary.subnet, context,
-      { imageId: image.id, reservationId, launchIndex: instanceIds.length, hostName })
+      { ...origin, reservationId, launchIndex: instanceIds.length, hostName })
     const attached = attachAll(view, instance, interfaces, pools, type, context,
       instanceIds.length >= input.minCount)
     if (attached === null) break // the subnet is full, and MinCount instances are launched
@@ -231,7 +235,18 @@ function defaultSubnet (view: AccountView, zoneId: string | null): Subnet {
   return subnet
 }
 
-type InstancePlace = Pick<Instance, 'imageId' | 'reservationId' | 'launchIndex' | 'hostName'>
+/** What the instances are made from. @throws AwsError InvalidAMIID.* */
+function originOf (view: AccountView,
+  { imageId, guest }: LaunchInput): { readonly imageId: string, readonly guest?: Guest } {
+  if (guest !== undefined) return { imageId: GUEST_IMAGE_ID, guest }
+  const image = findImage(view, imageId)
+  return image.directory === null
+    ? { imageId: image.id }
+    : { imageId: image.id, guest: { kind: 'image', directory: image.directory } }
+}
+
+type InstancePlace =
+  Pick<Instance, 'imageId' | 'guest' | 'reservationId' | 'launchIndex' | 'hostName'>
 
 function newInstance (view: AccountView, input: LaunchInput, subnet: Subnet, context: PlanContext,
   place: InstancePlace): Instance {

@@ -1,6 +1,6 @@
 /**
- * Network ACL: record, associations, entries. Recorded; enforcement comes with the policy steps.
- * AWS VPC User Guide, "Control subnet traffic with network access control lists".
+ * Network ACL: record, associations, entries. AWS VPC User Guide, "Control subnet traffic with
+ * network access control lists".
  *
  * Every subnet has exactly one ACL: the one it is associated with, else the default ACL of its VPC.
  * Only explicit associations are stored. An implicit one has an id too, since
@@ -44,6 +44,9 @@ export interface NetworkAclAssociation {
   readonly id: string
   readonly subnetId: string
 }
+
+/** `protocol` of an entry that is about every protocol. */
+export const NETWORK_ACL_PROTOCOL_ALL = -1
 
 /** Rule numbers of the default ACL's "allow all" for each family. */
 const DEFAULT_RULE_NUMBER_IPV4 = 100
@@ -91,6 +94,15 @@ export function withIpv6Entries (acl: NetworkAcl): NetworkAcl {
       allowAll(DEFAULT_RULE_NUMBER_IPV6, false, null, '::/0')
     ]
   }
+}
+
+/** The ACL that a subnet belongs to; undefined while its VPC is being taken down. */
+export function networkAclOfSubnet (
+  snapshot: Snapshot, subnet: { readonly id: string, readonly vpcId: string }
+): NetworkAcl | undefined {
+  const acls = snapshot.tables.networkAcl.by('vpcId', subnet.vpcId)
+  return acls.find(({ associations }) => associations.some(({ subnetId }) =>
+    subnetId === subnet.id)) ?? acls.find(({ isDefault }) => isDefault)
 }
 
 /** The ACL without its association with a subnet; the ACL itself when there is none. */

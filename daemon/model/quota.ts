@@ -14,7 +14,15 @@ export interface Quota {
   readonly code: string
   /** For the refusal: "The maximum number of … has been reached". */
   readonly what: string
+  /** As far as it can be raised, where that is bounded. */
+  readonly max?: number
 }
+
+/**
+ * Rules that an ENI may have by its groups: quota of groups times quota of rules. VPC User Guide,
+ * "Amazon VPC quotas", security groups.
+ */
+const RULES_PER_NETWORK_INTERFACE_MAX = 1000
 
 export const QUOTAS = {
   'vpcs-per-region': { value: 5, code: 'VpcLimitExceeded', what: 'VPCs' },
@@ -29,14 +37,14 @@ export const QUOTAS = {
     value: 200, code: 'RouteTableLimitExceeded', what: 'route tables of a VPC'
   },
   'routes-per-route-table': {
-    value: 50, code: 'RouteLimitExceeded', what: 'routes of a route table and family'
+    value: 50, code: 'RouteLimitExceeded', what: 'routes of a route table and family', max: 1000
   },
   'network-interfaces-per-region': {
     value: 5000, code: 'NetworkInterfaceLimitExceeded', what: 'network interfaces'
   },
   'security-groups-per-network-interface': {
     value: 5, code: 'SecurityGroupsPerInterfaceLimitExceeded',
-    what: 'security groups of a network interface'
+    what: 'security groups of a network interface', max: 16
   },
   'security-groups-per-region': {
     value: 2500, code: 'SecurityGroupLimitExceeded', what: 'security groups'
@@ -44,6 +52,15 @@ export const QUOTAS = {
   'rules-per-security-group': {
     value: 60, code: 'RulesPerSecurityGroupLimitExceeded',
     what: 'rules of a security group and direction'
+  },
+  'prefix-lists-per-region': {
+    value: 100, code: 'ResourceLimitExceeded', what: 'prefix lists'
+  },
+  'network-insights-paths-per-region': {
+    value: 1000, code: 'ResourceLimitExceeded', what: 'network insights paths'
+  },
+  'network-insights-analyses-per-region': {
+    value: 1000, code: 'ResourceLimitExceeded', what: 'network insights analyses'
   },
   'network-acls-per-vpc': {
     value: 200, code: 'NetworkAclLimitExceeded', what: 'network ACLs of a VPC'
@@ -54,7 +71,33 @@ export const QUOTAS = {
   'dhcp-options-per-region': {
     value: 100, code: 'DhcpOptionsLimitExceeded', what: 'DHCP option sets'
   },
-  'instances-per-region': { value: 1000, code: 'InstanceLimitExceeded', what: 'instances' }
+  'flow-logs-per-resource': {
+    value: 2, code: 'FlowLogsLimitExceeded', what: 'flow logs of a VPC, subnet or interface'
+  },
+  'traffic-mirror-targets-per-region': {
+    value: 10_000, code: 'TrafficMirrorTargetLimitExceeded', what: 'traffic mirror targets'
+  },
+  'traffic-mirror-filters-per-region': {
+    value: 10_000, code: 'TrafficMirrorFilterLimitExceeded', what: 'traffic mirror filters'
+  },
+  'traffic-mirror-rules-per-filter': {
+    value: 10, code: 'TrafficMirrorFilterRuleLimitExceeded',
+    what: 'rules of a traffic mirror filter'
+  },
+  'traffic-mirror-sessions-per-region': {
+    value: 10_000, code: 'TrafficMirrorSessionLimitExceeded', what: 'traffic mirror sessions'
+  },
+  'traffic-mirror-sessions-per-source': {
+    value: 3, code: 'TrafficMirrorSessionsPerInterfaceLimitExceeded',
+    what: 'traffic mirror sessions of a source'
+  },
+  'traffic-mirror-sources-per-target': {
+    value: 10, code: 'TrafficMirrorSourcesPerTargetLimitExceeded',
+    what: 'sources of a traffic mirror target'
+  },
+  'images-per-region': { value: 1000, code: 'ResourceLimitExceeded', what: 'images' },
+  'instances-per-region': { value: 1000, code: 'InstanceLimitExceeded', what: 'instances' },
+  'stacks-per-region': { value: 2000, code: 'LimitExceededException', what: 'stacks' }
 } as const satisfies Record<string, Quota>
 
 export type QuotaName = keyof typeof QUOTAS
@@ -66,6 +109,26 @@ export function isQuotaName (name: string): name is QuotaName { return Object.ha
 /** The quota in force. */
 export function quota (snapshot: Snapshot, name: QuotaName): number {
   return snapshot.tables.quotaOverride.get(name)?.value ?? QUOTAS[name].value
+}
+
+/**
+ * What is wrong with the values that quotas are to have (by name; the others keep their defaults),
+ * in a sentence; null when nothing is.
+ */
+export function quotaFault (values: Readonly<Record<string, number>>): string | null {
+  const valueOf = (name: QuotaName): number => values[name] ?? QUOTAS[name].value
+  for (const name of QUOTA_NAMES) {
+    const { max = Infinity }: Quota = QUOTAS[name]
+    if (valueOf(name) > max) {
+      return `${name} can be ${String(max)} at most, and not ${String(valueOf(name))}`
+    }
+  }
+  const groups = valueOf('security-groups-per-network-interface')
+  const rules = valueOf('rules-per-security-group')
+  if (groups * rules <= RULES_PER_NETWORK_INTERFACE_MAX) return null
+  return `security-groups-per-network-interface (${String(groups)}) times ` +
+    `rules-per-security-group (${String(rules)}) is above ` +
+    `${String(RULES_PER_NETWORK_INTERFACE_MAX)}, the most rules that an ENI can have`
 }
 
 /**

@@ -42,6 +42,10 @@ export const RESOURCE_KINDS: { readonly [N in OwnedNoun]: ResourceKind } = {
     prefix: 'i', resourceType: 'instance', label: 'instance ID',
     malformedCode: 'InvalidInstanceID.Malformed', notFoundCode: 'InvalidInstanceID.NotFound'
   },
+  image: {
+    prefix: 'ami', resourceType: 'image', label: 'image id',
+    malformedCode: 'InvalidAMIID.Malformed', notFoundCode: 'InvalidAMIID.NotFound'
+  },
   routeTable: {
     prefix: 'rtb', resourceType: 'route-table', label: 'routeTable ID',
     malformedCode: 'InvalidRouteTableId.Malformed', notFoundCode: 'InvalidRouteTableID.NotFound'
@@ -54,9 +58,49 @@ export const RESOURCE_KINDS: { readonly [N in OwnedNoun]: ResourceKind } = {
     prefix: 'acl', resourceType: 'network-acl', label: 'networkAcl ID',
     malformedCode: 'InvalidNetworkAclId.Malformed', notFoundCode: 'InvalidNetworkAclID.NotFound'
   },
+  prefixList: {
+    prefix: 'pl', resourceType: 'prefix-list', label: 'prefix list ID',
+    malformedCode: 'InvalidPrefixListId.Malformed', notFoundCode: 'InvalidPrefixListID.NotFound'
+  },
+  trafficMirrorTarget: {
+    prefix: 'tmt', resourceType: 'traffic-mirror-target', label: 'traffic mirror target ID',
+    malformedCode: 'InvalidTrafficMirrorTargetId.Malformed',
+    notFoundCode: 'InvalidTrafficMirrorTargetId.NotFound'
+  },
+  trafficMirrorFilter: {
+    prefix: 'tmf', resourceType: 'traffic-mirror-filter', label: 'traffic mirror filter ID',
+    malformedCode: 'InvalidTrafficMirrorFilterId.Malformed',
+    notFoundCode: 'InvalidTrafficMirrorFilterId.NotFound'
+  },
+  trafficMirrorFilterRule: {
+    prefix: 'tmfr', resourceType: 'traffic-mirror-filter-rule',
+    label: 'traffic mirror filter rule ID',
+    malformedCode: 'InvalidTrafficMirrorFilterRuleId.Malformed',
+    notFoundCode: 'InvalidTrafficMirrorFilterRuleId.NotFound'
+  },
+  trafficMirrorSession: {
+    prefix: 'tms', resourceType: 'traffic-mirror-session', label: 'traffic mirror session ID',
+    malformedCode: 'InvalidTrafficMirrorSessionId.Malformed',
+    notFoundCode: 'InvalidTrafficMirrorSessionId.NotFound'
+  },
+  networkInsightsPath: {
+    prefix: 'nip', resourceType: 'network-insights-path', label: 'network insights path ID',
+    malformedCode: 'InvalidNetworkInsightsPathId.Malformed',
+    notFoundCode: 'InvalidNetworkInsightsPathId.NotFound'
+  },
+  networkInsightsAnalysis: {
+    prefix: 'nia', resourceType: 'network-insights-analysis',
+    label: 'network insights analysis ID',
+    malformedCode: 'InvalidNetworkInsightsAnalysisId.Malformed',
+    notFoundCode: 'InvalidNetworkInsightsAnalysisId.NotFound'
+  },
   dhcpOptions: {
     prefix: 'dopt', resourceType: 'dhcp-options', label: 'dhcpOptions ID',
     malformedCode: 'InvalidDhcpOptionsId.Malformed', notFoundCode: 'InvalidDhcpOptionID.NotFound'
+  },
+  flowLog: {
+    prefix: 'fl', resourceType: 'vpc-flow-log', label: 'flow log ID',
+    malformedCode: 'InvalidFlowLogId.Malformed', notFoundCode: 'InvalidFlowLogId.NotFound'
   }
 }
 

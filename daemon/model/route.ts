@@ -5,15 +5,18 @@
  *     inside 169.254.168.0/22, fd00:ec2::/32   refused: AWS's own services
  *     equal to a block of the VPC              the local route: only its target can be replaced
  *     inside a block of the VPC                must be the whole block of a subnet, to an ENI
+ *     a prefix list                            any target; its entries: route_order.ts
  *     anything else                            any target
  */
 import { AwsError } from './aws_error.ts'
 import { cidrContains, formatCidr, knownCidr, parseCidr } from './cidr.ts'
-import type { AddressFamily, Cidr } from './cidr.ts'
+import type { AddressFamily } from './cidr.ts'
 import type { Plan } from './plan.ts'
+import { isPrefixListId, requirePrefixList, routeCount } from './prefix_list_reference.ts'
 import { checkQuota } from './quota.ts'
 import { requireRecord } from './resource_kind.ts'
 import type { Route, RouteTable } from './route_table.ts'
+import { RESERVED_DESTINATIONS } from './route_order.ts'
 import { resolveTarget } from './route_target.ts'
 import type { RouteTarget, TargetInput } from './route_target.ts'
 import { put } from './snapshot.ts'
@@ -25,9 +28,6 @@ export interface DestinationInput {
   readonly ipv6: string | undefined
   readonly prefixListId: string | undefined
 }
-
-/** Addresses of AWS's own services: no route equal to these or inside them. */
-const RESERVED_DESTINATIONS = [knownCidr('169.254.168.0/22'), knownCidr('fd00:ec2::/32')]
 
 export interface RouteInput {
   readonly routeTableId: string
@@ -43,22 +43,22 @@ export interface RouteInput {
  */
 export function planCreateRoute (view: AccountView, input: RouteInput): Plan<null> {
   const table = requireRecord(view, 'routeTable', input.routeTableId)
-  const destination = parseDestination(input.destination)
-  checkNotReserved(destination)
-  const text = formatCidr(destination)
-  if (table.routes.some((route) => route.destination === text)) {
+  const destination = parseDestination(view, input.destination)
+  if (table.routes.some((route) => route.destination === destination)) {
     throw new AwsError('RouteAlreadyExists',
-      `The route identified by ${text} already exists in ${table.id}. ` +
+      `The route identified by ${destination} already exists in ${table.id}. ` +
       'Use ReplaceRoute to change its target.')
   }
   const target = resolveTarget(view, input.target, { routeTableId: table.id, vpcId: table.vpcId })
-  checkMoreSpecific(view, table, destination)
-  const ofFamily = table.routes.filter((route) => route.origin === 'CreateRoute' &&
-    knownCidr(route.destination).family === destination.family)
-  checkQuota(view.snapshot, 'routes-per-route-table', ofFamily.length + 1)
-  const route: Route = { destination: text, target, origin: 'CreateRoute' }
-  return { changes: [put('routeTable', { ...table, routes: [...table.routes, route] })],
-    result: null }
+  if (!isPrefixListId(destination)) {
+    checkNotReserved(destination)
+    checkMoreSpecific(view, table, destination)
+  }
+  const route: Route = { destination, target, origin: 'CreateRoute' }
+  const changed = { ...table, routes: [...table.routes, route] }
+  checkQuota(view.snapshot, 'routes-per-route-table', Math.max(
+    routeCount(view.snapshot, changed, 4), routeCount(view.snapshot, changed, 6)))
+  return { changes: [put('routeTable', changed)], result: null }
 }
 
 /**
@@ -69,7 +69,7 @@ export function planCreateRoute (view: AccountView, input: RouteInput): Plan<nul
 export function planReplaceRoute (view: AccountView,
   input: RouteInput & { readonly localTarget: boolean }): Plan<null> {
   const table = requireRecord(view, 'routeTable', input.routeTableId)
-  const text = formatCidr(parseDestination(input.destination))
+  const text = parseDestination(view, input.destination)
   const route = table.routes.find(({ destination }) => destination === text)
   if (route === undefined) {
     throw new AwsError('InvalidParameterValue',
@@ -90,11 +90,11 @@ export function planReplaceRoute (view: AccountView,
  */
 export function planDeleteRoute (view: AccountView, input: Omit<RouteInput, 'target'>): Plan<null> {
   const table = requireRecord(view, 'routeTable', input.routeTableId)
-  const text = formatCidr(parseDestination(input.destination))
+  const text = parseDestination(view, input.destination)
   const route = table.routes.find(({ destination }) => destination === text)
   if (route === undefined) {
     throw new AwsError('InvalidRoute.NotFound',
-      `no route with destination-cidr-block ${text} in route table ${table.id}`)
+      `no route with destination ${text} in route table ${table.id}`)
   }
   if (route.origin !== 'CreateRoute') {
     const kind = route.origin === 'CreateRouteTable' ? 'local' : 'propagated'
@@ -118,46 +118,45 @@ function localTarget (table: RouteTable, route: Route, target: TargetInput): Rou
   return { kind: 'local' }
 }
 
-/** Canonical: host bits are cleared, as EC2 does. */
-function parseDestination ({ ipv4, ipv6, prefixListId }: DestinationInput): Cidr {
+/** As a route has it. Canonical: host bits are cleared, as EC2 does. */
+function parseDestination (view: AccountView,
+  { ipv4, ipv6, prefixListId }: DestinationInput): string {
   const given = [ipv4, ipv6, prefixListId].filter((value) => value !== undefined).length
   if (given !== 1) {
     throw new AwsError(given === 0 ? 'MissingParameter' : 'InvalidParameterCombination',
       'The request must contain ' +
       'exactly one of destinationCidrBlock, destinationIpv6CidrBlock, destinationPrefixListId')
   }
-  if (prefixListId !== undefined) {
-    throw new AwsError('InvalidPrefixListID.NotFound',
-      `The prefix list ID '${prefixListId}' does not exist`)
-  }
+  if (prefixListId !== undefined) return requirePrefixList(view, prefixListId).id
   const family: AddressFamily = ipv4 === undefined ? 6 : 4
   const text = ipv4 ?? ipv6 ?? ''
   const cidr = parseCidr(text)
-  if (cidr?.family === family) return cidr
+  if (cidr?.family === family) return formatCidr(cidr)
   throw new AwsError('InvalidParameterValue',
     `Value (${text}) for parameter destination${family === 4 ? '' : 'Ipv6'}CidrBlock ` +
-    `is invalid. This is not a valid IPv${family} CIDR block.`)
+    `is invalid. This is not a valid IPv${String(family)} CIDR block.`)
 }
 
-function checkNotReserved (destination: Cidr): void {
-  const reserved = RESERVED_DESTINATIONS.find((range) => cidrContains(range, destination))
+/** @param destination a CIDR */
+function checkNotReserved (destination: string): void {
+  const reserved = RESERVED_DESTINATIONS.find((range) =>
+    cidrContains(range, knownCidr(destination)))
   if (reserved === undefined) return
   throw new AwsError('InvalidParameterValue',
-    `The destination ${formatCidr(destination)} is within ` +
+    `The destination ${destination} is within ` +
     `${formatCidr(reserved)}, which is reserved for AWS services`)
 }
 
 /** Inside a block of the VPC only the whole block of a subnet can be routed elsewhere. */
-function checkMoreSpecific (view: AccountView, table: RouteTable, destination: Cidr): void {
+function checkMoreSpecific (view: AccountView, table: RouteTable, destination: string): void {
   const local = table.routes.find((route) => route.origin === 'CreateRouteTable' &&
-    cidrContains(knownCidr(route.destination), destination))
+    cidrContains(knownCidr(route.destination), knownCidr(destination)))
   if (local === undefined) return
-  const text = formatCidr(destination)
   const isSubnet = view.by('subnet', 'vpcId', table.vpcId).some((subnet) =>
-    subnet.cidrBlock === text ||
-    subnet.ipv6CidrBlocks.some(({ cidrBlock }) => cidrBlock === text))
+    subnet.cidrBlock === destination ||
+    subnet.ipv6CidrBlocks.some(({ cidrBlock }) => cidrBlock === destination))
   if (isSubnet) return
   throw new AwsError('InvalidParameterValue',
-    `The destination ${text} is more specific than the local route ` +
+    `The destination ${destination} is more specific than the local route ` +
     `${local.destination} and does not match the whole CIDR block of a subnet of ${table.vpcId}`)
 }

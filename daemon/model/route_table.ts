@@ -1,6 +1,7 @@
 /**
  * Route table: record, local routes, associations. AWS VPC User Guide, "Configure route tables".
- * Routes that users make stand in route.ts, what they lead to in route_target.ts.
+ * Routes that users make stand in route.ts, what they lead to in route_target.ts, which of them
+ * wins in route_order.ts.
  *
  * A VPC has one main table. A subnet uses the table it is associated with, otherwise the main one.
  * Every table has a `local` route per block of its VPC; its origin stays CreateRouteTable even
@@ -20,7 +21,7 @@ export { routeState } from './route_target.ts'
 export type { RouteTarget } from './route_target.ts'
 
 export interface Route {
-  /** Canonical IPv4 or IPv6 CIDR. */
+  /** Canonical IPv4 or IPv6 CIDR, or the id of a prefix list (`pl-…`). */
   readonly destination: string
   readonly target: RouteTarget
   readonly origin: 'CreateRouteTable' | 'CreateRoute' | 'EnableVgwRoutePropagation'

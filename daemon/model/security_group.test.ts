@@ -2,7 +2,9 @@
 import test from 'ava'
 import { requireRecord } from './resource_kind.ts'
 import { planCreateSecurityGroup, planDeleteSecurityGroup } from './security_group.ts'
-import { planAuthorize, planRevoke } from './security_group_rule.ts'
+import {
+  planAuthorize, planModifyRules, planRevoke, planUpdateDescriptions
+} from './security_group_rule.ts'
 import type { PermissionInput } from './security_group_rule.ts'
 import { TestNetwork } from './test_network.ts'
 
@@ -131,4 +133,49 @@ test('a group in use by an ENI or a rule stays, and so does the default group', 
   t.is(remove(net.groupId), '')
   t.is(remove(other), '')
   t.is(remove(other), 'InvalidGroup.NotFound')
+})
+
+/** A group with SSH open to two blocks. */
+function withTwoRules (): { readonly net: TestGroups, readonly ids: readonly string[] } {
+  const net = new TestGroups()
+  net.authorize({}, { cidrIpv4: '192.0.2.0/24' })
+  const { rules } = requireRecord(net.view(), 'securityGroup', net.groupId)
+  return { net, ids: rules.filter(({ isEgress }) => !isEgress).map(({ id }) => id) }
+}
+
+test('a rule becomes another one and keeps its id; twins and strangers are refused', (t) => {
+  const { net, ids } = withTwoRules()
+  const [first = '', second = ''] = ids
+  const modify = (ruleId: string, change: Partial<PermissionInput>): string => net.refusal(() =>
+    net.run(planModifyRules(net.view(), { groupId: net.groupId,
+      modifications: [{ ruleId, permission: { ...SSH, ...change } }] })))
+  t.is(modify(first, { cidrIpv4: '192.0.2.0/24' }), 'InvalidPermission.Duplicate')
+  t.is(modify('sgr-0aaaaaaaaaaaaaaaa', {}), 'InvalidSecurityGroupRuleId.NotFound')
+  t.is(modify(first, { fromPort: 9, toPort: 8 }), 'InvalidParameterValue')
+  t.is(modify(first, { cidrIpv4: null, referencedGroupId: net.groupId, fromPort: 80, toPort: 80 }),
+    '')
+  const { rules } = requireRecord(net.view(), 'securityGroup', net.groupId)
+  t.like(rules.find(({ id }) => id === first),
+    { isEgress: false, fromPort: 80, cidrIpv4: null, referencedGroupId: net.groupId })
+  t.like(rules.find(({ id }) => id === second), { fromPort: 22, cidrIpv4: '192.0.2.0/24' })
+})
+
+test('descriptions change by value or by id, in the direction that the call names', (t) => {
+  const { net, ids } = withTwoRules()
+  const [first = '', second = ''] = ids
+  const update = (permissions: readonly Partial<PermissionInput>[],
+    byId: readonly { readonly ruleId: string, readonly description: string }[],
+    isEgress = false): string => net.refusal(() =>
+    net.run(planUpdateDescriptions(net.view(), { groupId: net.groupId, isEgress, byId,
+      permissions: permissions.map((one) => ({ ...SSH, ...one })) })))
+  t.is(update([{ description: 'office' }], []), '')
+  t.is(update([], [{ ruleId: second, description: 'home' }]), '')
+  t.deepEqual(requireRecord(net.view(), 'securityGroup', net.groupId).rules
+    .filter(({ isEgress }) => !isEgress).map(({ description }) => description), ['office', 'home'])
+  t.is(update([], [{ ruleId: second, description: 'x' }], true),
+    'InvalidSecurityGroupRuleId.NotFound')
+  t.is(update([{ toPort: 23 }], []), 'InvalidPermission.NotFound')
+  t.is(update([], [{ ruleId: first, description: 'x'.repeat(256) }]), 'InvalidParameterValue')
+  t.is(update([], []), 'MissingParameter')
+  t.is(update([{}], [{ ruleId: first, description: 'x' }]), 'InvalidParameterCombination')
 })

@@ -1,7 +1,6 @@
 /**
- * Security group: record, creation, deletion. Recorded; enforcement comes with the policy steps.
- * Rules and their validation stand in security_group_rule.ts. AWS VPC User Guide, "Security
- * groups".
+ * Security group: record, creation, deletion. Rules and their validation stand in
+ * security_group_rule.ts. AWS VPC User Guide, "Security groups".
  */
 import { AwsError } from './aws_error.ts'
 import type { Plan, PlanContext } from './plan.ts'
@@ -9,7 +8,7 @@ import { checkQuota } from './quota.ts'
 import type { OwnedRecord, Tags } from './record.ts'
 import { requireRecord } from './resource_kind.ts'
 import { put, remove } from './snapshot.ts'
-import type { AccountView } from './snapshot.ts'
+import type { AccountView, Snapshot } from './snapshot.ts'
 
 export interface SecurityGroupRule {
   /** `sgr-…` */
@@ -20,10 +19,12 @@ export interface SecurityGroupRule {
   /** Port or ICMP type; -1 for all; null when the protocol has none. */
   readonly fromPort: number | null
   readonly toPort: number | null
-  /** Exactly one of the next three is set. */
+  /** Exactly one of the next four is set. */
   readonly cidrIpv4: string | null
   readonly cidrIpv6: string | null
   readonly referencedGroupId: string | null
+  /** The list's newest version counts, whenever it changes. */
+  readonly prefixListId: string | null
   readonly description: string
   readonly tags: Tags
 }
@@ -43,7 +44,7 @@ function allowAllEgress (id: string, cidrIpv4: string | null,
   cidrIpv6: string | null): SecurityGroupRule {
   return {
     id, isEgress: true, ipProtocol: '-1', fromPort: null, toPort: null,
-    cidrIpv4, cidrIpv6, referencedGroupId: null, description: '', tags: {}
+    cidrIpv4, cidrIpv6, referencedGroupId: null, prefixListId: null, description: '', tags: {}
   }
 }
 
@@ -60,7 +61,8 @@ export function defaultSecurityGroup (vpcId: string, view: AccountView,
     rules: [
       {
         id: context.newId('sgr'), isEgress: false, ipProtocol: '-1', fromPort: null, toPort: null,
-        cidrIpv4: null, cidrIpv6: null, referencedGroupId: id, description: '', tags: {}
+        cidrIpv4: null, cidrIpv6: null, referencedGroupId: id, prefixListId: null,
+        description: '', tags: {}
       },
       allowAllEgress(context.newId('sgr'), '0.0.0.0/0', null)
     ]
@@ -150,4 +152,13 @@ export function planDeleteSecurityGroup (view: AccountView,
       `resource ${group.id} has a dependent object: ${user.id}`)
   }
   return { changes: [remove('securityGroup', group.id)], result: group.id }
+}
+
+/**
+ * The group with those of its rules that are stale: they name a group that is gone or that the VPC
+ * reaches no longer, and match nothing. VPC Peering Guide, "Work with stale security group rules".
+ */
+export function staleRules (snapshot: Snapshot, group: SecurityGroup): SecurityGroupRule[] {
+  return group.rules.filter(({ referencedGroupId }) => referencedGroupId !== null &&
+    snapshot.tables.securityGroup.get(referencedGroupId)?.vpcId !== group.vpcId)
 }

@@ -1,6 +1,7 @@
 /**
- * Rules of a security group: authorize and revoke. EC2 API Reference,
- * AuthorizeSecurityGroupIngress, IpPermission; VPC User Guide, "Security group rules".
+ * Rules of a security group: authorize, revoke, modify, describe. EC2 API Reference,
+ * AuthorizeSecurityGroupIngress, ModifySecurityGroupRules, IpPermission; VPC User Guide, "Security
+ * group rules".
  *
  * One IpPermission of a call is a protocol, a port range and any number of sources; each source
  * becomes a rule of its own. Two rules are the same when all but id, description and tags is equal.
@@ -14,6 +15,7 @@ import { AwsError } from './aws_error.ts'
 import { formatCidr, parseCidr } from './cidr.ts'
 import type { AddressFamily } from './cidr.ts'
 import type { Plan, PlanContext } from './plan.ts'
+import { requirePrefixList, ruleCount } from './prefix_list_reference.ts'
 import { checkQuota } from './quota.ts'
 import type { Tags } from './record.ts'
 import { requireRecord } from './resource_kind.ts'
@@ -54,7 +56,8 @@ export interface AuthorizeInput {
  * AuthorizeSecurityGroupIngress and …Egress. All or none.
  * @returns the ids of the new rules
  * @throws AwsError InvalidGroup.NotFound, MissingParameter, InvalidParameterValue,
- *   InvalidPermission.Malformed, InvalidPermission.Duplicate, RulesPerSecurityGroupLimitExceeded
+ *   InvalidPermission.Malformed, InvalidPermission.Duplicate, InvalidPrefixListID.NotFound,
+ *   RulesPerSecurityGroupLimitExceeded
  */
 export function planAuthorize (view: AccountView, input: AuthorizeInput,
   context: PlanContext): Plan<string[]> {
@@ -71,16 +74,13 @@ export function planAuthorize (view: AccountView, input: AuthorizeInput,
       isEgress: input.isEgress, tags: input.tags
     }
     const twin = rules.find((other) => sameRule(other, rule))
-    if (twin !== undefined) {
-      throw new AwsError('InvalidPermission.Duplicate',
-        `the specified rule "peer: ${peerOf(rule)}, ${rangeText(rule)}, ` +
-        `ALLOW" already exists: ${twin.id}`)
-    }
+    if (twin !== undefined) throw duplicate(rule, twin)
     rules.push(rule)
     added.push(rule.id)
   }
-  checkRuleCount(view, rules, input.isEgress)
-  return { changes: [put('securityGroup', { ...group, rules })], result: added }
+  const changed = { ...group, rules }
+  checkRuleCount(view, changed, input.isEgress)
+  return { changes: [put('securityGroup', changed)], result: added }
 }
 
 export interface RevokeInput {
@@ -99,55 +99,142 @@ export interface RevokeInput {
  */
 export function planRevoke (view: AccountView, input: RevokeInput): Plan<string[]> {
   const group = requireRecord(view, 'securityGroup', input.groupId)
-  const given = input.permissions.length + input.ruleIds.length
-  if (given === 0 || (input.permissions.length > 0 && input.ruleIds.length > 0)) {
-    throw new AwsError(given === 0 ? 'MissingParameter' : 'InvalidParameterCombination',
-      'The request must contain either ipPermissions or securityGroupRuleIds')
-  }
+  checkOneWay(input.permissions, input.ruleIds, 'securityGroupRuleIds')
   const gone = new Set<string>()
-  for (const id of input.ruleIds) {
-    if (!group.rules.some((rule) => rule.id === id && rule.isEgress === input.isEgress)) {
-      throw new AwsError('InvalidSecurityGroupRuleId.NotFound',
-        `The security group rule ID '${id}' does not exist`)
-    }
-    gone.add(id)
-  }
+  for (const id of input.ruleIds) gone.add(requireRule(group, id, input.isEgress).id)
   for (const permission of input.permissions) {
-    const wanted = { ...checkPermission(view, group, permission), id: '', isEgress: input.isEgress,
-      tags: {} }
-    const rule = group.rules.find((other) => sameRule(other, wanted))
-    if (rule === undefined) {
-      throw new AwsError('InvalidPermission.NotFound',
-        `The specified rule (${rangeText(wanted)}, ${peerOf(wanted)}) does not ` +
-        'exist in this security group.')
-    }
-    gone.add(rule.id)
+    gone.add(findRule(view, group, permission, input.isEgress).id)
   }
   const rules = group.rules.filter(({ id }) => !gone.has(id))
   return { changes: [put('securityGroup', { ...group, rules })], result: [...gone] }
 }
 
-/** Per direction and family, as AWS counts; a group as peer counts for both. */
-function checkRuleCount (view: AccountView, rules: readonly SecurityGroupRule[],
+/** A rule of a group as a call changes it; `permission` has one peer. */
+export interface RuleModification {
+  readonly ruleId: string
+  readonly permission: PermissionInput
+}
+
+/**
+ * ModifySecurityGroupRules: rules become others and keep id, direction and tags. All or none.
+ * @returns the id of the group
+ * @throws AwsError as planAuthorize, InvalidSecurityGroupRuleId.NotFound
+ */
+export function planModifyRules (view: AccountView, input: {
+  readonly groupId: string
+  readonly modifications: readonly RuleModification[]
+}): Plan<string> {
+  const group = requireRecord(view, 'securityGroup', input.groupId)
+  if (input.modifications.length === 0) {
+    throw new AwsError('MissingParameter', 'The request must contain the parameter ' +
+      'securityGroupRules')
+  }
+  let rules = group.rules
+  for (const { ruleId, permission } of input.modifications) {
+    const { isEgress, id, tags } = requireRule(group, ruleId)
+    const next = { ...checkPermission(view, group, permission), isEgress, id, tags }
+    rules = rules.map((rule) => rule.id === ruleId ? next : rule)
+  }
+  for (const [index, rule] of rules.entries()) {
+    const twin = rules.slice(0, index).find((other) => sameRule(other, rule))
+    if (twin !== undefined) throw duplicate(rule, twin)
+  }
+  const changed = { ...group, rules }
+  for (const isEgress of [false, true]) checkRuleCount(view, changed, isEgress)
+  return { changes: [put('securityGroup', changed)], result: group.id }
+}
+
+/** Which rules get which description: by value, or by id. An empty text takes it away. */
+export interface DescriptionsInput {
+  readonly groupId: string
+  readonly isEgress: boolean
+  readonly permissions: readonly PermissionInput[]
+  readonly byId: readonly { readonly ruleId: string, readonly description: string }[]
+}
+
+/**
+ * UpdateSecurityGroupRuleDescriptionsIngress and …Egress. All or none.
+ * @returns the id of the group
+ * @throws AwsError InvalidGroup.NotFound, InvalidPermission.NotFound,
+ *   InvalidSecurityGroupRuleId.NotFound, InvalidParameterValue, MissingParameter,
+ *   InvalidParameterCombination
+ */
+export function planUpdateDescriptions (view: AccountView,
+  input: DescriptionsInput): Plan<string> {
+  const group = requireRecord(view, 'securityGroup', input.groupId)
+  checkOneWay(input.permissions, input.byId, 'securityGroupRuleDescriptions')
+  const descriptions = new Map<string, string>()
+  for (const { ruleId, description } of input.byId) {
+    checkDescription(description)
+    descriptions.set(requireRule(group, ruleId, input.isEgress).id, description)
+  }
+  for (const permission of input.permissions) {
+    const { id } = findRule(view, group, permission, input.isEgress)
+    descriptions.set(id, permission.description)
+  }
+  const rules = group.rules.map((rule) =>
+    ({ ...rule, description: descriptions.get(rule.id) ?? rule.description }))
+  return { changes: [put('securityGroup', { ...group, rules })], result: group.id }
+}
+
+/** Rules are named by value or by id, and in one call not both ways. */
+function checkOneWay (permissions: readonly unknown[], ids: readonly unknown[],
+  idParameter: string): void {
+  const given = permissions.length + ids.length
+  if (given > 0 && (permissions.length === 0 || ids.length === 0)) return
+  throw new AwsError(given === 0 ? 'MissingParameter' : 'InvalidParameterCombination',
+    `The request must contain either ipPermissions or ${idParameter}`)
+}
+
+/** @param isEgress the direction that it must have; undefined for either */
+function requireRule (group: SecurityGroup, id: string, isEgress?: boolean): SecurityGroupRule {
+  const rule = group.rules.find((one) => one.id === id)
+  if (rule !== undefined && (isEgress ?? rule.isEgress) === rule.isEgress) return rule
+  throw new AwsError('InvalidSecurityGroupRuleId.NotFound',
+    `The security group rule ID '${id}' does not exist` +
+    (rule === undefined ? '' : ` among the ${isEgress === true ? 'egress' : 'ingress'} rules of ` +
+      group.id))
+}
+
+/** The rule of a group that is what a call says, id, description and tags aside. */
+function findRule (view: AccountView, group: SecurityGroup, permission: PermissionInput,
+  isEgress: boolean): SecurityGroupRule {
+  const wanted = { ...checkPermission(view, group, permission), id: '', isEgress, tags: {} }
+  const rule = group.rules.find((other) => sameRule(other, wanted))
+  if (rule !== undefined) return rule
+  throw new AwsError('InvalidPermission.NotFound',
+    `The specified rule (${rangeText(wanted)}, ${peerOf(wanted)}) does not ` +
+    'exist in this security group.')
+}
+
+function duplicate (rule: SecurityGroupRule, twin: SecurityGroupRule): AwsError {
+  return new AwsError('InvalidPermission.Duplicate',
+    `the specified rule "peer: ${peerOf(rule)}, ${rangeText(rule)}, ` +
+    `ALLOW" already exists: ${twin.id}`)
+}
+
+/** Per direction and family, as AWS counts. */
+function checkRuleCount ({ snapshot }: AccountView, group: SecurityGroup,
   isEgress: boolean): void {
-  const ofDirection = rules.filter((rule) => rule.isEgress === isEgress)
-  const ipv4 = ofDirection.filter(({ cidrIpv6 }) => cidrIpv6 === null).length
-  const ipv6 = ofDirection.filter(({ cidrIpv4 }) => cidrIpv4 === null).length
-  checkQuota(view.snapshot, 'rules-per-security-group', Math.max(ipv4, ipv6))
+  checkQuota(snapshot, 'rules-per-security-group',
+    Math.max(ruleCount(snapshot, group, isEgress, 4), ruleCount(snapshot, group, isEgress, 6)))
 }
 
 type CheckedPermission = Omit<SecurityGroupRule, 'id' | 'isEgress' | 'tags'>
 
 function checkPermission (view: AccountView, group: SecurityGroup,
   input: PermissionInput): CheckedPermission {
-  if (input.description.length > DESCRIPTION_LENGTH_MAX) {
-    throw new AwsError('InvalidParameterValue',
-      `The rule's description has ${input.description.length} ` +
-      `characters; at most ${DESCRIPTION_LENGTH_MAX} are allowed`)
-  }
+  checkDescription(input.description)
   const ipProtocol = checkProtocol(input.ipProtocol)
   return { ...checkPeer(view, group, input), ...checkRange(ipProtocol, input), ipProtocol,
     description: input.description }
+}
+
+function checkDescription (description: string): void {
+  if (description.length <= DESCRIPTION_LENGTH_MAX) return
+  throw new AwsError('InvalidParameterValue',
+    `The rule's description has ${String(description.length)} ` +
+    `characters; at most ${String(DESCRIPTION_LENGTH_MAX)} are allowed`)
 }
 
 function checkProtocol (text: string | undefined): string {
@@ -191,12 +278,15 @@ function checkRange (ipProtocol: string, { fromPort, toPort }: PermissionInput):
   return { fromPort, toPort }
 }
 
-type Peer = Pick<SecurityGroupRule, 'cidrIpv4' | 'cidrIpv6' | 'referencedGroupId'>
+type Peer = Pick<SecurityGroupRule,
+  'cidrIpv4' | 'cidrIpv6' | 'referencedGroupId' | 'prefixListId'>
+
+const NO_PEER: Peer =
+  { cidrIpv4: null, cidrIpv6: null, referencedGroupId: null, prefixListId: null }
 
 function checkPeer (view: AccountView, group: SecurityGroup, input: PermissionInput): Peer {
   if (input.prefixListId !== null) {
-    throw new AwsError('InvalidPrefixListID.NotFound',
-      `The prefix list ID '${input.prefixListId}' does not exist`)
+    return { ...NO_PEER, prefixListId: requirePrefixList(view, input.prefixListId).id }
   }
   if (input.referencedGroupId !== null) {
     const peer = requireRecord(view, 'securityGroup', input.referencedGroupId)
@@ -205,11 +295,10 @@ function checkPeer (view: AccountView, group: SecurityGroup, input: PermissionIn
         'You have specified two resources that belong to different networks: ' +
         `${group.id} (${group.vpcId}) and ${peer.id} (${peer.vpcId})`)
     }
-    return { cidrIpv4: null, cidrIpv6: null, referencedGroupId: peer.id }
+    return { ...NO_PEER, referencedGroupId: peer.id }
   }
-  if (input.cidrIpv6 !== null) return { cidrIpv4: null, cidrIpv6: checkCidr(input.cidrIpv6, 6),
-    referencedGroupId: null }
-  return { cidrIpv4: checkCidr(input.cidrIpv4 ?? '', 4), cidrIpv6: null, referencedGroupId: null }
+  if (input.cidrIpv6 !== null) return { ...NO_PEER, cidrIpv6: checkCidr(input.cidrIpv6, 6) }
+  return { ...NO_PEER, cidrIpv4: checkCidr(input.cidrIpv4 ?? '', 4) }
 }
 
 function checkCidr (text: string, family: AddressFamily): string {
@@ -222,12 +311,11 @@ function checkCidr (text: string, family: AddressFamily): string {
 function sameRule (a: SecurityGroupRule, b: SecurityGroupRule): boolean {
   return a.isEgress === b.isEgress && a.ipProtocol === b.ipProtocol && a.fromPort === b.fromPort &&
     a.toPort === b.toPort && a.cidrIpv4 === b.cidrIpv4 && a.cidrIpv6 === b.cidrIpv6 &&
-    a.referencedGroupId === b.referencedGroupId
+    a.referencedGroupId === b.referencedGroupId && a.prefixListId === b.prefixListId
 }
 
 function peerOf (rule: Peer): string {
- return rule.cidrIpv4 ?? rule.cidrIpv6 ??
-  rule.referencedGroupId ?? ''
+  return rule.cidrIpv4 ?? rule.cidrIpv6 ?? rule.referencedGroupId ?? rule.prefixListId ?? ''
 }
 
 function rangeText ({ ipProtocol, fromPort, toPort }: SecurityGroupRule): string {

@@ -12,15 +12,23 @@
  */
 import { assert } from '../base/assert.ts'
 import type { DhcpOptions } from './dhcp_options.ts'
+import type { FlowLog } from './flow_log.ts'
+import type { Image } from './image.ts'
 import type { Instance } from './instance.ts'
 import type { Counter, Host, IdempotencyRecord, QuotaOverride } from './lab.ts'
 import type { NetworkAcl } from './network_acl.ts'
+import type { NetworkInsightsAnalysis, NetworkInsightsPath } from './network_insights.ts'
 import type { NetworkInterface } from './network_interface.ts'
 import type { NetworkInterfacePermission } from './network_interface_permission.ts'
+import type { PrefixList, PrefixListVersion } from './prefix_list.ts'
 import type { OwnedRecord } from './record.ts'
 import type { RouteTable } from './route_table.ts'
 import type { SecurityGroup } from './security_group.ts'
+import type { ChangeSet, Stack, StackEvent, StackResource } from './stack.ts'
 import type { Subnet } from './subnet.ts'
+import type { TrafficMirrorFilter, TrafficMirrorFilterRule } from './traffic_mirror_filter.ts'
+import type { TrafficMirrorSession } from './traffic_mirror_session.ts'
+import type { TrafficMirrorTarget } from './traffic_mirror_target.ts'
 import type { Vpc } from './vpc.ts'
 
 /** Every noun and the record it names. */
@@ -30,14 +38,28 @@ export interface NounRecords {
   networkInterface: NetworkInterface
   networkInterfacePermission: NetworkInterfacePermission
   instance: Instance
+  image: Image
   routeTable: RouteTable
   securityGroup: SecurityGroup
   networkAcl: NetworkAcl
+  prefixList: PrefixList
+  prefixListVersion: PrefixListVersion
   dhcpOptions: DhcpOptions
+  networkInsightsPath: NetworkInsightsPath
+  networkInsightsAnalysis: NetworkInsightsAnalysis
+  flowLog: FlowLog
+  trafficMirrorTarget: TrafficMirrorTarget
+  trafficMirrorFilter: TrafficMirrorFilter
+  trafficMirrorFilterRule: TrafficMirrorFilterRule
+  trafficMirrorSession: TrafficMirrorSession
   host: Host
   counter: Counter
   quotaOverride: QuotaOverride
   idempotency: IdempotencyRecord
+  stack: Stack
+  stackResource: StackResource
+  stackEvent: StackEvent
+  changeSet: ChangeSet
 }
 
 export type Noun = keyof NounRecords
@@ -54,14 +76,28 @@ const NOUN_INDEXES: {
   networkInterface: ['ownerId', 'vpcId', 'subnetId', 'attachment.instanceId'],
   networkInterfacePermission: ['ownerId', 'networkInterfaceId'],
   instance: ['ownerId', 'vpcId', 'subnetId', 'hostName'],
+  image: ['ownerId'],
   routeTable: ['ownerId', 'vpcId'],
   securityGroup: ['ownerId', 'vpcId'],
   networkAcl: ['ownerId', 'vpcId'],
+  prefixList: ['ownerId'],
+  prefixListVersion: ['prefixListId'],
   dhcpOptions: ['ownerId'],
+  networkInsightsPath: ['ownerId'],
+  networkInsightsAnalysis: ['ownerId', 'pathId'],
+  flowLog: ['ownerId', 'resourceId'],
+  trafficMirrorTarget: ['ownerId', 'networkInterfaceId'],
+  trafficMirrorFilter: ['ownerId'],
+  trafficMirrorFilterRule: ['ownerId', 'filterId'],
+  trafficMirrorSession: ['ownerId', 'networkInterfaceId', 'targetId', 'filterId'],
   host: [],
   counter: [],
   quotaOverride: [],
-  idempotency: []
+  idempotency: [],
+  stack: ['accountId'],
+  stackResource: ['stackId'],
+  stackEvent: ['stackId'],
+  changeSet: ['stackId']
 }
 
 export const NOUNS = Object.keys(NOUN_INDEXES) as readonly Noun[]
@@ -80,7 +116,7 @@ export function put<N extends Noun> (noun: N, record: NounRecords[N]): Change {
 }
 
 export function remove (noun: Noun, id: string): Change {
-  return { noun, id, record: null }
+  return { noun, id, record: null } as Change
 }
 
 /** The records of one noun. Iteration is in order of creation. */

@@ -70,9 +70,14 @@ export function tagsFromInput (input: readonly TagInput[]): Tags {
   return { ...tags }
 }
 
-/** @throws AwsError TagLimitExceeded */
+/** Whether a key belongs to the system. */
+export function isReservedTagKey (key: string): boolean {
+  return TAG_PREFIXES_RESERVED.some((prefix) => key.toLowerCase().startsWith(prefix))
+}
+
+/** Tags of the system do not count. @throws AwsError TagLimitExceeded */
 export function checkTagCount (tags: Tags): void {
-  const count = Object.keys(tags).length
+  const count = Object.keys(tags).filter((key) => !isReservedTagKey(key)).length
   if (count <= TAGS_PER_RESOURCE_MAX) return
   throw new AwsError('TagLimitExceeded',
     `${String(count)} tags are more than the ${String(TAGS_PER_RESOURCE_MAX)} that a resource ` +

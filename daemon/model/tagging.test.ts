@@ -2,7 +2,7 @@
 import test from 'ava'
 import { planCreateSubnet, planCreateSubnetCidrReservation } from './subnet.ts'
 import { checkTagKey, tagsFromInput, tagsFromSpecifications } from './tag.ts'
-import { listTagged, planCreateTags, planDeleteTags } from './tagging.ts'
+import { listTagged, planCreateTags, planDeleteTags, planStackTags } from './tagging.ts'
 import { TestWorld } from './test_world.ts'
 import { planCreateVpc } from './vpc.ts'
 
@@ -105,4 +105,16 @@ test('DeleteTags goes by key, by key and value, or takes all', (t) => {
   t.deepEqual(left([{ Key: 'Old', Value: '' }]), ['Name'], 'the empty value')
   t.deepEqual(left([{ Key: 'Absent' }]), ['Name', 'Old'])
   t.deepEqual(left(undefined), [])
+})
+
+test('tags of the system are given by stacks, do not count, and stay when all others go', (t) => {
+  const { world, vpcId } = newWorld()
+  const many = Object.fromEntries(Array.from({ length: 49 }, (_, at) => [String(at), '']))
+  world.run(planStackTags(world.view(), vpcId,
+    { ...many, 'aws:cloudformation:stack-name': 's' }, ['Name']))
+  const keys = (): string[] => Object.keys(world.snapshot.tables.vpc.get(vpcId)?.tags ?? {})
+  t.is(keys().length, 51)
+  t.false(keys().includes('Name'))
+  world.run(planDeleteTags(world.view(), [vpcId], undefined))
+  t.deepEqual(keys(), ['aws:cloudformation:stack-name'])
 })

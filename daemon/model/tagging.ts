@@ -11,7 +11,7 @@ import { OWNED_NOUNS, RESOURCE_KINDS } from './resource_kind.ts'
 import type { AccountView, Change, NounRecords, OwnedNoun } from './snapshot.ts'
 import { put } from './snapshot.ts'
 import type { TagInput } from './tag.ts'
-import { checkTagCount, checkTagKey, tagsFromInput } from './tag.ts'
+import { checkTagCount, checkTagKey, isReservedTagKey, tagsFromInput } from './tag.ts'
 import { idPrefix } from '../base/ids.ts'
 
 /** Resources of one call. */
@@ -77,10 +77,28 @@ export function planDeleteTags (view: AccountView, resourceIds: readonly string[
     checkTagKey(key)
   }
   return planRetag(view, resourceIds, (old) => {
-    if (input === undefined || input.length === 0) return {}
+    const isOwn = ([key]: readonly [string, string]): boolean => !isReservedTagKey(key)
+    if (input === undefined || input.length === 0) {
+      return Object.fromEntries(Object.entries(old).filter((entry) => !isOwn(entry)))
+    }
     const goes = ([key, value]: readonly [string, string]): boolean =>
       input.some((tag) => tag.Key === key && (tag.Value === undefined || tag.Value === value))
     return Object.fromEntries(Object.entries(old).filter((entry) => !goes(entry)))
+  })
+}
+
+/**
+ * The tags that a stack gives to what it has made, those of the system (`aws:…`) among them; no
+ * caller of the API gets here.
+ * @param removed keys that go
+ */
+export function planStackTags (view: AccountView, resourceId: string, tags: Tags,
+  removed: readonly string[]): Plan<null> {
+  return planRetag(view, [resourceId], (old) => {
+    const kept = Object.entries(old).filter(([key]) => !removed.includes(key))
+    const next = { ...Object.fromEntries(kept), ...tags }
+    checkTagCount(next)
+    return next
   })
 }
 

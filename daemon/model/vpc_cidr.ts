@@ -17,6 +17,7 @@
 import { AwsError } from './aws_error.ts'
 import type { Cidr } from './cidr.ts'
 import { cidrContains, cidrsOverlap, formatCidr, knownCidr, parseCidr } from './cidr.ts'
+import { isPrefixListId } from './prefix_list_reference.ts'
 import type { RouteTable } from './route_table.ts'
 import type { Change, Snapshot } from './snapshot.ts'
 import { put } from './snapshot.ts'
@@ -118,13 +119,15 @@ export function checkAssociation (vpc: Vpc, tables: readonly RouteTable[],
 
 /**
  * Refuses a block, of either family, that equals or contains a destination which is routed already:
- * a table has one route per destination, and the block needs the `local` one.
+ * a table has one route per destination, and the block needs the `local` one. Entries of prefix
+ * lists are no destinations of their own: they give way (route_order.ts).
  * @param tables all route tables of the VPC
  * @throws AwsError InvalidVpc.Range
  */
 export function checkNotRouted (tables: readonly RouteTable[], cidr: Cidr): void {
   for (const { id, routes } of tables) {
-    const routed = routes.find(({ destination }) => cidrContains(cidr, knownCidr(destination)))
+    const routed = routes.find(({ destination }) =>
+      !isPrefixListId(destination) && cidrContains(cidr, knownCidr(destination)))
     if (routed !== undefined) {
       throw new AwsError('InvalidVpc.Range',
         `The CIDR '${formatCidr(cidr)}' conflicts with the route to ${routed.destination} in the ` +

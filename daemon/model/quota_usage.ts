@@ -1,0 +1,87 @@
+/**
+ * How much of each quota an account uses, counted as the plan counts that checks the quota. A quota
+ * of a container (`subnets-per-vpc`) is told for the container that uses most of it.
+ */
+import { routeCount, ruleCount } from './prefix_list_reference.ts'
+import type { QuotaName } from './quota.ts'
+import type { AccountView, NounRecords, OwnedNoun } from './snapshot.ts'
+import { stacksOf } from './stack.ts'
+
+export interface QuotaUsage {
+  readonly used: number
+  /** The container that uses so much; null for a quota of the whole Region, or without any. */
+  readonly resource: string | null
+}
+
+/** Those that can be told by counting records. */
+const USAGES: { readonly [N in QuotaName]?: (view: AccountView) => QuotaUsage } = {
+  'vpcs-per-region': (view) => inRegion(view.list('vpc')),
+  'ipv4-cidr-blocks-per-vpc': (view) => most(view, 'vpc', (vpc) => vpc.cidrBlocks.length),
+  'ipv6-cidr-blocks-per-vpc': (view) => most(view, 'vpc', (vpc) => vpc.ipv6CidrBlocks.length),
+  'subnets-per-vpc': (view) =>
+    most(view, 'vpc', ({ id }) => view.by('subnet', 'vpcId', id).length),
+  'route-tables-per-vpc': (view) =>
+    most(view, 'vpc', ({ id }) => view.by('routeTable', 'vpcId', id).length),
+  'routes-per-route-table': (view) => most(view, 'routeTable', (table) =>
+    Math.max(routeCount(view.snapshot, table, 4), routeCount(view.snapshot, table, 6))),
+  'network-interfaces-per-region': (view) => inRegion(view.list('networkInterface')),
+  'security-groups-per-network-interface': (view) =>
+    most(view, 'networkInterface', ({ groupIds }) => groupIds.length),
+  'security-groups-per-region': (view) => inRegion(view.list('securityGroup')),
+  'rules-per-security-group': (view) => most(view, 'securityGroup', (group) =>
+    eachDirection((isEgress) => Math.max(ruleCount(view.snapshot, group, isEgress, 4),
+      ruleCount(view.snapshot, group, isEgress, 6)))),
+  'prefix-lists-per-region': (view) => inRegion(view.list('prefixList')),
+  'network-acls-per-vpc': (view) =>
+    most(view, 'vpc', ({ id }) => view.by('networkAcl', 'vpcId', id).length),
+  'rules-per-network-acl': (view) => most(view, 'networkAcl', ({ entries }) =>
+    eachDirection((isEgress) => largerFamily(entries.filter((entry) => entry.isEgress === isEgress)
+      .map(({ ipv6CidrBlock }) => ipv6CidrBlock === null ? 4 : 6)))),
+  'network-insights-paths-per-region': (view) => inRegion(view.list('networkInsightsPath')),
+  'network-insights-analyses-per-region': (view) =>
+    inRegion(view.list('networkInsightsAnalysis')),
+  'dhcp-options-per-region': (view) => inRegion(view.list('dhcpOptions')),
+  'instances-per-region': (view) =>
+    inRegion(view.list('instance').filter(({ state }) => state !== 'terminated')),
+  'traffic-mirror-targets-per-region': (view) => inRegion(view.list('trafficMirrorTarget')),
+  'traffic-mirror-filters-per-region': (view) => inRegion(view.list('trafficMirrorFilter')),
+  'traffic-mirror-rules-per-filter': (view) => most(view, 'trafficMirrorFilter', ({ id }) =>
+    view.by('trafficMirrorFilterRule', 'filterId', id).length),
+  'traffic-mirror-sessions-per-region': (view) => inRegion(view.list('trafficMirrorSession')),
+  'traffic-mirror-sessions-per-source': (view) => most(view, 'networkInterface', ({ id }) =>
+    view.by('trafficMirrorSession', 'networkInterfaceId', id).length),
+  'traffic-mirror-sources-per-target': (view) => most(view, 'trafficMirrorTarget', ({ id }) =>
+    new Set(view.by('trafficMirrorSession', 'targetId', id)
+      .map((session) => session.networkInterfaceId)).size),
+  'images-per-region': (view) => inRegion(view.list('image')),
+  'stacks-per-region': (view) =>
+    inRegion(stacksOf(view.snapshot, view).filter(({ status }) => status !== 'DELETE_COMPLETE'))
+}
+
+/** Undefined where nothing counts it. */
+export function quotaUsage (view: AccountView, name: QuotaName): QuotaUsage | undefined {
+  return USAGES[name]?.(view)
+}
+
+function inRegion (records: readonly unknown[]): QuotaUsage {
+  return { used: records.length, resource: null }
+}
+
+function most<N extends OwnedNoun> (view: AccountView, noun: N,
+  count: (record: NounRecords[N]) => number): QuotaUsage {
+  let usage: QuotaUsage = { used: 0, resource: null }
+  for (const record of view.list(noun)) {
+    const used = count(record)
+    if (used > usage.used) usage = { used, resource: record.id }
+  }
+  return usage
+}
+
+function eachDirection (count: (isEgress: boolean) => number): number {
+  return Math.max(count(true), count(false))
+}
+
+function largerFamily (families: readonly (4 | 6)[]): number {
+  const ipv4 = families.filter((family) => family === 4).length
+  return Math.max(ipv4, families.length - ipv4)
+}
