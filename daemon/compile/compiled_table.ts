@@ -15,7 +15,8 @@ import type { Snapshot } from '../model/snapshot.ts'
 import type { Directory, DirectoryTouch } from '../mapping/directory.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import type {
-  HostData, MappingShardData, PortData, RouteTableData, SubnetData, TableUpdate, VpcData
+  GroupMembersData, HostData, MappingShardData, MirrorData, NetworkAclData, PortData,
+  RouteTableData, SecurityGroupData, SubnetData, TableUpdate, VpcData
 } from '../dataplane/tables/update.ts'
 import type { IndexAllocator } from './index_allocator.ts'
 import type { ReferenceIndex } from './reference_index.ts'
@@ -27,6 +28,8 @@ export interface Indexes {
   readonly subnet: IndexAllocator
   readonly port: IndexAllocator
   readonly routeTable: IndexAllocator
+  readonly securityGroup: IndexAllocator
+  readonly networkAcl: IndexAllocator
 }
 
 /** What tables read. One per host; `revision` moves. */
@@ -35,8 +38,10 @@ export interface CompileContext {
   readonly snapshot: Snapshot
   readonly directory: Directory
   readonly indexes: Indexes
-  /** Which route tables name an ENI as a target: route table id → ENI ids. */
+  /** What route tables name: route table id → ids of ENIs (targets) and of prefix lists. */
   readonly routeTargets: ReferenceIndex
+  /** What the rules of security groups name: group id → ids of groups and of prefix lists. */
+  readonly groupReferences: ReferenceIndex
   /** Revision that the update in the making brings the worker to. */
   readonly revision: number
 }
@@ -49,11 +54,18 @@ export interface UpdateDraft {
   readonly ports: PortData[]
   readonly routeTables: RouteTableData[]
   readonly mappings: MappingShardData[]
+  readonly securityGroups: SecurityGroupData[]
+  readonly groupMembers: GroupMembersData[]
+  readonly networkAcls: NetworkAclData[]
+  readonly mirrors: MirrorData[]
   readonly removedHosts: number[]
   readonly removedVpcs: number[]
   readonly removedSubnets: number[]
   readonly removedPorts: number[]
   readonly removedRouteTables: number[]
+  readonly removedSecurityGroups: number[]
+  readonly removedNetworkAcls: number[]
+  readonly removedMirrors: number[]
 }
 
 /** An object that belongs to no VPC, as the answer of `build`. */
@@ -64,7 +76,8 @@ export type Mark = (key: string) => void
 
 export interface CompiledTable {
   /** Its list in the update. */
-  readonly name: 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'mappings'
+  readonly name: 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'mappings' |
+    'securityGroups' | 'groupMembers' | 'networkAcls' | 'mirrors'
   /** Marks what a change of a record makes stale. Runs for every change of every commit. */
   note?(change: AppliedChange, context: CompileContext, mark: Mark): void
   /** Marks what moved in the directory makes stale. Runs for every commit that moves something. */
@@ -83,7 +96,10 @@ export interface CompiledTable {
 export function newDraft (): UpdateDraft {
   return {
     hosts: [], vpcs: [], subnets: [], ports: [], routeTables: [], mappings: [],
-    removedHosts: [], removedVpcs: [], removedSubnets: [], removedPorts: [], removedRouteTables: []
+    securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [],
+    removedHosts: [], removedVpcs: [], removedSubnets: [], removedPorts: [],
+    removedRouteTables: [], removedSecurityGroups: [], removedNetworkAcls: [],
+    removedMirrors: []
   }
 }
 

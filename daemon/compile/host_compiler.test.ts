@@ -156,8 +156,7 @@ test('a change of tags, description or state that moves nothing is no update', (
   const lab = new Lab()
   const { instance, eni } = lab.launch(lab.subnet, 'host-1', '10.0.1.1')
   lab.commit()
-  lab.world.put('networkInterface',
-    { ...eni, tags: { Name: 'x' }, description: 'y', groupIds: ['sg-1'] })
+  lab.world.put('networkInterface', { ...eni, tags: { Name: 'x' }, description: 'y' })
   lab.world.put('subnet', { ...lab.subnet, tags: { Name: 'x' }, mapPublicIpOnLaunch: true })
   lab.world.put('instance', { ...instance, bootCount: 2, state: 'pending' })
   t.deepEqual(lab.commit(), [null, null])

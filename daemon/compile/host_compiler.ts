@@ -5,7 +5,8 @@
  *                                                                                │
  *     indices of what was removed are free again ◀── acknowledged(revision) ◀────┘
  *
- * A host gets only VPCs of which it holds a live ENI, whole: subnets, route tables, mappings. When
+ * A host gets only VPCs of which it holds a live ENI, whole: subnets, route tables, ACLs, security
+ * groups, mappings. When
  * its first ENI of a VPC comes, everything of that VPC is stale; when the last one goes, everything
  * of it is removed. Changes of other VPCs cost a few look-ups and build nothing.
  *
@@ -23,21 +24,28 @@ import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { NO_VPC, finishDraft, newDraft } from './compiled_table.ts'
 import type { CompileContext, CompiledTable, Indexes } from './compiled_table.ts'
+import { groupMemberTable } from './group_member_table.ts'
 import { hostTable } from './host_table.ts'
 import { IndexAllocator } from './index_allocator.ts'
 import { mappingTable, packEntries } from './mapping_table.ts'
+import { mirrorTable } from './mirror_table.ts'
+import { compiledAclRules, networkAclTable } from './network_acl_table.ts'
 import { portTable } from './port_table.ts'
 import { ReferenceIndex } from './reference_index.ts'
 import { ResolvedMappings } from './resolved_mappings.ts'
 import type { Held } from './resolved_mappings.ts'
 import { routeTableTable } from './route_table_table.ts'
+import { compiledGroupRules, securityGroupTable } from './security_group_table.ts'
 import { SentKeys } from './sent_keys.ts'
 import { subnetTable } from './subnet_table.ts'
 import { vpcTable } from './vpc_table.ts'
 
 /** All tables, each after those whose indices it uses. */
 const COMPILED_TABLES: readonly CompiledTable[] =
-  [hostTable, vpcTable, routeTableTable, subnetTable, portTable, mappingTable]
+  [
+    hostTable, vpcTable, routeTableTable, networkAclTable, subnetTable, securityGroupTable,
+    portTable, mappingTable, groupMemberTable, mirrorTable
+  ]
 
 /** Highest index of each kind; an object beyond it is left out and counted (`exhausted`). */
 export const HOST_INDEX_MAX = 4_095
@@ -45,6 +53,8 @@ export const VPC_INDEX_MAX = 4_095
 export const SUBNET_INDEX_MAX = 65_535
 export const PORT_INDEX_MAX = PORTS_MAX - 1
 export const ROUTE_TABLE_INDEX_MAX = 65_535
+export const SECURITY_GROUP_INDEX_MAX = 65_535
+export const NETWORK_ACL_INDEX_MAX = 65_535
 
 export type ResolvedMessage = Extract<ControlMessage, { readonly kind: 'resolved' }>
 
@@ -83,7 +93,10 @@ export interface CacheStatistics {
 
 export class HostCompiler {
   readonly counters: CompileCounters = {
-    built: { hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0 },
+    built: {
+      hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0, securityGroups: 0,
+      groupMembers: 0, networkAcls: 0, mirrors: 0
+    },
     removed: 0, preloads: 0, resolves: 0, negative: 0, invalidations: 0
   }
   readonly #clock: Clock
@@ -101,15 +114,18 @@ export class HostCompiler {
     const subnet = new IndexAllocator(SUBNET_INDEX_MAX)
     const port = new IndexAllocator(PORT_INDEX_MAX)
     const routeTable = new IndexAllocator(ROUTE_TABLE_INDEX_MAX)
+    const securityGroup = new IndexAllocator(SECURITY_GROUP_INDEX_MAX)
+    const networkAcl = new IndexAllocator(NETWORK_ACL_INDEX_MAX)
     this.#clock = options.clock
-    this.#allocators = [host, vpc, subnet, port, routeTable]
+    this.#allocators = [host, vpc, subnet, port, routeTable, securityGroup, networkAcl]
     this.#context = {
       hostName,
       snapshot,
       directory,
       routeTargets: new ReferenceIndex(),
+      groupReferences: new ReferenceIndex(),
       revision: snapshot.revision,
-      indexes: { host, vpc, subnet, port, routeTable }
+      indexes: { host, vpc, subnet, port, routeTable, securityGroup, networkAcl }
     }
   }
 
@@ -211,6 +227,24 @@ export class HostCompiler {
   /** @returns the record (for hosts: the name) that has an index of one kind now, or null */
   idOf (kind: keyof Indexes, index: number): string | null {
     return this.#context.indexes[kind].idOf(index)
+  }
+
+  /**
+   * What a rule of the tables comes from: `sgr-…` of a group, the number of an ACL's entry; null
+   * when there is none (any more).
+   * @param place of the rule in its list, as the data plane counts
+   */
+  sourceOfRule (
+    kind: 'securityGroup' | 'networkAcl', index: number, isEgress: boolean, place: number
+  ): string | null {
+    const { tables } = this.#context.snapshot
+    const id = this.idOf(kind, index) ?? ''
+    const group = tables.securityGroup.get(id)
+    const acl = tables.networkAcl.get(id)
+    const rules = group !== undefined
+      ? compiledGroupRules(group, isEgress, this.#context)
+      : acl !== undefined ? compiledAclRules(acl, isEgress) : []
+    return rules[place]?.source ?? null
   }
 
   /** @returns the host's number in this worker's tables, or 0 */

@@ -13,7 +13,9 @@ import type { RouteTable } from '../model/route_table.ts'
 import type { NounRecords } from '../model/snapshot.ts'
 import type { ResolvedMessage } from './host_compiler.ts'
 import {
-  World, attached, newHost, newInstance, newInterface, newRouteTable, newSubnet, newVpc, startWorker
+  World, attached, newAclEntry, newGroupRule, newHost, newInstance, newInterface, newMirrorFilter,
+  newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPrefixList, newRouteTable,
+  newSecurityGroup, newSubnet, newVpc, startWorker
 } from './test_world.ts'
 
 /** One step of a random history. `a`, `b`, `c` choose objects; `commits` ends the transaction. */
@@ -55,6 +57,15 @@ class RandomHistory {
     (a) => { this.#addRouteTable(a) },
     (a, b, c) => { this.#associate(a, b, c) },
     (a, b, c) => { this.#route(a, b, c) }, (a, b, c) => { this.#route(a, b, c) },
+    (a) => { this.#addGroup(a) },
+    (a, b, c) => { this.#changeRules(a, b, c) }, (a, b, c) => { this.#changeRules(a, b, c) },
+    (a, b) => { this.#joinGroup(a, b) }, (a, b) => { this.#joinGroup(a, b) },
+    (a, b) => { this.#changeList(a, b) }, (a, b) => { this.#changeList(a, b) },
+    (a) => { this.#addAcl(a) },
+    (a, b, c) => { this.#changeAcl(a, b, c) },
+    (a, b) => { this.#associateAcl(a, b) },
+    (a, b, c) => { this.#mirror(a, b, c) }, (a, b, c) => { this.#mirror(a, b, c) },
+    (a, b) => { this.#changeMirrorRules(a, b) },
     (a) => { this.#tag(a) },
     (a) => { this.#toggleIpv6(a) },
     (a, b) => { this.#changeHost(a, b) },
@@ -66,7 +77,13 @@ class RandomHistory {
     for (let n = 1; n <= 3; n++) this.world.put('host', newHost(n))
     for (let n = 0; n < 2; n++) this.world.put('vpc', newVpc(++this.#count))
     for (let n = 0; n < 4; n++) this.#addSubnet(n)
-    for (let n = 0; n < 4; n++) this.#addRouteTable(n)
+    for (let n = 0; n < 4; n++) {
+      this.#addRouteTable(n)
+      this.#addGroup(n)
+      this.#addAcl(n)
+    }
+    for (let n = 0; n < 2; n++) this.world.put('prefixList', newPrefixList(++this.#count))
+    for (let n = 0; n < 2; n++) this.world.put('trafficMirrorFilter', newMirrorFilter(n))
     for (let n = 0; n < 6; n++) this.#launch(n)
     this.world.commit()
   }
@@ -75,7 +92,8 @@ class RandomHistory {
     this.#operations[operation % this.#operations.length]?.(a, b, c)
   }
 
-  #inVpc<N extends 'instance' | 'networkInterface' | 'subnet' | 'routeTable'> (
+  #inVpc<N extends 'instance' | 'networkInterface' | 'subnet' | 'routeTable' | 'securityGroup' |
+    'networkAcl'> (
     noun: N, vpcId: string | undefined
   ): NounRecords[N][] {
     return this.world.list(noun).filter((record) => record.vpcId === vpcId)
@@ -176,11 +194,113 @@ class RandomHistory {
     const table = pick(this.world.list('routeTable'), a)
     const eni = pick(this.#inVpc('networkInterface', table?.vpcId), b)
     if (table === undefined || eni === undefined) return
-    const destination = c % 2 === 0 ? `172.16.${String(c % 3)}.0/24` : '::/0'
+    const list = pick(this.world.list('prefixList'), c)?.id ?? '::/0'
+    const destination = pick([`172.16.${String(c % 3)}.0/24`, '::/0', list], c) ?? '::/0'
     const routes = table.routes.filter((route) => route.destination !== destination)
     const target = { kind: 'network-interface', networkInterfaceId: eni.id } as const
     if (c % 5 !== 0) routes.push({ destination, target, origin: 'CreateRoute' })
     this.world.put('routeTable', { ...table, routes })
+  }
+
+  #addGroup (a: number): void {
+    const vpc = pick(this.world.list('vpc'), a)
+    if (vpc !== undefined) {
+      this.world.put('securityGroup', newSecurityGroup(++this.#count, vpc.id))
+    }
+  }
+
+  /** Gives a group a rule with a block, a group or a list as its peer, or takes its rules away. */
+  #changeRules (a: number, b: number, c: number): void {
+    const group = pick(this.world.list('securityGroup'), a)
+    const peer = pick(this.#inVpc('securityGroup', group?.vpcId), b)
+    if (group === undefined || peer === undefined) return
+    const list = pick(this.world.list('prefixList'), b)?.id ?? null
+    const peers = [{ referencedGroupId: peer.id }, { cidrIpv4: '10.0.1.0/24' },
+      { prefixListId: list }]
+    const rule = newGroupRule(++this.#count, pick(peers, c) ?? {})
+    this.world.put('securityGroup',
+      { ...group, rules: c % 4 === 3 ? group.rules.slice(1) : [...group.rules, rule] })
+  }
+
+  /** Gives a prefix list an entry, or takes its first one away. */
+  #changeList (a: number, b: number): void {
+    const list = pick(this.world.list('prefixList'), a)
+    if (list === undefined) return
+    const entry = { cidr: `172.16.${String(b % 4)}.0/24`, description: '' }
+    const others = list.entries.filter(({ cidr }) => cidr !== entry.cidr)
+    this.world.put('prefixList', { ...list, version: list.version + 1,
+      entries: b % 3 === 0 ? list.entries.slice(1) : [...others, entry] })
+  }
+
+  /** Puts an interface into a group, or takes it out. */
+  #joinGroup (a: number, b: number): void {
+    const eni = pick(this.world.list('networkInterface'), a)
+    const group = pick(this.#inVpc('securityGroup', eni?.vpcId), b)
+    if (eni === undefined || group === undefined) return
+    const others = eni.groupIds.filter((id) => id !== group.id)
+    const groupIds = others.length === eni.groupIds.length ? [...others, group.id] : others
+    this.world.put('networkInterface', { ...eni, groupIds })
+  }
+
+  #addAcl (a: number): void {
+    const vpc = pick(this.world.list('vpc'), a)
+    if (vpc === undefined) return
+    const isDefault = this.#inVpc('networkAcl', vpc.id).length === 0
+    this.world.put('networkAcl', newNetworkAcl(++this.#count, vpc.id, isDefault))
+  }
+
+  #changeAcl (a: number, b: number, c: number): void {
+    const acl = pick(this.world.list('networkAcl'), a)
+    if (acl === undefined) return
+    const entries = acl.entries.filter(({ ruleNumber }) => ruleNumber !== b)
+    this.world.put('networkAcl',
+      { ...acl, entries: c % 3 === 0 ? entries : [...entries, newAclEntry(b)] })
+  }
+
+  /** Gives a subnet to an ACL, and takes it from the one that has it. */
+  #associateAcl (a: number, b: number): void {
+    const acl = pick(this.world.list('networkAcl'), a)
+    const subnet = pick(this.#inVpc('subnet', acl?.vpcId), b)
+    if (acl === undefined || subnet === undefined) return
+    for (const other of this.#inVpc('networkAcl', acl.vpcId)) {
+      const left = other.associations.filter(({ subnetId }) => subnetId !== subnet.id)
+      const associations = other.id === acl.id
+        ? [...left, { id: `aclassoc-${subnet.id}`, subnetId: subnet.id }]
+        : left
+      this.world.put('networkAcl', { ...other, associations })
+    }
+  }
+
+  /** Mirrors an interface to another one, or mirrors it no more. */
+  #mirror (a: number, b: number, c: number): void {
+    const source = pick(this.world.list('networkInterface'), a)
+    const monitor = pick(this.world.list('networkInterface'), b)
+    const filter = pick(this.world.list('trafficMirrorFilter'), c)
+    if (source === undefined || monitor === undefined || filter === undefined) return
+    const old = this.world.list('trafficMirrorSession').find((one) =>
+      one.networkInterfaceId === source.id)
+    if (c % 4 === 0 && old !== undefined) {
+      this.world.remove('trafficMirrorSession', old.id)
+      return
+    }
+    const n = ++this.#count
+    const target = this.world.put('trafficMirrorTarget', newMirrorTarget(n, monitor.id))
+    const session = newMirrorSession(n, n, source.id, target.id, filter.id)
+    this.world.put('trafficMirrorSession', { ...session, id: old?.id ?? session.id })
+  }
+
+  /** Gives a filter a rule, or takes one away, or switches its service. */
+  #changeMirrorRules (a: number, b: number): void {
+    const filter = pick(this.world.list('trafficMirrorFilter'), a)
+    const rule = pick(this.world.list('trafficMirrorFilterRule'), b)
+    if (filter === undefined) return
+    if (b % 4 === 0 && rule !== undefined) this.world.remove('trafficMirrorFilterRule', rule.id)
+    else if (b % 4 === 1) {
+      const networkServices = filter.networkServices.length === 0 ? ['amazon-dns'] : []
+      this.world.put('trafficMirrorFilter', { ...filter, networkServices })
+    } else {
+      this.world.put('trafficMirrorFilterRule', newMirrorRule(++this.#count, filter.id))
+    }
   }
 
   #tag (a: number): void {
@@ -220,6 +340,19 @@ class RandomHistory {
     const empty = world.list('subnet').filter(({ id }) => !filled.has(id))
     const tables = world.list('routeTable').filter(({ associations }) => associations.length === 0)
     const table = pick(tables, a)
+    const groups = world.list('securityGroup').filter(({ id }) =>
+      enis.every(({ groupIds }) => !groupIds.includes(id)))
+    const group = pick(groups, a)
+    const acl = pick(world.list('networkAcl').filter(({ isDefault, associations }) =>
+      !isDefault && associations.length === 0), a)
+    if (a % 3 === 0 && group !== undefined) {
+      world.remove('securityGroup', group.id)
+      return
+    }
+    if (a % 3 === 1 && acl !== undefined) {
+      world.remove('networkAcl', acl.id)
+      return
+    }
     const eni = pick(free, a)
     const instance = pick(idle, a)
     const subnet = pick(empty, a)

@@ -10,6 +10,16 @@ import type { CompiledTable } from './compiled_table.ts'
 /** Largest packet of an ENI. AWS EC2 User Guide, "Network MTU for your EC2 instance". */
 export const ENI_MTU_MAX = 9_001
 
+/** Idle times of connections of an ENI that names none, systems 3.3. */
+const TCP_ESTABLISHED_TIMEOUT_S = 432_000
+const UDP_STREAM_TIMEOUT_S = 180
+const UDP_TIMEOUT_S = 30
+
+/** What of an ENI's record, besides its place and its addresses, the data plane acts on. */
+const POLICY_FIELDS = [
+  'sourceDestCheck', 'groupIds', 'tcpEstablishedTimeoutS', 'udpStreamTimeoutS', 'udpTimeoutS'
+] as const
+
 /** Largest inner packet that fits the host's underlay in one frame, bytes. */
 export function portMtu (host: Host): number {
   const isIpv6 = host.underlayAddress.includes(':')
@@ -22,7 +32,7 @@ export const portTable: CompiledTable = {
 
   note (change, { hostName, directory }, mark) {
     if (change.noun === 'networkInterface') {
-      if (changesField<'networkInterface'>(change, ['sourceDestCheck'])) mark(change.id)
+      if (changesField<'networkInterface'>(change, POLICY_FIELDS)) mark(change.id)
     } else if (change.noun === 'host' && change.id === hostName) {
       if (!changesField<'host'>(change, ['underlayMtu', 'underlayAddress'])) return
       for (const vpcId of directory.vpcsOf(hostName)) {
@@ -58,7 +68,11 @@ export const portTable: CompiledTable = {
         ...[...eni.privateIpAddresses, ...eni.ipv6Addresses].map(addressPrefix),
         ...[...eni.ipv4Prefixes, ...eni.ipv6Prefixes].map(cidrPrefix)
       ]),
-      mtu: portMtu(host)
+      mtu: portMtu(host),
+      securityGroups: Uint32Array.from(eni.groupIds, (id) => indexes.securityGroup.indexOf(id)),
+      tcpEstablishedTimeoutS: eni.tcpEstablishedTimeoutS ?? TCP_ESTABLISHED_TIMEOUT_S,
+      udpStreamTimeoutS: eni.udpStreamTimeoutS ?? UDP_STREAM_TIMEOUT_S,
+      udpTimeoutS: eni.udpTimeoutS ?? UDP_TIMEOUT_S
     })
     return eni.vpcId
   },

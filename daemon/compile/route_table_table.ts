@@ -1,7 +1,8 @@
 /**
  * Route tables of the VPCs that the host holds. What a route comes to (`routeState`) is decided
  * here, at compile time: a table is built again when an ENI that it names is attached, detached or
- * deleted, or its instance starts or stops.
+ * deleted, or its instance starts or stops, and when a prefix list that it names changes. Which
+ * route has a prefix that several want: model/route_order.ts.
  *
  * A gateway adds its target kind in `addTarget`, and in `note` what makes its state change.
  */
@@ -11,8 +12,10 @@ import {
 } from '../dataplane/tables/update.ts'
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
+import { isPrefixListId } from '../model/prefix_list_reference.ts'
+import { effectiveRoutes } from '../model/route_order.ts'
 import { routeState } from '../model/route_target.ts'
-import type { Route } from '../model/route_table.ts'
+import type { Route, RouteTable } from '../model/route_table.ts'
 import { packPrefixes } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
 
@@ -22,6 +25,9 @@ export const routeTableTable: CompiledTable = {
   note (change, { directory, routeTargets }, mark) {
     if (change.noun === 'routeTable') {
       if (changesField<'routeTable'>(change, ['routes'])) mark(change.id)
+    } else if (change.noun === 'prefixList') {
+      if (!changesField<'prefixList'>(change, ['entries'])) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
     } else if (change.noun === 'networkInterface') {
       if (!changesField<'networkInterface'>(change, ['attachment'])) return
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
@@ -42,15 +48,14 @@ export const routeTableTable: CompiledTable = {
     if (table === undefined || indexes.vpc.indexOf(table.vpcId) === 0) return null
     const routeTableIndex = indexes.routeTable.ensure(key)
     if (routeTableIndex === 0) return null
-    const targets = new TargetList(table.routes.length)
-    for (const route of table.routes) {
-      targets.add(route, routeState(snapshot, route) === 'blackhole')
-    }
-    routeTargets.set(key, targets.eniIds)
+    const routes = effectiveRoutes(snapshot, table)
+    const targets = new TargetList(routes.length)
+    for (const { route } of routes) targets.add(route, routeState(snapshot, route) === 'blackhole')
+    routeTargets.set(key, namesOf(table))
     draft.routeTables.push({
       routeTableIndex,
       vpcIndex: indexes.vpc.indexOf(table.vpcId),
-      destinations: packPrefixes(table.routes.map(({ destination }) => cidrPrefix(destination))),
+      destinations: packPrefixes(routes.map(({ cidr }) => cidrPrefix(cidr))),
       targetKind: targets.kinds,
       targetArgument: targets.arguments,
       targetEnis: targets.packEnis()
@@ -64,9 +69,18 @@ export const routeTableTable: CompiledTable = {
   }
 }
 
-/** The targets of a table's routes, each ENI once. */
+/** ENIs and prefix lists that the routes of a table name, those without effect included. */
+function namesOf ({ routes }: RouteTable): string[] {
+  const names = routes.flatMap(({ destination, target }) => [
+    ...isPrefixListId(destination) ? [destination] : [],
+    ...target.kind === 'network-interface' ? [target.networkInterfaceId] : []
+  ])
+  return [...new Set(names)]
+}
+
+/** The targets of a table's effective routes, each ENI once. */
 class TargetList {
-  /** ENIs that routes name, blackholes included: those may come back. */
+  /** ENIs that routes name, blackholes included. */
   readonly eniIds: string[] = []
   readonly kinds: Uint8Array
   readonly arguments: Uint32Array

@@ -1,7 +1,8 @@
-/** Subnets of the VPCs that the host holds: their blocks, their router, their route table. */
+/** Subnets of the VPCs that the host holds: their blocks, their router, their tables. */
 import { cidrPrefix, wordAt } from '../mapping/prefix.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
+import { networkAclOfSubnet } from '../model/network_acl.ts'
 import { routeTableOfSubnet } from '../model/route_table.ts'
 import type { RouteTable } from '../model/route_table.ts'
 import type { Subnet } from '../model/subnet.ts'
@@ -16,6 +17,10 @@ export const subnetTable: CompiledTable = {
       if (changesField<'subnet'>(change, ['cidrBlock', 'ipv6CidrBlocks'])) mark(change.id)
     } else if (change.noun === 'routeTable') {
       noteAssociations(change.previous, change.record, context, mark)
+    } else if (change.noun === 'networkAcl') {
+      if (!changesField<'networkAcl'>(change, ['associations'])) return
+      for (const { subnetId } of change.previous?.associations ?? []) mark(subnetId)
+      for (const { subnetId } of change.record?.associations ?? []) mark(subnetId)
     }
   },
 
@@ -35,6 +40,7 @@ export const subnetTable: CompiledTable = {
       subnetIndex,
       vpcIndex: indexes.vpc.indexOf(subnet.vpcId),
       routeTableIndex: routeTableIndexOf(subnet, context),
+      networkAclIndex: networkAclIndexOf(subnet, context),
       cidrs: packPrefixes([...ipv4, ...ipv6]),
       routerIpv4: routerOf(ipv4[0]),
       routerIpv6: routerOf(ipv6[0])
@@ -63,6 +69,11 @@ function noteAssociations (
 function routeTableIndexOf (subnet: Subnet, { snapshot, indexes }: CompileContext): number {
   const table = routeTableOfSubnet(snapshot, subnet)
   return table === undefined ? 0 : indexes.routeTable.indexOf(table.id)
+}
+
+function networkAclIndexOf (subnet: Subnet, { snapshot, indexes }: CompileContext): number {
+  const acl = networkAclOfSubnet(snapshot, subnet)
+  return acl === undefined ? 0 : indexes.networkAcl.indexOf(acl.id)
 }
 
 /** The VPC router's address in a block, base + 1, or zeros without a block. AWS reserves it. */

@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts'
 import { eniIdFromBits } from '../base/ids.ts'
 import {
   MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_GENERATION, MAPPING_AT_HOST_INDEX,
-  MAPPING_AT_PREFIX_LENGTH, MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS
+  MAPPING_AT_PREFIX_LENGTH, MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, RULE_AT_PEER_GROUP, RULE_WORDS
 } from '../dataplane/tables/update.ts'
 import type { TableUpdate } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
@@ -16,11 +16,19 @@ import { wordsKey } from '../mapping/prefix.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Instance } from '../model/instance.ts'
 import type { Host } from '../model/lab.ts'
+import type { NetworkAcl, NetworkAclEntry } from '../model/network_acl.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
+import type { PrefixList } from '../model/prefix_list.ts'
 import type { RouteTable } from '../model/route_table.ts'
+import type { SecurityGroup, SecurityGroupRule } from '../model/security_group.ts'
 import { Snapshot } from '../model/snapshot.ts'
 import type { Noun, NounRecords } from '../model/snapshot.ts'
 import type { Subnet } from '../model/subnet.ts'
+import type {
+  TrafficMirrorFilter, TrafficMirrorFilterRule
+} from '../model/traffic_mirror_filter.ts'
+import type { TrafficMirrorSession } from '../model/traffic_mirror_session.ts'
+import type { TrafficMirrorTarget } from '../model/traffic_mirror_target.ts'
 import type { Vpc } from '../model/vpc.ts'
 import type { Indexes } from './compiled_table.ts'
 import { HostCompiler } from './host_compiler.ts'
@@ -65,6 +73,72 @@ export function newRouteTable (n: number, vpcId: string): RouteTable {
   return {
     ...OWNED, id: idOf('rtb', n), vpcId, associations: [],
     routes: [{ destination: '10.0.0.0/16', target: { kind: 'local' }, origin: 'CreateRouteTable' }]
+  }
+}
+
+/** A group without rules. */
+export function newSecurityGroup (n: number, vpcId: string): SecurityGroup {
+  const id = idOf('sg', n)
+  return { ...OWNED, id, vpcId, name: id, description: '', rules: [] }
+}
+
+/** Rule n: inbound or outbound, by a block or by a group. */
+export function newGroupRule (
+  n: number,
+  peer: Partial<Pick<SecurityGroupRule, 'cidrIpv4' | 'referencedGroupId' | 'prefixListId'>>
+): SecurityGroupRule {
+  return {
+    id: idOf('sgr', n), isEgress: n % 2 === 0, ipProtocol: 'tcp', fromPort: n, toPort: n,
+    cidrIpv4: null, cidrIpv6: null, referencedGroupId: null, prefixListId: null, description: '',
+    tags: {}, ...peer
+  }
+}
+
+/** A prefix list with one entry: 172.16.n.0/24. */
+export function newPrefixList (n: number): PrefixList {
+  return {
+    ...OWNED, id: idOf('pl', n), name: `list-${String(n)}`, addressFamily: 4, maxEntries: 10,
+    version: 1, lastChange: 'create',
+    entries: [{ cidr: `172.16.${String(n % 256)}.0/24`, description: '' }]
+  }
+}
+
+export function newMirrorTarget (n: number, networkInterfaceId: string): TrafficMirrorTarget {
+  return { ...OWNED, id: idOf('tmt', n), networkInterfaceId, description: '' }
+}
+
+export function newMirrorFilter (n: number): TrafficMirrorFilter {
+  return { ...OWNED, id: idOf('tmf', n), description: '', networkServices: [] }
+}
+
+export function newMirrorRule (n: number, filterId: string): TrafficMirrorFilterRule {
+  return {
+    ...OWNED, id: idOf('tmfr', n), filterId, direction: n % 2 === 0 ? 'ingress' : 'egress',
+    ruleNumber: n, action: n % 3 === 0 ? 'reject' : 'accept', protocol: 6, sourcePorts: null,
+    destinationPorts: { from: n, to: n }, sourceCidrBlock: '10.0.0.0/16',
+    destinationCidrBlock: '0.0.0.0/0', description: ''
+  }
+}
+
+export function newMirrorSession (
+  n: number, sessionNumber: number, networkInterfaceId: string, targetId: string, filterId: string
+): TrafficMirrorSession {
+  return {
+    ...OWNED, id: idOf('tms', n), networkInterfaceId, targetId, filterId, sessionNumber,
+    packetLength: null, virtualNetworkId: n, description: ''
+  }
+}
+
+/** An ACL without entries. */
+export function newNetworkAcl (n: number, vpcId: string, isDefault: boolean): NetworkAcl {
+  return { ...OWNED, id: idOf('acl', n), vpcId, isDefault, entries: [], associations: [] }
+}
+
+export function newAclEntry (n: number): NetworkAclEntry {
+  return {
+    ruleNumber: n, isEgress: n % 2 === 0, action: n % 3 === 0 ? 'deny' : 'allow', protocol: 6,
+    cidrBlock: '10.0.0.0/16', ipv6CidrBlock: null, icmpType: null, icmpCode: null, portFrom: n,
+    portTo: n
   }
 }
 
@@ -143,18 +217,23 @@ export class World {
   }
 }
 
-type IndexedKind = 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables'
+type IndexedKind =
+  'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'securityGroups' | 'networkAcls'
 const INDEX_FIELD = {
   hosts: 'hostIndex', vpcs: 'vpcIndex', subnets: 'subnetIndex', ports: 'portIndex',
-  routeTables: 'routeTableIndex'
+  routeTables: 'routeTableIndex', securityGroups: 'securityGroupIndex',
+  networkAcls: 'networkAclIndex'
 } as const
 const REMOVED_FIELD = {
   hosts: 'removedHosts', vpcs: 'removedVpcs', subnets: 'removedSubnets', ports: 'removedPorts',
-  routeTables: 'removedRouteTables'
+  routeTables: 'removedRouteTables', securityGroups: 'removedSecurityGroups',
+  networkAcls: 'removedNetworkAcls'
 } as const
 const INDEXED_KINDS = Object.keys(INDEX_FIELD) as IndexedKind[]
-const INDEX_KIND: Record<IndexedKind, keyof Indexes> =
-  { hosts: 'host', vpcs: 'vpc', subnets: 'subnet', ports: 'port', routeTables: 'routeTable' }
+const INDEX_KIND: Record<IndexedKind, keyof Indexes> = {
+  hosts: 'host', vpcs: 'vpc', subnets: 'subnet', ports: 'port', routeTables: 'routeTable',
+  securityGroups: 'securityGroup', networkAcls: 'networkAcl'
+}
 
 type TableObject = Readonly<Record<string, unknown>>
 
@@ -162,10 +241,15 @@ type TableObject = Readonly<Record<string, unknown>>
 export class WorkerModel {
   readonly #compiler: HostCompiler
   readonly #objects: Record<IndexedKind, Map<number, TableObject>> = {
-    hosts: new Map(), vpcs: new Map(), subnets: new Map(), ports: new Map(), routeTables: new Map()
+    hosts: new Map(), vpcs: new Map(), subnets: new Map(), ports: new Map(),
+    routeTables: new Map(), securityGroups: new Map(), networkAcls: new Map()
   }
+  /** `securityGroupIndex/shard` → prefixes. */
+  readonly #members = new Map<string, Uint32Array>()
   /** `vpcIndex/shard` → entries. */
   readonly #shards = new Map<string, Uint32Array>()
+  /** Port index → mirroring of its ENI, which goes with the port. */
+  readonly #mirrors = new Map<number, unknown>()
   /** Indices that an update removed which is not acknowledged yet. `kind/index` → revision. */
   readonly #removed = new Map<string, number>()
   #revision = 0
@@ -181,6 +265,7 @@ export class WorkerModel {
     assert(update.revision >= this.#revision, 'revisions rise')
     this.#revision = update.revision
     for (const kind of INDEXED_KINDS) this.#applyRemovals(kind, update)
+    this.#removeMirrors(update)
     for (const kind of INDEXED_KINDS) {
       for (const object of (update[kind] ?? []) as unknown as readonly TableObject[]) {
         const index = Number(object[INDEX_FIELD[kind]])
@@ -195,6 +280,23 @@ export class WorkerModel {
         `mappings of VPC index ${String(vpcIndex)}, which is not there`)
       this.#shards.set(`${String(vpcIndex)}/${String(shard)}`, entries)
     }
+    for (const mirror of update.mirrors ?? []) {
+      assert(this.#objects.ports.has(mirror.portIndex),
+        `mirror of port ${String(mirror.portIndex)}, which is not there`)
+      this.#mirrors.set(mirror.portIndex, mirror.sessions)
+    }
+    for (const { securityGroupIndex, shard, prefixes } of update.groupMembers ?? []) {
+      assert(this.#objects.securityGroups.has(securityGroupIndex),
+        `members of group index ${String(securityGroupIndex)}, which is not there`)
+      this.#members.set(`${String(securityGroupIndex)}/${String(shard)}`, prefixes)
+    }
+  }
+
+  #removeMirrors ({ removedPorts = [], removedMirrors = [] }: TableUpdate): void {
+    for (const index of removedMirrors) {
+      assert(this.#mirrors.has(index), `mirror ${String(index)} is removed, but was never there`)
+    }
+    for (const index of [...removedPorts, ...removedMirrors]) this.#mirrors.delete(index)
   }
 
   acknowledge (): void {
@@ -218,6 +320,14 @@ export class WorkerModel {
         named[`${vpc} ${name}`] = value
       }
     }
+    for (const [port, sessions] of this.#mirrors) {
+      named[`${this.#name('ports', port)} mirrored`] = sessions
+    }
+    for (const [key, prefixes] of this.#members) {
+      const [group = '', shard = ''] = key.split('/')
+      if (prefixes.length === 0) continue
+      named[`${this.#name('securityGroups', Number(group))} members ${shard}`] = prefixes
+    }
     return named
   }
 
@@ -235,6 +345,11 @@ export class WorkerModel {
       assert(this.#objects[kind].delete(index),
         `${kind} ${String(index)} is removed, but was never there`)
       this.#removed.set(`${kind}/${String(index)}`, update.revision)
+      if (kind === 'securityGroups') {
+        for (const key of this.#members.keys()) {
+          if (key.startsWith(`${String(index)}/`)) this.#members.delete(key)
+        }
+      }
       if (kind !== 'vpcs') continue
       for (const key of this.#shards.keys()) {
         if (key.startsWith(`${String(index)}/`)) this.#shards.delete(key)
@@ -261,7 +376,22 @@ export class WorkerModel {
       const field = INDEX_FIELD[kind]
       if (typeof object[field] === 'number') named[field] = this.#name(kind, object[field])
     }
+    for (const [field, value] of Object.entries(object)) {
+      if (value instanceof Int32Array) named[field] = this.#namedRules(value)
+      if (field !== 'securityGroups') continue
+      named[field] = Array.from(value as Uint32Array, (index) =>
+        this.#name('securityGroups', index))
+    }
     return named
+  }
+
+  #namedRules (words: Int32Array): unknown[] {
+    return Array.from({ length: words.length / RULE_WORDS }, (_rule, index) => {
+      const rule = words.slice(index * RULE_WORDS, (index + 1) * RULE_WORDS)
+      const peer = this.#name('securityGroups', rule[RULE_AT_PEER_GROUP] ?? 0)
+      rule[RULE_AT_PEER_GROUP] = 0
+      return [peer, ...rule]
+    })
   }
 
   #name (kind: IndexedKind, index: number): string {
