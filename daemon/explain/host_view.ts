@@ -1,0 +1,307 @@
+/**
+ * What the data plane of one host would do, without the data plane: the tables of the newest
+ * revision, built by the compiler that feeds the worker, and the worker's own steps run over them.
+ *
+ *     records ─▶ HostCompiler ─▶ TableUpdate ─▶ Tables ─▶ runEgressPath, runIngressPath …
+ *                                                ▲
+ *     conversations that a trace is told of ─────┘   (a flow table of its own, of a few entries)
+ *
+ * Nothing here is shared with a worker: no packet can be sent, no counter counted, and no flow of a
+ * real table made, touched or kept alive. And no worker runs a step of its own for it.
+ */
+import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
+import { eniBits, eniIdFromBits } from '../base/ids.ts'
+import { systemRandom } from '../base/random.ts'
+import { HostCompiler } from '../compile/host_compiler.ts'
+import { DROP_NONE } from '../dataplane/drop_reason.ts'
+import { pathMtu } from '../dataplane/loop.ts'
+import { PacketContext } from '../dataplane/packet.ts'
+import { runEgressPath, runIngressPath, runLocalIngressPath } from '../dataplane/packet_path.ts'
+import { WAIT_FOR_ADDRESS } from '../dataplane/steps/mapping.ts'
+import { parsePacket } from '../dataplane/steps/parse.ts'
+import { EGRESS, flowFileBytes, INGRESS } from '../dataplane/tables/flow_layout.ts'
+import { FlowTable } from '../dataplane/tables/flow_table.ts'
+import { Tables } from '../dataplane/tables/tables.ts'
+import type { MappingKey, RouteTableData } from '../dataplane/tables/update.ts'
+import {
+  encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES
+} from '../encap/geneve.ts'
+import type { Directory } from '../mapping/directory.ts'
+import type { Host } from '../model/lab.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import {
+  RX_AT, RX_BYTES, RX_SEGMENTS, RX_SOURCE_AT, RX_TOTAL_BYTES, RX_WORDS
+} from '../tun/descriptor.ts'
+import { addressWords, formatAddress, IPV4_PREFIX_LENGTH, PREFIX_WORDS } from '../wire/address.ts'
+import { writeU32 } from '../wire/bytes.ts'
+import { IPV4_VERSION } from '../wire/ipv4.ts'
+import { fieldsOf, makePacket } from './made_packet.ts'
+import type { PacketFields } from './made_packet.ts'
+
+/** Conversations that one trace may bring along or make, on one host. */
+const CONVERSATIONS_MAX = 64
+/** Before a made packet: the outer source address, then the VPC header. */
+const SOURCE_AT = 0
+const HEADER_AT = 32
+const PACKET_AT = HEADER_AT + GENEVE_BYTES
+/** How often a packet may wait for a mapping: its sender's place, and its destination's. */
+const RESOLVES_MAX = 2
+
+export interface HostViewOptions {
+  readonly host: Host
+  readonly snapshot: Snapshot
+  readonly directory: Directory
+  readonly clock: Clock
+}
+
+/** A packet after the steps of one side. */
+export interface Passage {
+  readonly p: PacketContext
+  /** DROP_NONE or the reason to drop. */
+  readonly drop: number
+}
+
+export class HostView {
+  readonly host: Host
+  readonly revision: number
+  readonly compiler: HostCompiler
+  readonly tables: Tables
+  readonly #routeTables = new Map<number, RouteTableData>()
+  readonly #ports: readonly number[]
+  #conversations: number[] = []
+
+  constructor ({ host, snapshot, directory, clock }: HostViewOptions) {
+    this.host = host
+    this.revision = snapshot.revision
+    this.compiler = new HostCompiler({ hostName: host.id, snapshot, directory, clock })
+    const update = this.compiler.compileAll()
+    const flows = new FlowTable(
+      new ArrayBuffer(flowFileBytes(CONVERSATIONS_MAX)), CONVERSATIONS_MAX, systemRandom)
+    this.tables = new Tables(this.compiler.indexOfHost(host.id),
+      pathMtu(host.underlayMtu, host.underlayAddress.includes(':')), flows)
+    this.tables.apply(update, () => { /* nothing is counted */ })
+    for (const table of update.routeTables ?? []) {
+      this.#routeTables.set(table.routeTableIndex, table)
+    }
+    this.#ports = (update.ports ?? []).map(({ portIndex }) => portIndex)
+  }
+
+  /** @param isOpen whether the device of an ENI of this host is open now */
+  noteDevices (isOpen: (eni: string) => boolean): void {
+    for (const portIndex of this.#ports) {
+      const eni = this.compiler.eniOfPort(portIndex)
+      this.tables.ports.setNicPort(portIndex, eni !== null && isOpen(eni) ? portIndex : 0)
+    }
+  }
+
+  /** The packet leaves an ENI that is live here. */
+  leave (eni: string, fields: PacketFields): Passage {
+    const bytes = makePacket(fields, PACKET_AT)
+    const p = new PacketContext()
+    const run = (): number => {
+      loadContext(p, bytes, PACKET_AT)
+      p.portIndex = this.#portOf(eni)
+      return runEgressPath(p, this.tables, viewOf(bytes))
+    }
+    return { p, drop: this.#resolving(p, run) }
+  }
+
+  /** The packet that `leave` has let through to an ENI of the same host arrives there. */
+  enterLocally ({ p }: Passage, fields: PacketFields): Passage {
+    const bytes = makePacket(fields, PACKET_AT)
+    return { p, drop: runLocalIngressPath(p, this.tables, viewOf(bytes)) }
+  }
+
+  /** The packet that `sender.leave` has let through to this host arrives. */
+  enter (sender: HostView, { p: left }: Passage, senderEni: string, fields: PacketFields): Passage {
+    const bytes = makePacket(fields, PACKET_AT)
+    const { ports } = sender.tables
+    const { high, low } = eniBits(senderEni)
+    addressWords(sender.host.underlayAddress).forEach((word, index) => {
+      writeU32(bytes, SOURCE_AT + 4 * index, word)
+    })
+    encodeGeneve(bytes, HEADER_AT, {
+      vni: ports.vni[sender.#portOf(senderEni)]!,
+      sourceEniHigh: high,
+      sourceEniLow: low,
+      destinationEniHigh: left.mapping.eniHigh,
+      destinationEniLow: left.mapping.eniLow,
+      flags: 0,
+      cookieHigh: 0,
+      cookieLow: 0,
+      innerAt: 0,
+      etherType: left.version === IPV4_VERSION ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6
+    })
+    const p = new PacketContext()
+    const run = (): number => {
+      loadContext(p, bytes, HEADER_AT)
+      return runIngressPath(p, this.tables, viewOf(bytes))
+    }
+    return { p, drop: this.#resolving(p, run) }
+  }
+
+  // -------------------------------------------------------------------------------- conversations
+
+  /**
+   * Remembers the conversation of a packet that has passed an ENI, as the router would.
+   * @param direction EGRESS or INGRESS, as the ENI sees the packet
+   */
+  remember (p: PacketContext, direction: number): void {
+    if (p.hasConnection === 0 || p.opensConnection === 0) return
+    this.#remember(p.portIndex, fieldKey(p, direction), p.protocol, direction, p.isTracked !== 0)
+  }
+
+  /** Brings a conversation of a real flow table along. */
+  bring (eni: string, packet: PacketFields, direction: number, isTracked: boolean): void {
+    const p = new PacketContext()
+    const bytes = makePacket(packet, PACKET_AT)
+    loadContext(p, bytes, PACKET_AT)
+    if (parsePacket(p, viewOf(bytes)) !== DROP_NONE) return
+    this.#remember(this.#portOf(eni), fieldKey(p, direction), p.protocol, direction, isTracked)
+  }
+
+  #remember (
+    port: number, key: ConversationKey, protocol: number, direction: number, isTracked: boolean
+  ): void {
+    const { flows, ports } = this.tables
+    const portProtocol = (ports.flowPort[port]! << 8) | protocol
+    const [l0, l1, l2, l3] = key.local
+    const [r0, r1, r2, r3] = key.remote
+    const known = flows.find(portProtocol, l0, l1, l2, l3, r0, r1, r2, r3, key.ports)
+    const at = known >= 0 ? known
+      : flows.create(portProtocol, l0, l1, l2, l3, r0, r1, r2, r3, key.ports, direction)
+    if (at < 0) return
+    if (known < 0) this.#conversations.push(at)
+    if (isTracked) flows.track(at)
+  }
+
+  /** Forgets every conversation: the next trace begins anew. */
+  forget (): void {
+    for (const at of this.#conversations) this.tables.flows.remove(at)
+    this.#conversations = []
+  }
+
+  // ---------------------------------------------------------------------------------------- names
+
+  /** The group whose rule allowed the packet, and that rule's id. */
+  groupRule (p: PacketContext, direction: number): { group: string, rule: string } | null {
+    if (p.groupRule < 0) return null
+    const group = this.compiler.idOf('securityGroup', p.ruleGroup) ?? ''
+    const rule = this.compiler.sourceOfRule(
+      'securityGroup', p.ruleGroup, direction === EGRESS, p.groupRule)
+    return { group, rule: rule ?? '' }
+  }
+
+  /** The subnet's ACL at the ENI that is worked on, and the number of the entry that decided. */
+  aclRule (p: PacketContext, direction: number): { acl: string, entry: string | null } {
+    const index = this.#subnetOf(p)?.networkAclIndex ?? 0
+    return {
+      acl: this.compiler.idOf('networkAcl', index) ?? '',
+      entry: p.aclRule < 0 ? null
+        : this.compiler.sourceOfRule('networkAcl', index, direction === EGRESS, p.aclRule)
+    }
+  }
+
+  /** The route table of the ENI's subnet, and the destination of the route that decided. */
+  route (p: PacketContext): { table: string, destination: string | null } {
+    const index = this.#subnetOf(p)?.routeTableIndex ?? 0
+    const data = this.#routeTables.get(index)
+    return {
+      table: this.compiler.idOf('routeTable', index) ?? '',
+      destination: p.route < 0 || data === undefined ? null
+        : cidrAt(data.destinations, p.route * PREFIX_WORDS)
+    }
+  }
+
+  subnetId (p: PacketContext): string {
+    return this.compiler.idOf('subnet', this.tables.ports.subnetIndex[p.portIndex]!) ?? ''
+  }
+
+  /** Where the packet goes next. */
+  nextHop (p: PacketContext): { readonly eni: string, readonly host: string } {
+    return {
+      eni: eniIdFromBits(p.mapping.eniHigh >>> 0, p.mapping.eniLow >>> 0),
+      host: this.compiler.idOf('host', p.mapping.hostIndex) ?? ''
+    }
+  }
+
+  vniOf (p: PacketContext): number { return this.tables.ports.vni[p.portIndex]! }
+
+  /** Whether the ENI has a port here. */
+  has (eni: string): boolean { return this.compiler.portOf(eni) !== 0 }
+
+  #subnetOf (p: PacketContext): ReturnType<Tables['subnets']['get']> {
+    return this.tables.subnets.get(this.tables.ports.subnetIndex[p.portIndex]!)
+  }
+
+  #portOf (eni: string): number {
+    const port = this.compiler.portOf(eni)
+    assert(port !== 0, `${eni} has no port on ${this.host.id}`)
+    return port
+  }
+
+  /** Runs the steps; where they would wait for a mapping, control is asked and they run again. */
+  #resolving (p: PacketContext, run: () => number): number {
+    let outcome = run()
+    for (let turn = 0; outcome < DROP_NONE && turn < RESOLVES_MAX; turn++) {
+      const answer = this.compiler.resolve(missingKey(p, outcome))
+      if (answer === null) break
+      this.tables.applyResolved(answer.key, answer.entries)
+      outcome = run()
+    }
+    return outcome
+  }
+}
+
+type Words = readonly [number, number, number, number]
+interface ConversationKey { readonly local: Words, readonly remote: Words, readonly ports: number }
+
+function fieldKey (p: PacketContext, direction: number): ConversationKey {
+  const source: Words = [p.src0, p.src1, p.src2, p.src3]
+  const destination: Words = [p.dst0, p.dst1, p.dst2, p.dst3]
+  return direction === INGRESS
+    ? { local: destination, remote: source, ports: (p.ports << 16) | (p.ports >>> 16) }
+    : { local: source, remote: destination, ports: p.ports }
+}
+
+function missingKey (p: PacketContext, outcome: number): MappingKey {
+  return outcome === WAIT_FOR_ADDRESS
+    ? { by: 'address', vpcIndex: p.vpcIndex,
+        address: Uint32Array.of(p.dst0, p.dst1, p.dst2, p.dst3) }
+    : { by: 'eni', vpcIndex: p.vpcIndex,
+        eniIdHigh: p.targetEniHigh >>> 0, eniIdLow: p.targetEniLow >>> 0 }
+}
+
+function loadContext (p: PacketContext, arena: Uint8Array, at: number): void {
+  const rx = new Int32Array(RX_WORDS)
+  rx[RX_AT] = at
+  rx[RX_BYTES] = arena.length - at
+  rx[RX_TOTAL_BYTES] = arena.length - at
+  rx[RX_SEGMENTS] = 1
+  rx[RX_SOURCE_AT] = SOURCE_AT
+  p.load(rx, 0)
+}
+
+/**
+ * The fields of a packet's bytes, of which the end may be missing; null for a damaged packet and
+ * for a fragment, whose fate hangs on another packet.
+ */
+export function readPacket (bytes: Uint8Array, totalBytes: number): PacketFields | null {
+  const p = new PacketContext()
+  const arena = new Uint8Array(PACKET_AT + bytes.length)
+  arena.set(bytes, PACKET_AT)
+  loadContext(p, arena, PACKET_AT)
+  p.totalBytes = totalBytes
+  return parsePacket(p, viewOf(arena)) === DROP_NONE && p.isFragment === 0 ? fieldsOf(p) : null
+}
+
+function viewOf ({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
+}
+
+function cidrAt (prefixes: Uint32Array, at: number): string {
+  const address = formatAddress(prefixes, at)
+  const length = prefixes[at + PREFIX_WORDS - 1]!
+  return `${address}/${String(address.includes(':') ? length : length - IPV4_PREFIX_LENGTH)}`
+}

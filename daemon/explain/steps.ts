@@ -1,0 +1,253 @@
+/**
+ * The steps of one side in the order of docs/packet_life.md, told from what they have left in the
+ * packet's context: up to the one that dropped it, or all of them.
+ */
+import {
+  DROP_BLACKHOLE, DROP_CONGESTION_MARK, DROP_DESTINATION_CHECK, DROP_ENI_NOT_HERE,
+  DROP_FRAGMENT_INVALID, DROP_GENEVE_CRITICAL_OPTION, DROP_GENEVE_MALFORMED, DROP_GENEVE_VERSION,
+  DROP_LINK_LOCAL, DROP_MALFORMED, DROP_MULTICAST, DROP_NETWORK_ACL_EGRESS,
+  DROP_NETWORK_ACL_INGRESS, DROP_NO_MAPPING, DROP_NO_ROUTE, DROP_NONE, DROP_PORT_CLOSED,
+  DROP_PORT_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS,
+  DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED, DROP_TOO_BIG, DROP_TTL_EXPIRED,
+  DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
+} from '../dataplane/drop_reason.ts'
+import type { PacketContext } from '../dataplane/packet.ts'
+import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { routeBehind } from '../model/route_order.ts'
+import type { Direction, Step, StepName } from './explanation.ts'
+import type { HostView } from './host_view.ts'
+import type { PacketFields } from './made_packet.ts'
+import { aclEntryText, groupRuleText, labelOf, targetText, trafficText } from './words.ts'
+
+/** A side whose steps have run. */
+export interface Passed {
+  readonly view: HostView
+  readonly snapshot: Snapshot
+  readonly eni: string
+  readonly direction: Direction
+  readonly packet: PacketFields
+  readonly p: PacketContext
+  /** DROP_NONE, a reason, or below 0 where a mapping could not be had. */
+  readonly drop: number
+  /** The host that it came from over the underlay; null for this one, and on egress. */
+  readonly fromHost: string | null
+}
+
+type Told = Partial<Pick<Step, 'verdict' | 'object' | 'rule'>> & Pick<Step, 'text'>
+
+interface StepKind {
+  readonly step: StepName
+  /** Reasons for which it drops. */
+  readonly drops: readonly number[]
+  readonly tell: (side: Passed) => Told
+}
+
+const EGRESS_STEPS: readonly StepKind[] = [
+  { step: 'parse', drops: [DROP_MALFORMED, DROP_FRAGMENT_INVALID, DROP_PORT_UNKNOWN],
+    tell: ({ packet, p }) => ({ text: `${trafficText(packet)}, ${String(p.totalBytes)} bytes` }) },
+  { step: 'scope', drops: [DROP_MULTICAST, DROP_LINK_LOCAL],
+    tell: ({ packet }) => ({ text: `${packet.destination} is unicast` }) },
+  { step: 'source-check', drops: [DROP_SOURCE_SPOOFED, DROP_SERVICE_SPOOFED], tell: tellSource },
+  { step: 'security-groups', drops: [DROP_SECURITY_GROUP_EGRESS], tell: tellGroups },
+  { step: 'same-subnet', drops: [DROP_MULTICAST], tell: tellSubnet },
+  { step: 'network-acl', drops: [DROP_NETWORK_ACL_EGRESS], tell: tellAcl },
+  { step: 'route', drops: [DROP_NO_ROUTE, DROP_BLACKHOLE], tell: tellRoute },
+  { step: 'mapping', drops: [DROP_NO_MAPPING, DROP_ENI_NOT_HERE], tell: tellMapping },
+  { step: 'ttl', drops: [DROP_TTL_EXPIRED], tell: tellTtl },
+  { step: 'mtu', drops: [DROP_TOO_BIG], tell: tellMtu },
+  { step: 'send', drops: [], tell: tellSend }
+]
+
+const INGRESS_STEPS: readonly StepKind[] = [
+  { step: 'vpc-header',
+    drops: [
+      DROP_GENEVE_MALFORMED, DROP_GENEVE_VERSION, DROP_GENEVE_CRITICAL_OPTION, DROP_VNI_UNKNOWN,
+      DROP_ENI_NOT_HERE, DROP_VNI_MISMATCH, DROP_SOURCE_HOST, DROP_MALFORMED, DROP_FRAGMENT_INVALID,
+      DROP_CONGESTION_MARK, DROP_PORT_UNKNOWN
+    ],
+    tell: tellHeader },
+  { step: 'network-acl', drops: [DROP_NETWORK_ACL_INGRESS], tell: tellAcl },
+  { step: 'destination-check', drops: [DROP_DESTINATION_CHECK], tell: tellDestination },
+  { step: 'security-groups', drops: [DROP_SECURITY_GROUP_INGRESS], tell: tellGroups },
+  { step: 'deliver', drops: [DROP_TOO_BIG, DROP_PORT_CLOSED], tell: tellDeliver }
+]
+
+/** Every step that the packet met; the last one is the one that dropped it, if any did. */
+export function stepsOf (side: Passed): Step[] {
+  const steps: Step[] = []
+  for (const kind of side.direction === 'egress' ? EGRESS_STEPS : INGRESS_STEPS) {
+    const isDropped = dropsHere(kind, side)
+    steps.push({
+      step: kind.step,
+      object: null,
+      rule: null,
+      ...kind.tell(side),
+      ...isDropped ? { verdict: 'dropped' } : { verdict: skips(kind, side) ? 'skipped' : 'passed' }
+    })
+    if (isDropped) break
+  }
+  return steps
+}
+
+/** A broadcast address of a block is found out one step later than multicast. */
+function dropsHere ({ step, drops }: StepKind, { drop, p }: Passed): boolean {
+  if (drop < DROP_NONE) return step === 'mapping' || step === 'vpc-header'
+  if (drop === DROP_MULTICAST) return step === (p.isSameSubnet !== 0 ? 'same-subnet' : 'scope')
+  return drops.includes(drop)
+}
+
+/** Inside a subnet its ACL and its routes have no say. */
+function skips ({ step }: StepKind, { p, fromHost, direction }: Passed): boolean {
+  if (step === 'network-acl' || step === 'route') return p.isSameSubnet !== 0
+  return step === 'vpc-header' && direction === 'ingress' && fromHost === null
+}
+
+function numberOf (direction: Direction): number {
+  return direction === 'egress' ? EGRESS : INGRESS
+}
+
+function tellSource ({ eni, snapshot, packet, drop, view, p }: Passed): Told {
+  const label = labelOf(snapshot, eni)
+  if (drop === DROP_SOURCE_SPOOFED) {
+    return { object: eni, text: `${packet.source} is no address of ${label}, whose ` +
+      'source/destination check is on' }
+  }
+  if (drop === DROP_SERVICE_SPOOFED) {
+    return { object: eni, text: DROP_REASONS[DROP_SERVICE_SPOOFED]!.meaning.replace(/\.$/, '') }
+  }
+  return { object: eni, text: view.tables.ports.sourceDestCheck[p.portIndex] === 0
+    ? `the source/destination check of ${label} is off`
+    : `${packet.source} is an address of ${label}` }
+}
+
+function tellDestination ({ eni, snapshot, packet, drop, view, p }: Passed): Told {
+  const label = labelOf(snapshot, eni)
+  if (drop === DROP_DESTINATION_CHECK) {
+    return { object: eni, text: `${packet.destination} is no address of ${label}, whose ` +
+      'source/destination check is on' }
+  }
+  return { object: eni, text: view.tables.ports.sourceDestCheck[p.portIndex] === 0
+    ? `the source/destination check of ${label} is off`
+    : `${packet.destination} is an address of ${label}` }
+}
+
+const WAY = { egress: 'outbound', ingress: 'inbound' } as const
+
+function tellGroups (side: Passed): Told {
+  const { view, p, snapshot, eni, direction, packet, drop } = side
+  const groups = snapshot.tables.networkInterface.get(eni)?.groupIds ?? []
+  const peer = direction === 'egress' ? `to ${packet.destination}` : `from ${packet.source}`
+  if (drop === DROP_SECURITY_GROUP_EGRESS || drop === DROP_SECURITY_GROUP_INGRESS) {
+    return { object: groups[0] ?? null, text: `no ${WAY[direction]} rule of ` +
+      `${groups.map((id) => labelOf(snapshot, id)).join(', ')} allows ${trafficText(packet)} ` +
+      peer }
+  }
+  const decided = view.groupRule(p, numberOf(direction))
+  if (decided === null) {
+    return { text: p.isTracked !== 0
+      ? 'it belongs to a tracked conversation: rules are not asked'
+      : 'it is an error about a conversation of the ENI: rules are not asked' }
+  }
+  const rule = snapshot.tables.securityGroup.get(decided.group)?.rules
+    .find(({ id }) => id === decided.rule)
+  return {
+    object: decided.group,
+    rule: decided.rule,
+    text: `${WAY[direction]} rule ${decided.rule} of ${labelOf(snapshot, decided.group)} allows ` +
+      `${rule === undefined ? 'it' : groupRuleText(snapshot, rule)}; ${trackingText(p)}`
+  }
+}
+
+function trackingText (p: PacketContext): string {
+  return p.isTracked !== 0 ? 'the conversation is tracked' : 'not tracked'
+}
+
+function tellSubnet ({ view, p, snapshot, packet }: Passed): Told {
+  const id = view.subnetId(p)
+  return { object: id, text: p.isSameSubnet !== 0
+    ? `${packet.destination} is in the same subnet, ${labelOf(snapshot, id)}`
+    : `${packet.destination} is outside ${labelOf(snapshot, id)}` }
+}
+
+function tellAcl ({ view, p, snapshot, direction, packet, drop }: Passed): Told {
+  if (p.isSameSubnet !== 0) return { text: 'not asked inside a subnet' }
+  const { acl, entry } = view.aclRule(p, numberOf(direction))
+  const label = labelOf(snapshot, acl)
+  const isDrop = drop === DROP_NETWORK_ACL_EGRESS || drop === DROP_NETWORK_ACL_INGRESS
+  if (entry === null) {
+    return { object: acl, rule: '*', text: `no ${WAY[direction]} entry of ${label} matches ` +
+      `${trafficText(packet)}: its last entry, *, denies` }
+  }
+  const record = snapshot.tables.networkAcl.get(acl)?.entries.find((one) =>
+    String(one.ruleNumber) === entry && one.isEgress === (direction === 'egress'))
+  return { object: acl, rule: entry, text: `${WAY[direction]} entry ${entry} of ${label} ` +
+    `${isDrop ? 'denies' : 'allows'} ${record === undefined ? 'it' : aclEntryText(record)}` }
+}
+
+function tellRoute ({ view, p, snapshot, packet, drop }: Passed): Told {
+  if (p.isSameSubnet !== 0) return { text: 'not asked inside a subnet' }
+  const { table, destination } = view.route(p)
+  const label = labelOf(snapshot, table)
+  if (destination === null) {
+    return { object: table, text: `no route of ${label} leads to ${packet.destination}` }
+  }
+  const target = routeBehind(snapshot, table, destination)?.target
+  const where = target === undefined ? '' : ` to ${targetText(snapshot, target)}`
+  return { object: table, rule: destination, text: drop === DROP_BLACKHOLE
+    ? `route ${destination}${where} of ${label} is a blackhole: its target is gone or stopped`
+    : `route ${destination} of ${label} leads${where}` }
+}
+
+function tellMapping ({ view, p, snapshot, packet, drop }: Passed): Told {
+  if (drop === DROP_NO_MAPPING || drop < DROP_NONE) {
+    return { text: `nothing that runs in the VPC has ${packet.destination}` }
+  }
+  const { eni, host } = view.nextHop(p)
+  const label = labelOf(snapshot, eni)
+  return { object: eni, text: p.isRoutedToEni !== 0
+    ? `the target ${label} is on ${host}`
+    : `${packet.destination} is ${label} on ${host}` }
+}
+
+function tellTtl ({ p, packet }: Passed): Told {
+  if (p.decrementTtl === 0) return { text: `${String(packet.ttl)}, and stays so inside a subnet` }
+  return { text: p.ttl <= 1
+    ? `${String(packet.ttl)} ends at the router between two subnets`
+    : `${String(packet.ttl)} becomes ${String(packet.ttl - 1)} between two subnets` }
+}
+
+function tellMtu ({ p, drop }: Passed): Told {
+  const sizes = `${String(p.wireBytesMax)} bytes, and the path takes ${String(p.mtu)}`
+  if (drop === DROP_TOO_BIG) {
+    return { text: `${sizes}: too big, and it may not be fragmented` }
+  }
+  return { text: p.mustFragment !== 0 ? `${sizes}: it is fragmented` : sizes }
+}
+
+function tellSend ({ view, p, snapshot }: Passed): Told {
+  const { host } = view.nextHop(p)
+  const to = snapshot.tables.host.get(host)?.underlayAddress ?? ''
+  return { text: host === view.host.id
+    ? `it stays on ${host}`
+    : `over the underlay to ${host} (${to}), VNI ${String(view.vniOf(p))}` }
+}
+
+function tellHeader ({ view, p, drop, fromHost }: Passed): Told {
+  if (fromHost === null) return { text: 'none: it comes from this host' }
+  if (drop < DROP_NONE) return { text: `the place of the sender is not known on ${view.host.id}` }
+  const wrong = INGRESS_STEPS[0]!.drops.includes(drop)
+  return { text: wrong
+    ? (DROP_REASONS[drop]?.meaning ?? '').replace(/\.$/, '')
+    : `VNI ${String(view.vniOf(p))} from ${fromHost}, where the sender lives` }
+}
+
+function tellDeliver ({ view, p, eni, snapshot, drop }: Passed): Told {
+  const label = labelOf(snapshot, eni)
+  if (drop === DROP_PORT_CLOSED) return { object: eni, text: `the device of ${label} is not open` }
+  if (drop === DROP_TOO_BIG) {
+    return { object: eni, text: `${label} takes ${String(view.tables.ports.mtu[p.portIndex])} ` +
+      'bytes at most' }
+  }
+  return { object: eni, text: `to ${label}` }
+}
