@@ -24,10 +24,13 @@ What the lab is made of; kept from its first start on:
 How it is served:
   --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
   --api-address ADDRESS  default 127.0.0.1
+  --metrics-port PORT    Prometheus metrics on 127.0.0.1 (default off; 0 takes a free one)
   --access-keys FILE     lines of id:secret:account; also VPCLAB_ACCESS_KEYS
   --quota NAME=VALUE     overrides a quota; any number of times
   --instance-slots N     instances per host
   --spin-us N            how long a data plane spins before it sleeps, µs (default 100; 0 never)
+  --flow-capacity N      conversations that a host remembers (default 262144, at most 4194302)
+  --flow-log-interval S  seconds that a line of a flow log may span (default 60, as on AWS)
   --state-dir DIRECTORY  for store, logs and sockets (default /var/lib/vpclab and /run/vpclab)
   --log-level LEVEL      ${LOG_LEVELS.join(', ')} (default info)
 Exit codes: 0 done, 1 failed, 2 used wrongly or a prerequisite is missing.
@@ -42,10 +45,13 @@ const OPTIONS = {
   'underlay-mtu': { type: 'string' },
   'api-port': { type: 'string' },
   'api-address': { type: 'string' },
+  'metrics-port': { type: 'string' },
   'access-keys': { type: 'string' },
   'quota': { type: 'string', multiple: true },
   'instance-slots': { type: 'string' },
   'spin-us': { type: 'string' },
+  'flow-capacity': { type: 'string' },
+  'flow-log-interval': { type: 'string' },
   'state-dir': { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
   'teardown': { type: 'boolean', default: false },
@@ -87,7 +93,10 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       instanceSlots: values['instance-slots'],
       apiAddress: values['api-address'],
       apiPort: values['api-port'],
+      metricsPort: values['metrics-port'],
       spinUs: values['spin-us'],
+      flowCapacity: values['flow-capacity'],
+      flowLogInterval: values['flow-log-interval'],
       accessKeys: values['access-keys'],
       quotas: values.quota
     }

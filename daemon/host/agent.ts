@@ -18,8 +18,8 @@ import type { CacheStatistics } from '../compile/host_compiler.ts'
 import { portMtu } from '../compile/port_table.ts'
 import { COUNTER_WORDS } from '../dataplane/counters.ts'
 import { FlowReader } from '../dataplane/flow_reader.ts'
-import { flowFileBytes } from '../dataplane/tables/flow_layout.ts'
-import type { MappingKey } from '../dataplane/tables/update.ts'
+import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
+import type { CaptureMessage, FlowRecordsMessage, MappingKey } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Host } from '../model/lab.ts'
@@ -34,12 +34,6 @@ import type { Limiter } from './limiter.ts'
 import type { NamespaceMonitor } from './namespace_monitor.ts'
 import { flowFilePath, namespaceName, namespacePath } from './paths.ts'
 
-/**
- * Conversations that one host remembers (docs: what happens beyond it,
- * dataplane/tables/flow_table.ts).
- */
-export const FLOW_CAPACITY = 262_144
-
 export type WireMode = 'offload' | 'per-packet'
 
 export interface HostAgentOptions {
@@ -52,6 +46,11 @@ export interface HostAgentOptions {
   readonly limiter: Limiter
   readonly monitor: NamespaceMonitor
   readonly spinUs: number
+  /**
+   * Conversations that the host is to remember (what happens beyond it:
+   * dataplane/tables/flow_table.ts).
+   */
+  readonly flowCapacity: number
   /** appliedRevision may have moved. */
   readonly onApplied: () => void
 }
@@ -67,6 +66,8 @@ export class HostAgent implements Ports {
   readonly #log: Log
   readonly #link: DataplaneLink
   #wireMode: WireMode = 'offload'
+  #capture: CaptureMessage | null = null
+  #flowRecords: FlowRecordsMessage | null = null
   #seenRevision: number
   #flowReader: FlowReader | null = null
 
@@ -99,7 +100,7 @@ export class HostAgent implements Ports {
         underlayMtu: host.underlayMtu,
         spinUs: options.spinUs,
         flowFilePath: flowFilePath(lab, host.id),
-        flowCapacity: FLOW_CAPACITY,
+        flowCapacity: options.flowCapacity,
         counters: this.counters
       }),
       onApplied: (revision) => {
@@ -113,17 +114,25 @@ export class HostAgent implements Ports {
   }
 
   get namespace (): string { return namespaceName(this.#options.lab, this.host.id) }
+  /** Conversations that the host remembers at most. */
+  get flowCapacity (): number { return flowCapacity(this.#options.flowCapacity) }
   get flowFile (): string { return flowFilePath(this.#options.lab, this.host.id) }
   /** The worker's flows; maps the same file, once. */
   get flowReader (): FlowReader {
-    this.#flowReader ??= new FlowReader(mapSharedFile(this.flowFile, flowFileBytes(FLOW_CAPACITY)))
+    this.#flowReader ??= new FlowReader(
+      mapSharedFile(this.flowFile, flowFileBytes(this.#options.flowCapacity)))
     return this.#flowReader
   }
 
   get wireMode (): WireMode { return this.#wireMode }
   get features (): Readonly<Record<string, boolean>> { return this.#link.features }
   get openPortCount (): number { return this.#link.openPortCount }
+  /** Whether the worker has the device of an ENI open. */
+  isOpen (eni: string): boolean { return this.#link.isOpen(this.compiler.portOf(eni)) }
   get workerRestarts (): number { return this.#link.restarts }
+
+  /** CPU time of the worker that runs now, µs; null while none does. */
+  cpuUs (): Promise<number | null> { return this.#link.cpuUs() }
 
   /** Newest revision that is in force on this host. */
   get appliedRevision (): number {
@@ -173,6 +182,19 @@ export class HostAgent implements Ports {
     this.#log.info({ mode }, 'the wire mode changed')
   }
 
+  /** What the worker is to capture from now on; null for nothing. */
+  setCapture (message: CaptureMessage | null): void {
+    this.#capture = message
+    this.#link.post(message ??
+      { kind: 'capture', epoch: 0, ring: null, snapBytes: 0, points: new Int32Array(0) })
+  }
+
+  /** Whose flows the worker is to record from now on, and where. */
+  setFlowRecords (message: FlowRecordsMessage): void {
+    this.#flowRecords = message
+    this.#link.post(message)
+  }
+
   async open (
     networkInterfaceId: string, path: string, deviceName: string, fresh: boolean): Promise<void> {
     const portIndex = this.compiler.portOf(networkInterfaceId)
@@ -197,6 +219,8 @@ export class HostAgent implements Ports {
     this.#link.postTables(update)
     for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
     this.#link.post({ kind: 'wire-mode', mode: this.#wireMode })
+    if (this.#capture !== null) this.#link.post(this.#capture)
+    if (this.#flowRecords !== null) this.#link.post(this.#flowRecords)
     this.reconciler.reconcileAll()
   }
 

@@ -80,6 +80,8 @@ export class DataplaneLink {
     return count
   }
 
+  isOpen (portIndex: number): boolean { return this.#ports.get(portIndex)?.open === true }
+
   /**
    * Resolves when the worker's loop runs.
    * @throws VpclabError VPCLAB_ERR_AGENT when it does not start
@@ -105,6 +107,12 @@ export class DataplaneLink {
   }
 
   post (message: Exclude<ControlMessage, TableUpdate>): void { this.#post(message) }
+
+  /** What the worker's thread has used of the CPU since it began, µs; null while none runs. */
+  async cpuUs (): Promise<number | null> {
+    const usage = await this.#worker?.cpuUsage().catch(() => undefined)
+    return usage === undefined ? null : usage.user + usage.system
+  }
 
   /**
    * Resolves when the worker has the device open; at once when it has already.

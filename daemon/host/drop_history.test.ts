@@ -13,7 +13,8 @@ function port (portIndex: number, eni: string): PortData {
   const { high, low } = eniBits(eni)
   return {
     portIndex, eniIdHigh: high, eniIdLow: low, vpcIndex: 1, subnetIndex: 1, sourceDestCheck: true,
-    addresses: new Uint32Array(), mtu: 9001
+    addresses: new Uint32Array(), mtu: 9001, securityGroups: new Uint32Array(0),
+    tcpEstablishedTimeoutS: 432_000, udpStreamTimeoutS: 180, udpTimeoutS: 30
   }
 }
 

@@ -25,14 +25,19 @@ export function desiredInterfaces (
     const subnet = snapshot.tables.subnet.get(networkInterface.subnetId)
     assert(subnet !== undefined,
       `subnet ${networkInterface.subnetId} of ${networkInterface.id} is not there`)
-    return desiredInterface(networkInterface, subnet, mtu)
+    return {
+      ...desiredInterface(networkInterface, subnet, mtu),
+      sourceRouted: instance.guest?.kind === 'namespace' ||
+        (networkInterface.attachment?.deviceIndex ?? 0) > 0,
+      blocks: routedBlocks(snapshot, instance)
+    }
   })
 }
 
 function desiredInterface (
   networkInterface: NetworkInterface, subnet: Subnet, mtu: number
-): DesiredInterface {
-  const blocks = subnetBlocks(subnet)
+): Omit<DesiredInterface, 'sourceRouted' | 'blocks'> {
+  const local = subnetBlocks(subnet)
   const prefixes = [...networkInterface.ipv4Prefixes, ...networkInterface.ipv6Prefixes]
   const delegated = prefixes.map(knownCidr)
   const addresses = [...networkInterface.privateIpAddresses, ...networkInterface.ipv6Addresses]
@@ -40,14 +45,21 @@ function desiredInterface (
     networkInterfaceId: networkInterface.id,
     deviceIndex: networkInterface.attachment?.deviceIndex ?? 0,
     mtu,
-    addresses: addresses.map((address) => desiredAddress(address, blocks)),
+    addresses: addresses.map((address) => desiredAddress(address, local)),
     prefixes,
     owns: (text) => {
       const address = knownAddress(text)
-      return blocks.some((block) => cidrContainsAddress(block, address)) &&
+      return local.some((block) => cidrContainsAddress(block, address)) &&
         !delegated.some((block) => cidrContainsAddress(block, address))
     }
   }
+}
+
+/** Blocks of the VPC, for a guest whose default route is somebody else's; otherwise null. */
+function routedBlocks (snapshot: Snapshot, { guest, vpcId }: Instance): readonly string[] | null {
+  if (guest?.kind !== 'namespace' || guest.defaultRoute) return null
+  const vpc = snapshot.tables.vpc.get(vpcId)
+  return [...vpc?.cidrBlocks ?? [], ...vpc?.ipv6CidrBlocks ?? []].map(({ cidrBlock }) => cidrBlock)
 }
 
 function subnetBlocks (subnet: Subnet): Cidr[] {

@@ -6,8 +6,8 @@
 import { existsSync } from 'node:fs'
 import { VpclabError } from '../base/errors.ts'
 import { runIp, runIpBatch } from './command.ts'
-import { planInstance } from './instance_plan.ts'
-import type { DesiredInterface } from './instance_plan.ts'
+import { OWN_STYLE, planInstance } from './instance_plan.ts'
+import type { DesiredInterface, DeviceStyle } from './instance_plan.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import { EMPTY_NAMESPACE, viewNamespace } from './namespace_view.ts'
 import { namespacePath } from './paths.ts'
@@ -23,6 +23,18 @@ const INSTANCE_SETTINGS = [
 /** Attempts while something else changes the namespace at the same time. */
 export const CONVERGE_ROUNDS_MAX = 4
 
+/** Whose namespace an instance lives in. */
+export interface Home {
+  readonly style: DeviceStyle
+  /** Sees to it that the namespace is there and sound. @returns whether it is a fresh, empty one */
+  readonly ensure: (namespace: string) => Promise<boolean>
+}
+
+/** A namespace of the lab, made when it is missing. */
+export const OWN_HOME: Home = {
+  style: OWN_STYLE, ensure: (namespace) => ensureNamespace(namespace, INSTANCE_SETTINGS)
+}
+
 export interface ConvergeResult {
   readonly namespaceCreated: boolean
   /** Devices that were made: their TUNs have to be opened (again). */
@@ -33,11 +45,13 @@ export interface ConvergeResult {
 
 /**
  * Makes the namespace hold exactly the desired interfaces (and whatever is not ours).
+ * @param home default: a namespace of the lab
  * @throws VpclabError VPCLAB_ERR_COMMAND when the kernel refuses a line even on a fresh look
  */
 export async function convergeInstance (
-  namespace: string, desired: readonly DesiredInterface[]
+  namespace: string, desired: readonly DesiredInterface[], home: Home = OWN_HOME
 ): Promise<ConvergeResult> {
+  const sourceRouted = desired.some((eni) => eni.sourceRouted)
   const createdDevices = new Set<string>()
   let namespaceCreated = false
   let lineCount = 0
@@ -45,11 +59,11 @@ export async function convergeInstance (
   for (let round = 0; round < CONVERGE_ROUNDS_MAX; round++) {
     try {
       const fresh = (refusal !== undefined || !existsSync(namespacePath(namespace))) &&
-        await ensureNamespace(namespace, INSTANCE_SETTINGS)
+        await home.ensure(namespace)
       namespaceCreated ||= fresh
-      const view = fresh ? EMPTY_NAMESPACE : await viewNamespace(namespace, desired.length > 1)
+      const view = fresh ? EMPTY_NAMESPACE : await viewNamespace(namespace, sourceRouted)
       if (view === null) continue
-      const plan = planInstance(desired, view)
+      const plan = planInstance(desired, view, home.style)
       for (const device of plan.createdDevices) createdDevices.add(device)
       lineCount += plan.lines.length + plan.ipv6Lines.length
       if (plan.lines.length > 0) await runIpBatch(namespace, plan.lines)

@@ -56,7 +56,8 @@ function runLines (kernel: Kernel, plan: InstancePlan): void {
       const gateway = after('via') ?? ''
       const usual = gateway.includes(':') ? 1024 : 0
       const metric = words.includes('metric') ? Number(after('metric')) : usual
-      kernel.routes.push({ destination: 'default', gateway, device, table, metric })
+      const destination = words[2] ?? ''
+      kernel.routes.push({ destination, gateway, device, table, metric })
     } else if (line.startsWith('rule add')) {
       kernel.rules.push({ source: after('from') ?? '', table: Number(after('lookup')) })
     } else if (line.startsWith('rule del')) {
@@ -173,4 +174,37 @@ test('another kind of device in the place of an ENI is replaced', (t) => {
   const plan = planInstance(ONE, kernel)
   t.deepEqual(plan.lines.slice(1, 3), ['link del eth0', 'tuntap add dev eth0 mode tun vnet_hdr'])
   t.deepEqual(plan.createdDevices, ['eth0'])
+})
+
+/** A guest of somebody else beside their default route: only the VPC's blocks lead to the ENI. */
+const GUEST = [{
+  ...desiredInterface(0, ['10.0.1.5', '2001:db8:0:1::5']), sourceRouted: true,
+  blocks: ['10.0.0.0/16', '2001:db8::/56']
+}]
+const GUEST_STYLE = { prefix: 'vpc', foreign: true }
+
+test('a guest with another default route gets the blocks of the VPC, and is cleared', (t) => {
+  const kernel = freshKernel()
+  const theirs = { destination: 'default', gateway: '192.0.2.2', device: 'eth0', metric: 0 }
+  kernel.routes.push({ ...theirs, table: TABLE_MAIN })
+  const links = kernel.links.map((link) => link.name)
+  runLines(kernel, planInstance(GUEST, kernel, GUEST_STYLE))
+  t.deepEqual(planInstance(GUEST, kernel, GUEST_STYLE).lines, [])
+  const main = kernel.routes.filter((route) => route.table === TABLE_MAIN)
+  t.deepEqual(main.map(({ destination, device, metric }) => [destination, device, metric]),
+    [['default', 'eth0', 0], ['10.0.0.0/16', 'vpc0', 10_000], ['2001:db8::/56', 'vpc0', 10_000]])
+  t.deepEqual(kernel.rules.slice(2).map(({ source, table }) => [source, table]),
+    [['10.0.1.5', 10_000], ['2001:db8:0:1::5', 10_000]])
+  runLines(kernel, planInstance([], kernel, GUEST_STYLE))
+  t.deepEqual(kernel.links.map((link) => link.name), links)
+  t.deepEqual(kernel.routes, [{ ...theirs, table: TABLE_MAIN }])
+  t.is(kernel.rules.length, 2)
+})
+
+test('a device of somebody else is never removed from a guest', (t) => {
+  const kernel = freshKernel()
+  kernel.links.push({
+    name: 'vpc0', linkType: 'ether', up: true, mtu: 1500, bridge: '', addresses: []
+  })
+  t.throws(() => planInstance(GUEST, kernel, GUEST_STYLE), { message: /another vpc0 already/ })
 })

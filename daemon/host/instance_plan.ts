@@ -9,9 +9,15 @@
  * routes in the main table stand behind those of eth0 by a higher metric.
  *
  * What is ours and what is the user's: devices named eth<n> without a link layer, addresses within
- * the ENI's subnets, and rules to tables 10001..10099 are ours and are brought in line. Delegated
+ * the ENI's subnets, and rules to tables 10000..10099 are ours and are brought in line. Delegated
  * prefixes, and whatever else somebody sets up inside an instance, are theirs and stay.
+ *
+ * In a namespace that is not the lab's (instance_guest.ts) the devices may have another name, and
+ * one of that name that is not ours is never removed. Every ENI is source routed there and stands
+ * behind routes of somebody else by its metric; beside another default route, the main table gets a
+ * route to each block of the VPC instead.
  */
+import { VpclabError } from '../base/errors.ts'
 import { DEVICE_INDEX_MAX } from '../model/network_interface.ts'
 import { TABLE_MAIN } from './namespace_view.ts'
 import type { AddressView, LinkView, NamespaceView } from './namespace_view.ts'
@@ -21,7 +27,7 @@ export const TABLE_BASE = 10_000
 /** What the kernel gives an IPv6 route that names no metric. */
 const IPV6_METRIC = 1024
 
-const OUR_DEVICE_PATTERN = /^eth(\d{1,2})$/
+const DEVICE_NUMBER_PATTERN = /^\d{1,2}$/
 
 export interface DesiredAddress {
   readonly address: string
@@ -38,6 +44,10 @@ export interface DesiredInterface {
   readonly addresses: readonly DesiredAddress[]
   /** Delegated prefixes: rules lead them to the device, nothing is set on it. */
   readonly prefixes: readonly string[]
+  /** What leaves with an address of the ENI leaves through it, whatever the main table says. */
+  readonly sourceRouted: boolean
+  /** Blocks of the VPC to route instead of everything; null: the ENI brings a default route. */
+  readonly blocks: readonly string[] | null
   /** Whether an address that is no desired one is a leftover of this ENI (and no delegated one). */
   readonly owns: (address: string) => boolean
 }
@@ -51,52 +61,81 @@ export interface InstancePlan {
   readonly createdDevices: readonly string[]
 }
 
-export function deviceName (deviceIndex: number): string { return `eth${String(deviceIndex)}` }
+/** Whose a namespace is, and so what the devices in it are called. */
+export interface DeviceStyle {
+  /** ENI n is the device `<prefix>n`. */
+  readonly prefix: string
+  /** The namespace is somebody else's. */
+  readonly foreign: boolean
+}
 
-/** From what is there to what must be there, in the order in which it works. */
+export const OWN_STYLE: DeviceStyle = { prefix: 'eth', foreign: false }
+
+export function deviceName (deviceIndex: number, style: DeviceStyle): string {
+  return `${style.prefix}${String(deviceIndex)}`
+}
+
+/**
+ * From what is there to what must be there, in the order in which it works.
+ * @throws VpclabError VPCLAB_ERR_CONFIG when a device of somebody else has the name of one of ours
+ */
 export function planInstance (
-  desired: readonly DesiredInterface[], view: NamespaceView
+  desired: readonly DesiredInterface[], view: NamespaceView, style: DeviceStyle = OWN_STYLE
 ): InstancePlan {
   const lines: string[] = []
   const ipv6Lines: string[] = []
   const createdDevices: string[] = []
   const loopback = view.links.find((link) => link.name === 'lo')
-  if (loopback?.up !== true) lines.push('link set lo up')
-  removeForeignDevices(desired, view, lines)
+  if (loopback?.up !== true && desired.length > 0) lines.push('link set lo up')
+  removeForeignDevices(desired, view, style, lines)
   removeForeignRules(desired, view, lines, ipv6Lines)
   for (const eni of desired) {
-    const device = deviceName(eni.deviceIndex)
+    const device = deviceName(eni.deviceIndex, style)
     const link = view.links.find((candidate) => candidate.name === device)
     const fresh = link === undefined || !isTun(link)
-    if (link !== undefined && fresh) lines.push(`link del ${device}`)
+    if (link !== undefined && fresh) {
+      if (style.foreign) throw nameTaken(device, eni)
+      lines.push(`link del ${device}`)
+    }
     if (fresh) {
       lines.push(`tuntap add dev ${device} mode tun vnet_hdr`)
       lines.push(`link set ${device} addrgenmode none mtu ${String(eni.mtu)}`)
       createdDevices.push(device)
     }
     if (fresh || !link.up) lines.push(`link set ${device} up`)
-    planAddresses(eni, fresh ? [] : link.addresses, lines)
+    planAddresses(eni, device, fresh ? [] : link.addresses, lines)
     // A link that goes down or away takes its routes along, whatever the view still says.
-    planRoutes(eni, fresh || !link.up ? null : view, lines)
+    planRoutes(eni, device, fresh || !link.up ? null : view, lines)
     planRules(eni, view, lines, ipv6Lines)
   }
   return { lines, ipv6Lines, createdDevices }
+}
+
+/** Whether a name is one that our devices have. */
+export function isNamedBy (style: Pick<DeviceStyle, 'prefix'>, name: string): boolean {
+  return name.startsWith(style.prefix) &&
+    DEVICE_NUMBER_PATTERN.test(name.slice(style.prefix.length))
 }
 
 function isTun (link: LinkView): boolean { return link.linkType === 'none' }
 
 function isIpv6 (address: string): boolean { return address.includes(':') }
 
+function nameTaken (device: string, eni: DesiredInterface): VpclabError {
+  return new VpclabError('VPCLAB_ERR_CONFIG', `${eni.networkInterfaceId} needs the device ` +
+    `${device} in a namespace that has another ${device} already: rename that one`)
+}
+
 function metricOf (eni: DesiredInterface): number {
-  return eni.deviceIndex === 0 ? 0 : TABLE_BASE + eni.deviceIndex
+  return eni.sourceRouted ? TABLE_BASE + eni.deviceIndex : 0
 }
 
 function removeForeignDevices (
-  desired: readonly DesiredInterface[], view: NamespaceView, lines: string[]
+  desired: readonly DesiredInterface[], view: NamespaceView, style: DeviceStyle, lines: string[]
 ): void {
   for (const link of view.links) {
-    const index = OUR_DEVICE_PATTERN.exec(link.name)?.[1]
-    if (index === undefined || !isTun(link)) continue
+    if (!isNamedBy(style, link.name) || !isTun(link)) continue
+    const index = link.name.slice(style.prefix.length)
     const wanted = desired.some((eni) => eni.deviceIndex === Number(index))
     if (!wanted) lines.push(`link del ${link.name}`)
   }
@@ -106,7 +145,7 @@ function removeForeignRules (
   desired: readonly DesiredInterface[], view: NamespaceView, lines: string[], ipv6Lines: string[]
 ): void {
   for (const rule of view.rules) {
-    if (rule.table <= TABLE_BASE || rule.table > TABLE_BASE + DEVICE_INDEX_MAX) continue
+    if (rule.table < TABLE_BASE || rule.table > TABLE_BASE + DEVICE_INDEX_MAX) continue
     const owner = desired.find((eni) => TABLE_BASE + eni.deviceIndex === rule.table)
     if (owner !== undefined && ruleSources(owner).includes(rule.source)) continue
     const target = isIpv6(rule.source) ? ipv6Lines : lines
@@ -115,9 +154,8 @@ function removeForeignRules (
 }
 
 function planAddresses (
-  eni: DesiredInterface, present: readonly AddressView[], lines: string[]
+  eni: DesiredInterface, device: string, present: readonly AddressView[], lines: string[]
 ): void {
-  const device = deviceName(eni.deviceIndex)
   const kept: AddressView[] = []
   const misordered = isPrimaryBehind(eni, present)
   for (const entry of present) {
@@ -152,30 +190,40 @@ function isPrimaryBehind (eni: DesiredInterface, present: readonly AddressView[]
   return first !== undefined && !isSameAddress(primary, first)
 }
 
-/** One default route per family: in the main table, and in that of the ENI if it has one. */
-function planRoutes (eni: DesiredInterface, view: NamespaceView | null, lines: string[]): void {
-  const device = deviceName(eni.deviceIndex)
+/**
+ * One default route per family: in the main table, and in that of the ENI if it has one. Without a
+ * default route in the main table, one route per block of the VPC there.
+ */
+function planRoutes (
+  eni: DesiredInterface, device: string, view: NamespaceView | null, lines: string[]
+): void {
   for (const gateway of new Set(eni.addresses.map((entry) => entry.gateway))) {
     const mainMetric = metricOf(eni) === 0 && isIpv6(gateway) ? IPV6_METRIC : metricOf(eni)
-    const wanted = [{ table: TABLE_MAIN, metric: mainMetric }]
-    const ownMetric = isIpv6(gateway) ? IPV6_METRIC : 0
-    if (eni.deviceIndex > 0) wanted.push({ table: TABLE_BASE + eni.deviceIndex, metric: ownMetric })
-    for (const { table, metric } of wanted) {
+    const blocks = eni.blocks?.filter((block) => isIpv6(block) === isIpv6(gateway)) ?? ['default']
+    const wanted =
+      blocks.map((destination) => ({ destination, table: TABLE_MAIN, metric: mainMetric }))
+    if (eni.sourceRouted) {
+      wanted.push({
+        destination: 'default', table: TABLE_BASE + eni.deviceIndex,
+        metric: isIpv6(gateway) ? IPV6_METRIC : 0
+      })
+    }
+    for (const { destination, table, metric } of wanted) {
       const there =
-        view?.routes.some((route) => route.destination === 'default' && route.device === device &&
+        view?.routes.some((route) => route.destination === destination && route.device === device &&
         route.gateway === gateway && route.table === table && route.metric === metric) ?? false
       if (there) continue
       const place = table === TABLE_MAIN ? '' : ` table ${String(table)}`
       const order = metric === 0 ? '' : ` metric ${String(metric)}`
-      lines.push(`route replace default via ${gateway} dev ${device}${place}${order}`)
+      lines.push(`route replace ${destination} via ${gateway} dev ${device}${place}${order}`)
     }
   }
 }
 
 function ruleSources (eni: DesiredInterface): string[] {
-  return eni.deviceIndex === 0
-    ? []
-    : [...eni.addresses.map((entry) => entry.address), ...eni.prefixes]
+  return eni.sourceRouted
+    ? [...eni.addresses.map((entry) => entry.address), ...eni.prefixes]
+    : []
 }
 
 function planRules (

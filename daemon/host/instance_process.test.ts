@@ -17,7 +17,7 @@ test('a boot hook runs at every boot, with the shell when it names no interprete
 
 test('anything else is data, and nothing is none', (t) => {
   t.deepEqual(parseUserData(base64('#cloud-config\npackages: []\n')),
-    { kind: 'data', firstLine: '#cloud-config' })
+    { kind: 'data' })
   t.deepEqual(parseUserData(''), { kind: 'none' })
   t.deepEqual(parseUserData(base64(' \n')), { kind: 'none' })
 })

@@ -5,30 +5,31 @@
  * is a script and runs once, at the first boot; with `#cloud-boothook` it runs at every boot.
  * Anything else is data for a reader inside the instance, and nothing runs.
  *
- * A script runs as root in the instance's namespace and in a session of its own, so that it and
- * what it starts outlive the daemon. Its output goes to the instance's log. What was booted stands
- * in a file beside the namespaces' life span, written before the script starts: a daemon that is
- * killed in between never runs the script twice.
+ * A script runs as root in the instance's namespace (and in its root file system, if it has one of
+ * its own), in a new session, so that it and what it starts outlive the daemon. Its output goes to
+ * the instance's log. What was booted stands in a file beside the namespaces' life span, written
+ * before the script starts: a daemon that is killed in between never runs the script twice.
  */
 import { spawn } from 'node:child_process'
 import {
   closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { VpclabError } from '../base/errors.ts'
 import type { Instance } from '../model/instance.ts'
 import type { Log } from '../observe/log.ts'
+import { rootPid, writeInside } from './instance_root.ts'
 import { bootPath, instanceLogPath, namespaceName, userDataPath } from './paths.ts'
 
 export type UserData =
   | { readonly kind: 'none' }
   | { readonly kind: 'script', readonly everyBoot: boolean, readonly text: string }
-  /** `firstLine`: for the log. */
-  | { readonly kind: 'data', readonly firstLine: string }
+  /** Something for programs inside to read; it is not run. */
+  | { readonly kind: 'data' }
 
 const BOOTHOOK = '#cloud-boothook'
 /** Search path of scripts, as a login of root has it. */
 const SCRIPT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-const FIRST_LINE_CHARACTERS_MAX = 80
 
 /** @param userData base64, as the API carries it */
 export function parseUserData (userData: string): UserData {
@@ -40,8 +41,7 @@ export function parseUserData (userData: string): UserData {
     const script = body.startsWith('#!') ? body : `#!/bin/sh\n${body}`
     return { kind: 'script', everyBoot: true, text: script }
   }
-  const firstLine = (text.split('\n')[0] ?? '').slice(0, FIRST_LINE_CHARACTERS_MAX)
-  return { kind: 'data', firstLine }
+  return { kind: 'data' }
 }
 
 /** What the namespace of an instance has seen so far. */
@@ -86,20 +86,33 @@ export function bootInstance (
   writeFileSync(bootPath(lab, instance.id), JSON.stringify(record), { mode: 0o600 })
   if (runs) startScript(lab, instance, userData.text, addresses, log)
   if (userData.kind === 'data' && firstBoot) {
-    log.info({ instance: instance.id, firstLine: userData.firstLine },
-      'the user data is no script: nothing runs')
+    log.info({ instance: instance.id }, 'the user data does not begin with #!: nothing runs')
   }
+}
+
+/** Puts the script where it can be run. @returns the command that runs it */
+function scriptCommand (
+  lab: string, { id, guest }: Instance, text: string
+): { readonly program: string, readonly words: readonly string[] } {
+  if (guest?.kind === 'image') {
+    const pid = rootPid(lab, id)
+    if (pid === null) throw new VpclabError('VPCLAB_ERR_AGENT', `Process 1 of ${id} has ended`)
+    const path = writeInside(pid, 'user-data', text, 0o700)
+    return { program: 'nsenter', words: ['--target', String(pid), '--all', '--', path] }
+  }
+  const path = userDataPath(lab, id)
+  writeFileSync(path, text, { mode: 0o700 })
+  return { program: 'ip', words: ['netns', 'exec', namespaceName(lab, id), path] }
 }
 
 function startScript (
   lab: string, instance: Instance, text: string, addresses: readonly string[], log: Log
 ): void {
-  const path = userDataPath(lab, instance.id)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  writeFileSync(path, text, { mode: 0o700 })
+  mkdirSync(dirname(userDataPath(lab, instance.id)), { recursive: true, mode: 0o700 })
   const logFd = openSync(instanceLogPath(lab, instance.id), 'a', 0o600)
   try {
-    const child = spawn('ip', ['netns', 'exec', namespaceName(lab, instance.id), path], {
+    const { program, words } = scriptCommand(lab, instance, text)
+    const child = spawn(program, words, {
       cwd: '/',
       detached: true,
       stdio: ['ignore', logFd, logFd],

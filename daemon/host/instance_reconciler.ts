@@ -21,15 +21,20 @@ import { VpclabError } from '../base/errors.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Instance } from '../model/instance.ts'
-import { planInstanceFailed, planInstanceReached } from '../model/instance_agent.ts'
+import type { ImageGuest } from '../model/instance_guest.ts'
+import { planGuestEnded, planInstanceFailed, planInstanceReached } from '../model/instance_agent.ts'
 import type { ReachedState } from '../model/instance_agent.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
 import { desiredInterfaces } from './instance_desired.ts'
-import { convergeInstance, removeInstance } from './instance_namespace.ts'
+import { etcFiles, hostNameOf } from './instance_etc.ts'
+import { bindGuest, isGuestThere, releaseGuest, styleOf } from './instance_guest.ts'
+import { OWN_HOME, convergeInstance, removeInstance } from './instance_namespace.ts'
+import type { Home } from './instance_namespace.ts'
 import { deviceName } from './instance_plan.ts'
 import type { DesiredInterface } from './instance_plan.ts'
 import { bootInstance, forgetBoot, readBoot } from './instance_process.ts'
+import { ensureRoot, forgetRoot, removeLayer, rootPid } from './instance_root.ts'
 import type { Limiter } from './limiter.ts'
 import type { NamespaceMonitor } from './namespace_monitor.ts'
 import { killProcessesIn } from './namespace_processes.ts'
@@ -44,6 +49,8 @@ export const RETRY_DELAY_MS = 250
 export const RETRY_DELAY_MS_MAX = 30_000
 /** Changes by hand that follow one another this closely are looked at once. */
 export const SETTLE_MS = 50
+/** How often guests are looked for: the kernel tells nobody that one of them ended. */
+export const GUEST_CHECK_INTERVAL_MS = 1000
 /** How often everything is looked at in case an event was lost. */
 export const SWEEP_INTERVAL_MS = 120_000
 
@@ -90,6 +97,8 @@ interface Behind { first: number, last: number }
 const INSTANCE_FIELDS = ['hostName', 'goal', 'state', 'rebootCount'] as const
 const NETWORK_INTERFACE_FIELDS =
   ['privateIpAddresses', 'ipv6Addresses', 'ipv4Prefixes', 'ipv6Prefixes', 'attachment'] as const
+/** What of a VPC matters to guests that have a route to each of its blocks. */
+const VPC_FIELDS = ['cidrBlocks', 'ipv6CidrBlocks'] as const
 
 export class InstanceReconciler {
   readonly counters = { converges: 0, repairs: 0, failures: 0 }
@@ -99,6 +108,7 @@ export class InstanceReconciler {
   readonly #behind = new Map<string, Behind>()
   #settledWaiters: (() => void)[] = []
   #sweep: NodeJS.Timeout | undefined
+  #guestCheck: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor (options: InstanceReconcilerOptions) {
@@ -115,6 +125,17 @@ export class InstanceReconciler {
   /** Begins to sweep. */
   start (): void {
     this.#sweep = setInterval(() => { this.reconcileAll() }, SWEEP_INTERVAL_MS)
+    this.#guestCheck = setInterval(() => { this.#checkGuests() }, GUEST_CHECK_INTERVAL_MS)
+  }
+
+  #checkGuests (): void {
+    for (const { id, guest, state } of this.#ours()) {
+      if (guest === undefined || state !== 'running') continue
+      const isThere = guest.kind === 'namespace'
+        ? isGuestThere(guest)
+        : rootPid(this.#options.lab, id) !== null
+      if (!isThere) this.reconcile(id)
+    }
   }
 
   /** Takes up everything that the host has now. */
@@ -126,6 +147,7 @@ export class InstanceReconciler {
   async stop (): Promise<void> {
     this.#stopped = true
     clearInterval(this.#sweep)
+    clearInterval(this.#guestCheck)
     for (const task of this.#tasks.values()) clearTimeout(task.timer)
     const running = [...this.#tasks].filter(([, task]) => task.running).map(([id]) => id)
     for (const [id, task] of this.#tasks) if (!task.running) this.#tasks.delete(id)
@@ -163,6 +185,12 @@ export class InstanceReconciler {
         // Our own report: what it says has been done.
         if (previous?.state === 'pending' && record?.state === 'running') continue
         if (changesField<'instance'>(change, INSTANCE_FIELDS)) affected.add(change.id)
+      } else if (change.noun === 'vpc') {
+        if (!changesField<'vpc'>(change, VPC_FIELDS)) continue
+        for (const instance of ledger.snapshot.tables.instance.by('vpcId', change.id)) {
+          const isGuest = instance.guest?.kind === 'namespace'
+          if (isGuest && instance.hostName === hostName) affected.add(instance.id)
+        }
       } else if (change.noun === 'networkInterface') {
         if (!changesField<'networkInterface'>(change, NETWORK_INTERFACE_FIELDS)) continue
         for (const record of [change.record, change.previous]) {
@@ -295,11 +323,14 @@ export class InstanceReconciler {
     this.counters.converges++
     const instance = ledger.snapshot.tables.instance.get(instanceId)
     // Without a host nobody else looks after what is left; with another host, that one does.
-    if (instance === undefined || instance.hostName === null) await this.#remove(instanceId)
-    else if (instance.hostName !== hostName) return
+    if (instance === undefined || instance.hostName === null) {
+      await this.#remove(instanceId)
+      if (instance?.state !== 'stopped') await removeLayer(this.#options.lab, instanceId)
+    } else if (instance.hostName !== hostName) return
     else if (instance.goal === 'running') await this.#bringUp(instance, task)
     else {
       await this.#remove(instanceId)
+      if (instance.goal === 'terminated') await removeLayer(this.#options.lab, instanceId)
       await this.#report(instanceId, instance.goal)
     }
   }
@@ -312,32 +343,73 @@ export class InstanceReconciler {
 
   async #bringUp (instance: Instance, task: Task): Promise<void> {
     const { lab, hostName, ledger, log, monitor, instanceMtu } = this.#options
+    const { guest } = instance
+    if (guest?.kind === 'namespace' && !isGuestThere(guest)) {
+      await this.#guestEnded(instance.id)
+      return
+    }
     const namespace = namespaceName(lab, instance.id)
     const desired = desiredInterfaces(ledger.snapshot, instance, instanceMtu)
     const boot = readBoot(lab, instance.id)
     const rebooting = boot !== null && boot.rebootCount !== instance.rebootCount
     if (rebooting) await killProcessesIn([namespace])
-    const result = await convergeInstance(namespace, desired)
+    const home = this.#homeOf(instance)
+    const result = await convergeInstance(namespace, desired, home)
     for (const device of result.createdDevices) task.fresh.add(device)
     if (result.namespaceCreated) {
       monitor.forget(namespace)
       if (!rebooting && instance.state === 'running') forgetBoot(lab, instance.id)
     }
     await Promise.all(
-      desired.map(async (eni) => { await this.#openPort(namespace, eni, task.fresh) }))
+      desired.map(async (eni) => { await this.#openPort(namespace, eni, home, task.fresh) }))
     await monitor.watch(namespace)
     if (result.lineCount > 0 && instance.state === 'running') {
       this.counters.repairs++
       log.info({ host: hostName, instance: instance.id, lines: result.lineCount },
         'brought an instance in line')
     }
+    if (guest?.kind === 'image') await this.#ensureRoot(instance, guest)
     bootInstance(
       lab, instance, desired.flatMap((eni) => eni.addresses.map((entry) => entry.address)), log)
     if (instance.state === 'pending') await this.#report(instance.id, 'running')
   }
 
-  async #openPort (namespace: string, eni: DesiredInterface, fresh: Set<string>): Promise<void> {
-    const device = deviceName(eni.deviceIndex)
+  /** Where the instance lives. A guest of somebody else has its name given back, if it lost it. */
+  #homeOf ({ id, guest }: Instance): Home {
+    if (guest?.kind !== 'namespace') return OWN_HOME
+    const { lab, monitor } = this.#options
+    return {
+      style: styleOf(guest),
+      ensure: async (namespace) => {
+        if (await bindGuest(lab, id, guest)) monitor.forget(namespace)
+        return false
+      }
+    }
+  }
+
+  async #guestEnded (instanceId: string): Promise<void> {
+    const { hostName, ledger, clock, log } = this.#options
+    log.info({ host: hostName, instance: instanceId }, 'an attached guest went away')
+    await ledger.transact(() =>
+      planGuestEnded(ledger.snapshot, hostName, instanceId, { nowMs: clock.nowMs() }))
+  }
+
+  async #ensureRoot (instance: Instance, guest: ImageGuest): Promise<void> {
+    const { lab, ledger } = this.#options
+    const { snapshot } = ledger
+    await ensureRoot({
+      lab,
+      instanceId: instance.id,
+      guest,
+      hostName: hostNameOf(snapshot, instance),
+      etc: etcFiles(snapshot, instance)
+    })
+  }
+
+  async #openPort (
+    namespace: string, eni: DesiredInterface, home: Home, fresh: Set<string>
+  ): Promise<void> {
+    const device = deviceName(eni.deviceIndex, home.style)
     await this.#options.ports.open(
       eni.networkInterfaceId, namespacePath(namespace), device, fresh.has(device))
     fresh.delete(device)
@@ -346,9 +418,10 @@ export class InstanceReconciler {
   async #remove (instanceId: string): Promise<void> {
     const { lab, monitor } = this.#options
     const namespace = namespaceName(lab, instanceId)
-    await removeInstance(namespace)
+    if (!await releaseGuest(lab, instanceId)) await removeInstance(namespace)
     monitor.forget(namespace)
     forgetBoot(lab, instanceId)
+    forgetRoot(lab, instanceId)
     rmSync(userDataPath(lab, instanceId), { force: true })
   }
 }

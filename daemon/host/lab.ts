@@ -20,7 +20,9 @@ import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
+import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
+import { layerIds, removeLayer } from './instance_root.ts'
 import { Limiter } from './limiter.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
 import { instanceLogPath, namespaceName, underlayNamespace } from './paths.ts'
@@ -43,6 +45,8 @@ export interface LabOptions {
   readonly clock: Clock
   readonly log: Log
   readonly spinUs: number
+  /** Conversations that each host remembers. */
+  readonly flowCapacity: number
 }
 
 interface Waiter {
@@ -59,6 +63,7 @@ export class Lab {
   readonly #capture: CaptureWatch
   #agents: readonly HostAgent[] = []
   #waiters: Waiter[] = []
+  readonly #appliedListeners = new Set<() => void>()
   #repairTimer: NodeJS.Timeout | undefined
   #repairing = false
   #reaper: NodeJS.Timeout | undefined
@@ -103,7 +108,7 @@ export class Lab {
    * @throws VpclabError VPCLAB_ERR_COMMAND, VPCLAB_ERR_AGENT
    */
   async start (): Promise<void> {
-    const { lab, replica, clock, log, spinUs } = this.#options
+    const { lab, replica, clock, log, spinUs, flowCapacity } = this.#options
     const hosts = [...replica.snapshot.tables.host.values()]
     if (hosts.length === 0) return
     const repair = await ensureTopology(lab, desiredHosts(hosts))
@@ -119,6 +124,7 @@ export class Lab {
       clock,
       log,
       spinUs,
+      flowCapacity,
       limiter: this.#limiter,
       monitor: this.#monitor,
       onApplied: () => { this.#onApplied() }
@@ -136,6 +142,12 @@ export class Lab {
     this.#capture.stop()
     this.#monitor.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
+  }
+
+  /** Calls the listener whenever the applied revision of a host may have moved. */
+  onApplied (listener: () => void): { close(): void } {
+    this.#appliedListeners.add(listener)
+    return { close: () => { this.#appliedListeners.delete(listener) } }
   }
 
   /**
@@ -209,11 +221,24 @@ export class Lab {
 
   #onCommit (revision: number, changes: readonly AppliedChange[]): void {
     this.directory.apply(revision, changes)
+    this.#removeLayers(changes)
     for (const agent of this.#agents) agent.onCommit(revision, changes)
     this.#onApplied()
   }
 
+  /** A stopped instance is on no host: when it goes, nobody else removes what it wrote. */
+  #removeLayers (changes: readonly AppliedChange[]): void {
+    for (const change of changes) {
+      if (change.noun !== 'instance' || change.previous?.hostName !== null) continue
+      if (change.record !== null && change.record.state !== 'terminated') continue
+      removeLayer(this.name, change.id).catch((error: unknown) => {
+        this.#options.log.error({ err: error, instance: change.id }, 'a layer cannot be removed')
+      })
+    }
+  }
+
   #onApplied (): void {
+    for (const listener of this.#appliedListeners) listener()
     if (this.#waiters.length === 0) return
     const applied = this.appliedRevision
     const due = this.#waiters.filter((waiter) => waiter.revision <= applied)
@@ -271,13 +296,19 @@ export class Lab {
     for (const host of hosts) await this.#monitor.watch(namespaceName(this.name, host.id))
   }
 
-  /** Namespaces of instances that a crash left and no record names any more. */
+  /** Guests, layers and namespaces that a crash left and no record names any more. */
   async #removeStrays (): Promise<void> {
     const { lab, replica, log } = this.#options
+    const { instance: instances } = replica.snapshot.tables
+    const isStray = (id: string): boolean => (instances.get(id)?.hostName ?? null) === null
+    for (const id of guestIds(lab)) if (isStray(id)) await releaseGuest(lab, id)
+    for (const id of layerIds(lab)) {
+      const state = instances.get(id)?.state ?? 'terminated'
+      if (state === 'terminated') await removeLayer(lab, id)
+    }
     const strays = namespacesOf(lab).filter((namespace) => {
       const id = namespace.slice(lab.length + 1)
-      return INSTANCE_ID_PATTERN.test(id) &&
-        (replica.snapshot.tables.instance.get(id)?.hostName ?? null) === null
+      return INSTANCE_ID_PATTERN.test(id) && isStray(id)
     })
     if (strays.length === 0) return
     await removeNamespaces(strays)

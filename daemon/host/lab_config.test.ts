@@ -34,8 +34,18 @@ test('a later start needs no flags, and may change how the lab is served', (t) =
     'saying the same again is fine')
 })
 
+test('metrics are served from the start that asks for them until one that says off', (t) => {
+  const first = resolveConfig({}, null)
+  t.is(first.metricsPort, null)
+  const second = resolveConfig({ metricsPort: '9466' }, first)
+  t.is(second.metricsPort, 9466)
+  t.is(resolveConfig({}, second).metricsPort, 9466)
+  t.is(resolveConfig({ metricsPort: 'off' }, second).metricsPort, null)
+})
+
 const REFUSED: readonly { readonly flags: LabFlags, readonly names: RegExp }[] = [
   { flags: { hosts: '-1' }, names: /"-1" of --hosts/ },
+  { flags: { metricsPort: '65536' }, names: /"65536" of --metrics-port/ },
   { flags: { hosts: '1025' }, names: /"1025" of --hosts/ },
   { flags: { hosts: 'alpha' }, names: /--hosts/ },
   { flags: { hosts: 'alpha:use1-az1,alpha:use1-az2' }, names: /names that differ/ },
@@ -48,8 +58,10 @@ const REFUSED: readonly { readonly flags: LabFlags, readonly names: RegExp }[] =
   { flags: { underlay: 'ipx' }, names: /"ipx" of --underlay/ },
   { flags: { underlayMtu: '576' }, names: /"576" of --underlay-mtu/ },
   { flags: { apiPort: '65536' }, names: /"65536" of --api-port/ },
+  { flags: { flowCapacity: '4194303' }, names: /"4194303" of --flow-capacity .* to 4194302/ },
   { flags: { quotas: ['vpcs=1'] }, names: /"vpcs=1" of --quota/ },
-  { flags: { quotas: ['vpcs-per-region=many'] }, names: /"vpcs-per-region=many" of --quota/ }
+  { flags: { quotas: ['vpcs-per-region=many'] }, names: /"vpcs-per-region=many" of --quota/ },
+  { flags: { quotas: ['routes-per-route-table=1001'] }, names: /can be 1000 at most/ }
 ]
 
 for (const { flags, names } of REFUSED) {
@@ -69,6 +81,6 @@ test('what a lab is made of cannot change under it', (t) => {
   }
   t.throws(() => resolveConfig({ hosts: '1' }, saved), {
     message: 'The lab was made with hosts host-1:use1-az1, host-2:use1-az2, not host-1:use1-az1: ' +
-      'remove it with "vpcctl lab down" first, or leave the flag out'
+      'remove it with "vpcctl lab down" first, or ask for what it has'
   })
 })

@@ -11,8 +11,9 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { VpclabError } from '../base/errors.ts'
+import { FLOW_CAPACITY_MAX } from '../dataplane/tables/flow_layout.ts'
 import type { Host } from '../model/lab.ts'
-import { QUOTA_NAMES, isQuotaName } from '../model/quota.ts'
+import { QUOTA_NAMES, isQuotaName, quotaFault } from '../model/quota.ts'
 import { REGIONS, findRegion } from '../model/region.ts'
 import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
@@ -30,6 +31,13 @@ export const INSTANCE_SLOTS_DEFAULT = 512
 /** Long enough for an answer from the next host, which then finds the worker awake. */
 export const SPIN_US_DEFAULT = 100
 export const SPIN_US_MAX = 100_000
+/** Conversations that a host remembers; 216 bytes each (dataplane/tables/flow_table.ts). */
+export const FLOW_CAPACITY_DEFAULT = 262_144
+/** Fewer make no smaller table worth having. */
+const FLOW_CAPACITY_MIN = 1024
+/** As on AWS; a shorter one is for teaching and tests. */
+export const FLOW_LOG_INTERVAL_S_DEFAULT = 60
+const PORT_MAX = 65_535
 
 /** A host's name is also the name of its port on the underlay's bridge (IFNAMSIZ - 1). */
 const HOST_NAME_PATTERN = /^[a-z][a-z0-9-]{0,14}$/
@@ -43,7 +51,12 @@ const SCHEMA = z.object({
   instanceSlots: z.int(),
   apiAddress: z.string(),
   apiPort: z.int(),
+  /** null: no metrics are served. */
+  metricsPort: z.int().nullable().default(null),
   spinUs: z.int(),
+  flowCapacity: z.int().default(FLOW_CAPACITY_DEFAULT),
+  /** Length of a flow log's windows. */
+  flowLogIntervalS: z.int().default(FLOW_LOG_INTERVAL_S_DEFAULT),
   accessKeysFile: z.string().nullable(),
   quotas: z.record(z.string(), z.int())
 })
@@ -61,7 +74,11 @@ export interface LabFlags {
   readonly instanceSlots?: string | undefined
   readonly apiAddress?: string | undefined
   readonly apiPort?: string | undefined
+  /** A port, or `off`. */
+  readonly metricsPort?: string | undefined
   readonly spinUs?: string | undefined
+  readonly flowCapacity?: string | undefined
+  readonly flowLogInterval?: string | undefined
   readonly accessKeys?: string | undefined
   /** `name=value`, any number of them. */
   readonly quotas?: readonly string[] | undefined
@@ -91,12 +108,19 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
     instanceSlots: number('--instance-slots', flags.instanceSlots,
       saved?.instanceSlots ?? INSTANCE_SLOTS_DEFAULT, 1, INSTANCE_SLOTS_DEFAULT),
     apiAddress: flags.apiAddress ?? saved?.apiAddress ?? API_ADDRESS_DEFAULT,
-    apiPort: number('--api-port', flags.apiPort, saved?.apiPort ?? API_PORT_DEFAULT, 0, 65_535),
+    apiPort: number('--api-port', flags.apiPort, saved?.apiPort ?? API_PORT_DEFAULT, 0, PORT_MAX),
+    metricsPort: metricsPort(flags.metricsPort, saved?.metricsPort ?? null),
     spinUs: number('--spin-us', flags.spinUs, saved?.spinUs ?? SPIN_US_DEFAULT, 0, SPIN_US_MAX),
+    flowCapacity: number('--flow-capacity', flags.flowCapacity,
+      saved?.flowCapacity ?? FLOW_CAPACITY_DEFAULT, FLOW_CAPACITY_MIN, FLOW_CAPACITY_MAX),
+    flowLogIntervalS: number('--flow-log-interval', flags.flowLogInterval,
+      saved?.flowLogIntervalS ?? FLOW_LOG_INTERVAL_S_DEFAULT, 1, FLOW_LOG_INTERVAL_S_DEFAULT),
     accessKeysFile: flags.accessKeys ?? saved?.accessKeysFile ?? null,
     quotas: { ...saved?.quotas, ...parseQuotas(flags.quotas ?? []) }
   }
   if (saved !== null) checkUnchanged(config, saved)
+  const fault = quotaFault(config.quotas)
+  if (fault !== null) throw new VpclabError('VPCLAB_ERR_CONFIG', `--quota: ${fault}`)
   return config
 }
 
@@ -195,6 +219,11 @@ function parseQuotas (flags: readonly string[]): Record<string, number> {
   return quotas
 }
 
+function metricsPort (flag: string | undefined, otherwise: number | null): number | null {
+  if (flag === undefined) return otherwise
+  return flag === 'off' ? null : number('--metrics-port', flag, 0, 0, PORT_MAX)
+}
+
 function number (
   flag: string, text: string | undefined, otherwise: number, min: number, max: number
 ): number {
@@ -226,7 +255,7 @@ function checkUnchanged (config: LabConfig, saved: LabConfig): void {
     if (now !== then) {
       throw new VpclabError(
         'VPCLAB_ERR_CONFIG', `The lab was made with ${field} ${then}, not ${now}: ` +
-        'remove it with "vpcctl lab down" first, or leave the flag out')
+        'remove it with "vpcctl lab down" first, or ask for what it has')
     }
   }
 }

@@ -36,8 +36,6 @@ export interface NamespaceMonitorOptions {
   readonly onGap: () => void
 }
 
-interface NumberedNamespace { nsid: number, name?: string }
-
 export class NamespaceMonitor {
   readonly #lab: string
   readonly #log: Log
@@ -127,12 +125,16 @@ export class NamespaceMonitor {
 
   /** Numbers that an earlier daemon gave. */
   async #readNumbers (): Promise<void> {
-    const text = await runIp('-n', underlayNamespace(this.#lab), '-j', 'netns', 'list-id')
-    if (text.trim() === '') return
-    for (const { nsid, name } of JSON.parse(text) as NumberedNamespace[]) {
-      this.#used.add(nsid)
-      if (name !== undefined) this.#remember(nsid, name)
+    for (const { nsid } of await this.#list<{ nsid: number }>('list-id')) this.#used.add(nsid)
+    // An attached namespace has two names, and list-id tells one of them only.
+    for (const { name, id } of await this.#list<{ name: string, id?: number }>('list')) {
+      if (id !== undefined && name.startsWith(`${this.#lab}-`)) this.#remember(id, name)
     }
+  }
+
+  async #list<Entry> (verb: string): Promise<Entry[]> {
+    const text = await runIp('-n', underlayNamespace(this.#lab), '-j', 'netns', verb)
+    return text.trim() === '' ? [] : JSON.parse(text) as Entry[]
   }
 
   #remember (number: number, namespace: string): void {

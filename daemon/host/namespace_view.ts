@@ -51,7 +51,8 @@ export interface NamespaceView {
   readonly rules: readonly RuleView[]
 }
 
-const LOOK = ['addr show', 'route show table all', 'rule show']
+/** Lines of `ip -j -batch` whose output `parseNamespaceView` reads. */
+export const LOOK = ['addr show', 'route show table all', 'rule show']
 export const TABLE_MAIN = 254
 /** Tables that every namespace has rules for. */
 const PLAIN_TABLES: readonly number[] = [253, 254, 255]

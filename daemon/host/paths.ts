@@ -6,8 +6,10 @@
  *     namespace  <lab>-underlay   the underlay: one bridge, a veth to each host
  *                <lab>-<host>     a physical host (`vpclab-host-1`)
  *                <lab>-<instance> an instance (`vpclab-i-0123456789abcdef0`)
- *     files      /var/lib/vpclab/<lab>/   store, configuration, credentials, logs, user data
+ *     files      /var/lib/vpclab/<lab>/   store, audit trail, change history, configuration,
+ *                                         credentials, logs, user data
  *                /run/vpclab/<lab>/       pid file, admin socket, what each instance has booted
+ *                /run/vpclab/<lab>/guests/    which namespaces are not the lab's own
  *                /dev/shm/vpclab-<lab>-<host>.flows
  *
  * `VPCLAB_STATE_DIR` names another place for the first two; so does running without root, which an
@@ -46,6 +48,13 @@ function ownDirectory (): string | null {
 function stateFile (lab: string, name: string): string { return join(stateDirectory(lab), name) }
 export function storePath (lab: string): string { return stateFile(lab, 'store.sqlite') }
 export function credentialsPath (lab: string): string { return stateFile(lab, 'credentials') }
+/** Directory of the audit trail: JSON lines and their index. */
+export function auditDirectory (lab: string): string { return stateFile(lab, 'audit') }
+export function historyPath (lab: string): string { return stateFile(lab, 'history.sqlite') }
+/** Directory of flow logs on their way, and of the log groups. */
+export function flowLogsDirectory (lab: string): string { return stateFile(lab, 'flow_logs') }
+/** What stands for S3: a directory for each bucket. */
+export function bucketsDirectory (lab: string): string { return stateFile(lab, 'buckets') }
 export function logPath (lab: string): string { return stateFile(lab, 'vpcd.log') }
 export function configPath (lab: string): string { return stateFile(lab, 'lab.json') }
 export function instanceLogPath (lab: string, instanceId: string): string {
@@ -58,10 +67,28 @@ export function userDataPath (lab: string, instanceId: string): string {
 function runFile (lab: string, name: string): string { return join(runDirectory(lab), name) }
 export function pidPath (lab: string): string { return runFile(lab, 'vpcd.pid') }
 export function adminSocketPath (lab: string): string { return runFile(lab, 'admin.sock') }
+/** What the Wireshark dissector reads names from; `vpcctl` writes it (ctl/names_file.ts). */
+export function namesPath (lab: string): string { return runFile(lab, 'names.tsv') }
 /** What the running instance has booted; it goes with the namespaces when the machine restarts. */
 export function bootPath (lab: string, instanceId: string): string {
   return runFile(lab, `instances/${instanceId}.json`)
 }
+
+/** Process 1 of an instance that has a root file system of its own. */
+export function initPidPath (lab: string, instanceId: string): string {
+  return runFile(lab, `instances/${instanceId}.pid`)
+}
+export const LAYER_SUFFIX = '.layer'
+/** What an instance with a root file system of its own has written, beside the image. */
+export function layerDirectory (lab: string, instanceId: string): string {
+  return stateFile(lab, `instances/${instanceId}${LAYER_SUFFIX}`)
+}
+
+/**
+ * One file per attached guest. Where no variable moves it: /run/netns, which it is about, is the
+ * machine's too.
+ */
+export function guestDirectory (lab: string): string { return `/run/vpclab/${lab}/guests` }
 
 export function flowFilePath (lab: string, host: string): string {
   return `/dev/shm/vpclab-${lab}-${host}.flows`

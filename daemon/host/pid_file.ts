@@ -8,8 +8,8 @@ import { pidPath, runDirectory } from './paths.ts'
 
 /** Attempts to take over a stale file while somebody else may do the same. */
 const CLAIM_ATTEMPTS_MAX = 3
-/** Every daemon is started with this file among its arguments (bin/vpcd). */
-const DAEMON_FILE = 'daemon/main.ts'
+/** Every daemon is started with one of these among its arguments (bin/vpcd). */
+const DAEMON_FILES = ['daemon/main.ts', 'daemon/main.js']
 
 /**
  * @throws VpclabError VPCLAB_ERR_CONFIG, VPCLAB_ERR_LAB_RUNNING when another daemon runs the lab
@@ -63,8 +63,8 @@ export function daemonOf (lab: string): number | null {
  */
 export function isDaemon (pid: number): boolean {
   try {
-    return readFileSync(
-      `/proc/${String(pid)}/cmdline`, 'utf8').split('\0').some((part) => part.endsWith(DAEMON_FILE))
+    const words = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0')
+    return DAEMON_FILES.some((file) => words.some((word) => word.endsWith(file)))
   } catch {
     return false
   }

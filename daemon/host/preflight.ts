@@ -59,7 +59,7 @@ function checkProgram (program: string): void {
   const directories = (process.env['PATH'] ?? '').split(':')
   if (directories.some((directory) => existsSync(join(directory, program)))) return
   throw new VpclabError('VPCLAB_ERR_PREREQUISITE', `The program ${program} is not installed: ` +
-    `install the Debian package ${PROGRAMS[program] ?? program}, or run scripts/setup`)
+    `install the Debian package ${PROGRAMS[program] ?? program}, or run vpclab-setup`)
 }
 
 function checkTunDevice (): void {

@@ -2,16 +2,22 @@
  * Removes everything of a lab, found by name alone: it needs no store and no daemon, so it works
  * after kill -9, after half a teardown, and twice.
  *
- *     daemon ─▶ processes in the namespaces ─▶ namespaces (with their devices) ─▶ files
+ *     daemon ─▶ guests ─▶ processes in the namespaces ─▶ namespaces (with their devices) ─▶ files
+ *
+ * What was attached is given back first, and is not among the lab's namespaces any more when those
+ * are emptied: its processes go on.
  */
 import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VpclabError } from '../base/errors.ts'
 import { runIp } from './command.ts'
+import { guestIds, releaseGuest } from './instance_guest.ts'
 import { Limiter } from './limiter.ts'
 import { killProcessesIn } from './namespace_processes.ts'
-import { NAMESPACE_DIRECTORY, flowFilePath, runDirectory, stateDirectory } from './paths.ts'
+import {
+  NAMESPACE_DIRECTORY, flowFilePath, guestDirectory, runDirectory, stateDirectory
+} from './paths.ts'
 import { daemonOf, isDaemon } from './pid_file.ts'
 
 /** How long a daemon may take to stop when asked to, before it is killed. */
@@ -22,6 +28,8 @@ const REMOVALS_MAX = 8
 const FLOW_FILE_DIRECTORY = '/dev/shm'
 
 export interface TeardownResult {
+  /** Whether there was anything of a lab of that name. */
+  readonly labFound: boolean
   readonly daemonStopped: boolean
   readonly processesKilled: number
   readonly namespacesRemoved: number
@@ -29,7 +37,10 @@ export interface TeardownResult {
 
 /** @throws VpclabError VPCLAB_ERR_TIMEOUT, VPCLAB_ERR_COMMAND */
 export async function teardownLab (lab: string): Promise<TeardownResult> {
+  const directories = [guestDirectory(lab), runDirectory(lab), stateDirectory(lab)]
+  const hadFiles = directories.some((directory) => existsSync(directory))
   const daemonStopped = await stopDaemon(lab)
+  for (const id of guestIds(lab)) await releaseGuest(lab, id)
   const namespaces = namespacesOf(lab)
   const processesKilled = await removeNamespaces(namespaces)
   const flowFilePrefix =
@@ -37,11 +48,14 @@ export async function teardownLab (lab: string): Promise<TeardownResult> {
   for (const name of readdirSync(FLOW_FILE_DIRECTORY)) {
     if (name.startsWith(flowFilePrefix)) rmSync(`${FLOW_FILE_DIRECTORY}/${name}`, { force: true })
   }
-  for (const directory of [runDirectory(lab), stateDirectory(lab)]) {
+  for (const directory of directories) {
     rmSync(directory, { recursive: true, force: true })
     removeIfEmpty(dirname(directory))
   }
-  return { daemonStopped, processesKilled, namespacesRemoved: namespaces.length }
+  return {
+    labFound: hadFiles || daemonStopped || namespaces.length > 0,
+    daemonStopped, processesKilled, namespacesRemoved: namespaces.length
+  }
 }
 
 /** The directory above is shared with the other labs. */

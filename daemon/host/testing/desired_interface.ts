@@ -12,6 +12,8 @@ export function desiredInterface (
       ? { address, prefixLength: 64, gateway: '2001:db8:0:1::1' }
       : { address, prefixLength: 24, gateway: '10.0.1.1' }),
     prefixes,
+    sourceRouted: deviceIndex > 0,
+    blocks: null,
     owns: (address) => address.startsWith('10.0.1.') || address.startsWith('2001:db8:0:1:')
   }
 }

@@ -28,6 +28,8 @@ port.on('message', (message: ControlMessage) => {
       say({ kind: 'stopped' })
       port.close()
       return
+    case 'capture':
+    case 'flow-records':
     case 'resolved':
     case 'wire-mode':
   }
