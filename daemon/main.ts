@@ -1,7 +1,8 @@
 /**
  * vpcd: wiring only. Everything is made here, handed what it needs, and started in order:
  *
- *     machine checked ─▶ lab claimed ─▶ store ─▶ AWS endpoint ─▶ underlay, agents ─▶ admin socket
+ *     machine checked ─▶ lab claimed ─▶ store, trail, history
+ *       ─▶ AWS endpoint ─▶ underlay, agents ─▶ admin socket
  *
  * The admin socket comes last: who can talk to it finds a lab that is up. On SIGTERM and SIGINT the
  * daemon stops and leaves instances, devices and flow state as they are; kill -9 does no more harm
@@ -10,21 +11,40 @@
  * Exit codes: 0 done, 1 failed, 2 used wrongly or a prerequisite is missing.
  */
 import { chmodSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { createAdminServer } from './api/admin/server.ts'
+import { createStacks } from './api/cloudformation/stacks.ts'
+import { CallRecorder } from './api/cloudtrail/event.ts'
+import { createCloudTrailService } from './api/cloudtrail/service.ts'
+import { MetricHistory } from './api/cloudwatch/metric_history.ts'
+import { startSampling } from './api/cloudwatch/sampler.ts'
+import { createCloudWatchService } from './api/cloudwatch/service.ts'
+import { createConfigService } from './api/config/service.ts'
 import { ACTIONS } from './api/ec2/actions/registry.ts'
 import { ActionRunner } from './api/ec2/runner.ts'
 import { createEc2Service } from './api/ec2/service.ts'
 import { createEndpoint } from './api/endpoint.ts'
+import { createLogsService } from './api/logs/service.ts'
 import { openKeyRing } from './api/key_ring.ts'
+import type { KeyRing } from './api/key_ring.ts'
+import { CallMetrics } from './api/metrics/call_metrics.ts'
+import { createMetricsServer, METRICS_ADDRESS, METRICS_PATH } from './api/metrics/server.ts'
+import type { Service } from './api/service.ts'
+import { ChangeHistory } from './audit/change_history.ts'
+import { AuditTrail } from './audit/trail.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
 import { systemRandom } from './base/random.ts'
 import { USAGE, parseFlags } from './flags.ts'
+import { BucketWriter } from './flow_logs/bucket_writer.ts'
+import { FlowLogs } from './flow_logs/flow_logs.ts'
+import { LogGroups } from './flow_logs/log_groups.ts'
 import { Lab } from './host/lab.ts'
 import { hostRecords, readConfig, resolveConfig, writeConfig } from './host/lab_config.ts'
 import type { LabConfig } from './host/lab_config.ts'
 import {
-  STATE_DIRECTORY_VARIABLE, adminSocketPath, credentialsPath, storePath
+  STATE_DIRECTORY_VARIABLE, adminSocketPath, auditDirectory, bucketsDirectory, credentialsPath,
+  flowLogsDirectory, historyPath, storePath
 } from './host/paths.ts'
 import { claimLab, releaseLab } from './host/pid_file.ts'
 import { checkMachine, checkRoot } from './host/preflight.ts'
@@ -79,46 +99,95 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   const engine = new SqliteEngine(storePath(lab), systemClock)
   const replica = await Replica.open(engine)
   await replica.transact(() => ({ changes: labRecords(config, replica), result: null }))
-  const keyRing = openKeyRing({
-    environment: process.env['VPCLAB_ACCESS_KEYS'],
-    accessKeysPath: config.accessKeysFile ?? undefined,
-    credentialsPath: credentialsPath(lab),
-    random: systemRandom
-  })
-  const theLab = new Lab({ lab, replica, clock: systemClock, log, spinUs: config.spinUs })
-  const runner = new ActionRunner(ACTIONS, {
-    ledger: replica,
-    clock: systemClock,
-    random: systemRandom,
-    lab: () => ({ appliedRevision: theLab.appliedRevision })
-  })
+  const keyRing = openKeys(lab, config)
+  const { trail, recorder, history } = await openPast(lab, engine, log)
+  const { spinUs, flowCapacity } = config
+  const theLab = new Lab({ lab, replica, clock: systemClock, log, spinUs, flowCapacity })
+  const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
+  const cloudWatch = openCloudWatch(theLab, replica)
+  const calls = new CallMetrics()
+  const runner = createRunner(replica, theLab, recorder)
+  const stacks = openStacks(replica, theLab, runner, log)
   const endpoint = createEndpoint({
-    services: [createEc2Service(runner)],
+    services: [
+      createEc2Service(runner),
+      stacks.service,
+      createCloudTrailService(trail),
+      createConfigService({ history, trail, actions: ACTIONS }),
+      createLogsService(flowLogs.logGroups),
+      cloudWatch.service
+    ],
     keyRing,
     clock: systemClock,
     random: systemRandom,
     log,
-    onCall: () => { /* the audit trail */ },
+    onCall: (call, durationMs) => {
+      recorder.record(call)
+      calls.observe(call, durationMs)
+    },
     reset: async () => await theLab.reset()
   })
-  const endpointUrl = await listen(endpoint, config)
+  const endpointUrl = await listen(endpoint, config.apiAddress, config.apiPort, '--api-port')
+  const metrics = createMetricsServer(
+    { lab: theLab, replica, clock: systemClock, region: config.region, calls })
+  const metricsUrl = await listenMetrics(metrics, config.metricsPort)
   const stop = stopper(log, [
     () => endpoint.close(),
+    () => metrics.close(),
+    cloudWatch.stopSampling,
+    () => stacks.engine.stop(),
     () => admin.close(),
+    () => flowLogs.stop(),
     () => theLab.stop(),
     () => { replica.close() },
+    () => { history.close() },
+    () => { trail.close() },
     () => engine.close(),
     () => { rmSync(adminSocketPath(lab), { force: true }) },
     () => { releaseLab(lab) }
   ])
-  const admin = createAdminServer({ lab: theLab, replica, keyRing, config, endpointUrl, log, stop })
+  const admin = createAdminServer({
+    lab: theLab, replica, trail, keyRing, config, endpointUrl, metricsUrl, clock: systemClock,
+    random: systemRandom, log, stop
+  })
   await theLab.start()
+  await flowLogs.start()
+  stacks.engine.start()
   await admin.listen({ path: adminSocketPath(lab) })
   chmodSync(adminSocketPath(lab), 0o600)
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
-  log.info({ endpointUrl, hosts: config.hosts.length, revision: replica.snapshot.revision },
-    'the lab is up')
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+  const { revision } = replica.snapshot
+  log.info({ endpointUrl, metricsUrl, hosts: config.hosts.length, revision }, 'the lab is up')
+}
+
+/** Flow logs, and the log groups that they deliver to. */
+function openFlowLogs (
+  lab: string, config: LabConfig,
+  { theLab, replica, log }: { readonly theLab: Lab, readonly replica: Replica, readonly log: Log }
+): FlowLogs {
+  const directory = flowLogsDirectory(lab)
+  const logGroups = new LogGroups(join(directory, 'log_groups.sqlite'))
+  const bucketWriter = new BucketWriter({
+    directory: bucketsDirectory(lab), spoolDirectory: join(directory, 'spool'), log
+  })
+  return new FlowLogs({
+    agents: () => theLab.agents, replica, clock: systemClock, log, logGroups, bucketWriter,
+    windowS: config.flowLogIntervalS, markPath: join(directory, 'open_window')
+  })
+}
+
+/** What is kept of the past: every call, and every change. */
+async function openPast (lab: string, engine: SqliteEngine, log: Log): Promise<{
+  readonly trail: AuditTrail
+  readonly recorder: CallRecorder
+  readonly history: ChangeHistory
+}> {
+  const trail = new AuditTrail({ directory: auditDirectory(lab), log })
+  return {
+    trail,
+    recorder: new CallRecorder({ trail, clock: systemClock, random: systemRandom }),
+    history: await ChangeHistory.open(historyPath(lab), { engine, clock: systemClock, log })
+  }
 }
 
 /** Hosts and quotas as records, where they are not there or differ. */
@@ -135,17 +204,71 @@ function labRecords (config: LabConfig, replica: Replica): Change[] {
   return changes
 }
 
-/** @returns the endpoint's URL. @throws VpclabError VPCLAB_ERR_CONFIG when the port is taken */
+/**
+ * @param flag that names another port
+ * @returns the server's URL
+ * @throws VpclabError VPCLAB_ERR_CONFIG when the port is taken
+ */
 async function listen (
-  server: ReturnType<typeof createEndpoint>, config: LabConfig
+  server: ReturnType<typeof createEndpoint>, host: string, port: number, flag: string
 ): Promise<string> {
   try {
-    return await server.listen({ host: config.apiAddress, port: config.apiPort })
+    return await server.listen({ host, port })
   } catch (error) {
-    throw new VpclabError('VPCLAB_ERR_CONFIG', 'The EC2 endpoint cannot listen on ' +
-      `${config.apiAddress} port ${String(config.apiPort)}: ${(error as Error).message}. ` +
-      'Choose another one with --api-port', { cause: error })
+    throw new VpclabError('VPCLAB_ERR_CONFIG', `vpcd cannot listen on ${host} port ` +
+      `${String(port)}: ${(error as Error).message}. Choose another one with ${flag}`,
+    { cause: error })
   }
+}
+
+/** @returns the URL of the metrics; null when they are not wanted */
+async function listenMetrics (
+  server: ReturnType<typeof createMetricsServer>, port: number | null
+): Promise<string | null> {
+  if (port === null) return null
+  return await listen(server, METRICS_ADDRESS, port, '--metrics-port') + METRICS_PATH
+}
+
+function openStacks (
+  replica: Replica, lab: Lab, runner: ActionRunner, log: Log): ReturnType<typeof createStacks> {
+  return createStacks({
+    ledger: replica,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    runner,
+    onCommit: (listener) => replica.onCommit(listener),
+    waitApplied: async (revision, timeoutMs) => await lab.waitApplied(revision, timeoutMs)
+  })
+}
+
+/** What passed each minute, and the service that tells it. */
+function openCloudWatch (
+  lab: Lab, replica: Replica): { readonly service: Service, readonly stopSampling: () => void } {
+  const history = new MetricHistory()
+  return {
+    service: createCloudWatchService(history),
+    stopSampling: startSampling({ lab, replica, clock: systemClock, history })
+  }
+}
+
+function createRunner (replica: Replica, lab: Lab, recorder: CallRecorder): ActionRunner {
+  return new ActionRunner(ACTIONS, {
+    ledger: replica,
+    clock: systemClock,
+    random: systemRandom,
+    lab: () => ({ appliedRevision: lab.appliedRevision }),
+    onInvoke: recorder.record
+  })
+}
+
+function openKeys (lab: string, { accessKeysFile }: LabConfig): KeyRing {
+  return openKeyRing({
+    environment: process.env['VPCLAB_ACCESS_KEYS'],
+    accessKeysPath: accessKeysFile ?? undefined,
+    credentialsPath: credentialsPath(lab),
+    random: systemRandom
+  })
 }
 
 /** Runs the steps once, in order, each whatever became of the one before, and ends the process. */

@@ -7,14 +7,15 @@
  *
  * This file turns HTTP into a signed request, finds the service that the signature names, and turns
  * every error into that service's error document; the rest is sigv4.ts (who) and the service
- * (service.ts). Nothing is answered before it is signed. When a call is over, whatever its end,
- * `onCall` hears of it.
+ * (service.ts). Nothing is answered before it is signed. When a call is decided, whatever its end,
+ * `onCall` hears of it, and then its caller does.
  */
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import { VpclabError } from '../base/errors.ts'
+import { newUuid } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { AwsError } from '../model/aws_error.ts'
 import type { KeyRing } from './key_ring.ts'
@@ -42,8 +43,8 @@ export interface EndpointDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Hears of every call when it is over; must not throw. */
-  readonly onCall: (call: Call) => void
+  /** Hears of every call when it is decided, before it is answered; must not throw. */
+  readonly onCall: (call: Call, durationMs: number) => void
   /** Empties everything but the hosts. */
   readonly reset: () => Promise<ResetResult>
 }
@@ -67,31 +68,34 @@ export function createEndpoint (dependencies: EndpointDependencies): FastifyInst
     call.caller = await authenticate(call.request, [...services.keys()], keyRing, clock.nowMs())
     return service ?? defaultService
   }
-  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const call = new Call(newRequestId(random), signedRequest(request), request.ip,
-      clock.nowMs())
-    const started = clock.monotonicMs()
+  const respond = async (call: Call): Promise<Body> => {
     try {
       const service = await identify(call)
-      await send(reply, call.requestId, 200, await service.call(call))
+      return await service.call(call)
     } catch (error) {
-      const refusal = refusalOf(error, log, call.requestId)
-      call.refusal = refusal
-      await send(reply, call.requestId, refusal.status,
-        (call.service ?? defaultService).refuse(refusal, call.requestId))
+      call.refusal = refusalOf(error, log, call.requestId)
+      return (call.service ?? defaultService).refuse(call.refusal, call.requestId, call)
     }
+  }
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const call = new Call(newUuid(random), signedRequest(request), request.ip,
+      clock.nowMs())
+    const started = clock.monotonicMs()
+    const body = await respond(call)
+    // The trail has the call before the caller has its answer.
+    onCall(call, clock.monotonicMs() - started)
+    await send(reply, call.requestId, call.refusal?.status ?? 200, body)
     log.debug({
       requestId: call.requestId, service: call.service?.name, action: call.action,
       accountId: call.caller?.accountId, region: call.caller?.region, code: call.refusal?.code,
       durationMs: clock.monotonicMs() - started
     }, 'api call')
-    onCall(call)
   }
   server.get('/', answer)
   server.post('/', answer)
 
   server.post('/_vpclab/reset', async (request, reply) => {
-    const requestId = newRequestId(random)
+    const requestId = newUuid(random)
     try {
       const { name } = defaultService
       await authenticate(signedRequest(request), [name], keyRing, clock.nowMs())
@@ -104,7 +108,7 @@ export function createEndpoint (dependencies: EndpointDependencies): FastifyInst
   })
 
   const refuse = (reply: FastifyReply, status: number, message: string): FastifyReply => {
-    const requestId = newRequestId(random)
+    const requestId = newUuid(random)
     return send(reply, requestId, status,
       defaultService.refuse(new AwsError('InvalidRequest', message), requestId))
   }
@@ -147,13 +151,4 @@ function refusalOf (error: unknown, log: Logger, requestId: string): AwsError {
   log.error({ err: error, requestId }, 'api call failed')
   return new AwsError('InternalError',
     `An internal error has occurred. The log of vpcd has it under request ${requestId}.`)
-}
-
-/** UUID version 4, RFC 9562 §5.4. */
-function newRequestId (random: Random): string {
-  const bytes = Buffer.from(random.bytes(16))
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  const hex = bytes.toString('hex')
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }

@@ -23,9 +23,15 @@ import { assert } from '../base/assert.ts'
 export type Scalar = 'string' | 'number' | 'boolean' | 'timestamp' | 'blob'
 
 export type Shape =
-  | { readonly kind: Scalar }
+  | ScalarShape
   | ListShape
   | StructureShape
+
+export interface ScalarShape {
+  readonly kind: Scalar
+  /** A secret, by the service's own word: no log and no audit record may show it. */
+  readonly sensitive: boolean
+}
 
 export interface ListShape {
   readonly kind: 'list'
@@ -61,6 +67,8 @@ const KIND_LIST = 1
 const KIND_STRUCTURE = 3
 const KIND_OPERATION = 9
 const LIST_OF_SCALAR = 64
+/** Bit of a scalar's traits: Smithy's `sensitive`. */
+const TRAIT_SENSITIVE = 8
 
 const SCALARS: ReadonlyMap<number, Scalar> = new Map([
   [0, 'string'], [1, 'number'], [2, 'boolean'], [4, 'timestamp'], [5, 'timestamp'],
@@ -127,7 +135,7 @@ export class SchemaRegistry {
     }
     const kind = SCALARS.get(raw)
     assert(kind !== undefined, `no scalar has the number ${String(raw)}`)
-    return { kind }
+    return { kind, sensitive: false }
   }
 
   #ofArray (schema: readonly Raw[]): Shape {
@@ -144,7 +152,10 @@ export class SchemaRegistry {
       }
     }
     assert(schema[0] === 0, `a schema of kind ${String(schema[0])} is not known`)
-    return this.#shapeOf(schema[4])
+    const scalar = this.#shapeOf(schema[4])
+    return scalar.kind !== 'list' && scalar.kind !== 'structure' && isSensitive(schema[3])
+      ? { kind: scalar.kind, sensitive: true }
+      : scalar
   }
 
   #member (name: string, reference: Raw, required: boolean): Member {
@@ -161,6 +172,13 @@ export class SchemaRegistry {
       shape: () => this.#shapeOf(target)
     }
   }
+}
+
+/** Traits are a set of bits, or an object that names each. */
+function isSensitive (traits: Raw): boolean {
+  return typeof traits === 'number'
+    ? (traits & TRAIT_SENSITIVE) !== 0
+    : typeof traits === 'object' && traits !== null && 'sensitive' in traits
 }
 
 function dereference (reference: Raw): Raw {

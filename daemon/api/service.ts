@@ -9,6 +9,7 @@
  * endpoint is made.
  */
 import { AwsError } from '../model/aws_error.ts'
+import type { OperationShape } from './schema.ts'
 import type { Caller, SignedRequest } from './sigv4.ts'
 
 /** An answer in a service's protocol. */
@@ -27,9 +28,15 @@ export interface Service {
    * @throws AwsError to refuse; VpclabError when the store fails
    */
   call(call: Call): Promise<Body>
-  /** The service's error document. */
-  refuse(refusal: AwsError, requestId: string): Body
+  /**
+   * The service's error document.
+   * @param call for a service that speaks several protocols; absent where there is none
+   */
+  refuse(refusal: AwsError, requestId: string, call?: Call): Body
 }
+
+/** AWS's words for what changes nothing. A call that names no action changes nothing either. */
+const READING_VERB = /^(Describe|Get|List|Lookup|Search|Validate|$)/
 
 /** One call, and what becomes known of it while it is answered: what the audit trail records. */
 export class Call {
@@ -43,11 +50,16 @@ export class Call {
   service: Service | null = null
   /** `CreateVpc`; empty while unknown. */
   action = ''
-  readOnly = true
+  /** Whether the action only reads, where the service says so; else its verb does. */
+  isRead: boolean | null = null
   /** The action's input in the SDK's names; null when it could not be decoded. */
   input: object | null = null
   /** The action's output in the SDK's names; null when the call was refused. */
   output: object | null = null
+  /** What the schemas say of input and output; null while unknown. */
+  operation: OperationShape | null = null
+  /** Revision of the commit that the call made; null when it changed nothing. */
+  revision: number | null = null
   refusal: AwsError | null = null
 
   constructor (requestId: string, request: SignedRequest, sourceAddress: string,
@@ -63,6 +75,8 @@ export class Call {
     if (this.caller === null) throw new AwsError('AuthFailure', 'The call is not authenticated')
     return this.caller
   }
+
+  get readOnly (): boolean { return this.isRead ?? READING_VERB.test(this.action) }
 
   /** The parameters of a query protocol: of the body, or of a presigned call's address. */
   get form (): string {

@@ -3,6 +3,9 @@
  * routes is one file under `routes/` and one line in server.ts.
  */
 import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../../base/clock.ts'
+import type { Random } from '../../base/random.ts'
+import type { AuditTrail } from '../../audit/trail.ts'
 import type { Lab } from '../../host/lab.ts'
 import type { LabConfig } from '../../host/lab_config.ts'
 import type { Log } from '../../observe/log.ts'
@@ -12,9 +15,13 @@ import type { KeyRing } from '../key_ring.ts'
 export interface AdminServerOptions {
   readonly lab: Lab
   readonly replica: Replica
+  readonly trail: AuditTrail
   readonly keyRing: KeyRing
   readonly config: LabConfig
   readonly endpointUrl: string
+  readonly metricsUrl: string | null
+  readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   /** Stops the daemon, soon. */
   readonly stop: () => void

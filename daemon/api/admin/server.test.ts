@@ -1,16 +1,20 @@
 /** The admin API of a lab without hosts, over the real store. */
 import test from 'ava'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../base/clock.ts'
+import { systemRandom } from '../../base/random.ts'
 import { Lab } from '../../host/lab.ts'
+import { AuditTrail } from '../../audit/trail.ts'
 import { resolveConfig } from '../../host/lab_config.ts'
 import { put } from '../../model/snapshot.ts'
 import { silentLog } from '../../observe/log.ts'
 import { Replica } from '../../store/replica.ts'
 import { SqliteEngine } from '../../store/sqlite_engine.ts'
 import { KeyRing } from '../key_ring.ts'
+import { EVENT_READERS_MAX } from './event_feed.ts'
 import { createAdminServer } from './server.ts'
 
 const KEY = {
@@ -22,22 +26,30 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }) {
   const engine = new SqliteEngine(join(directory, 'store.sqlite'), systemClock)
   const replica = await Replica.open(engine)
   const log = silentLog()
-  const lab = new Lab({ lab: 'unit', replica, clock: systemClock, log, spinUs: 0 })
+  const lab = new Lab({
+    lab: 'unit', replica, clock: systemClock, log, spinUs: 0, flowCapacity: 1024
+  })
   await lab.start()
+  const trail = new AuditTrail({ directory: join(directory, 'audit'), log })
   let stops = 0
   const server = createAdminServer({
     lab,
     replica,
+    trail,
     log,
     keyRing: new KeyRing([KEY]),
+    clock: systemClock,
+    random: systemRandom,
     config: resolveConfig({ hosts: '0' }, null),
     endpointUrl: 'http://127.0.0.1:4566',
+    metricsUrl: null,
     stop: () => { stops++ }
   })
   t.teardown(async () => {
     await server.close()
     await lab.stop()
     replica.close()
+    trail.close()
     await engine.close()
     rmSync(directory, { recursive: true })
   })
@@ -45,7 +57,7 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }) {
     const answer = await server.inject({ method, url })
     return { status: answer.statusCode, body: answer.json<Record<string, unknown>>() }
   }
-  return { replica, call, stopCount: () => stops }
+  return { replica, call, server, directory, stopCount: () => stops }
 }
 
 test('status, credentials, drops, flows and cache of a lab without hosts', async (t) => {
@@ -58,6 +70,8 @@ test('status, credentials, drops, flows and cache of a lab without hosts', async
     { endpointUrl: 'http://127.0.0.1:4566', region: 'us-east-1', ...KEY })
   t.deepEqual((await call('GET', '/drops')).body, { drops: [] })
   t.deepEqual((await call('GET', '/flows?limit=5')).body, { flows: [] })
+  t.deepEqual((await call('GET', '/flows?protocol=TCP')).body, { flows: [] })
+  t.like((await call('GET', '/traffic')).body, { hosts: [], enis: [] })
   t.deepEqual((await call('GET', '/cache')).body, { hosts: [] })
 })
 
@@ -72,6 +86,18 @@ test('a wait ends when the revision comes, and with 408 when it does not', async
   t.is(late.status, 408)
   t.is(late.body['code'], 'VPCLAB_ERR_TIMEOUT')
   t.regex(String(late.body['message']), /Revision 99 .* the store itself is at 1/)
+})
+
+test('quotas are told with their defaults and with what overrides them', async (t) => {
+  const { replica, call } = await openLab(t)
+  await replica.transact(() => ({
+    changes: [put('quotaOverride', { id: 'vpcs-per-region', value: 7 })], result: null
+  }))
+  const { body } = await call('GET', '/quotas')
+  const quotas = body['quotas'] as { readonly name: string }[]
+  t.like(quotas.find(({ name }) => name === 'vpcs-per-region'),
+    { value: 7, default: 5, used: 0, resource: null, what: 'VPCs', code: 'VpcLimitExceeded' })
+  t.like(quotas.find(({ name }) => name === 'subnets-per-vpc'), { value: 200, default: 200 })
 })
 
 test('a reset empties the store and keeps counters', async (t) => {
@@ -92,9 +118,17 @@ for (const { url, status, code } of [
   { url: '/wait?revision=-1', status: 400, code: 'InvalidParameterValue' },
   { url: '/wait?timeoutMs=600001', status: 400, code: 'InvalidParameterValue' },
   { url: '/flows?limit=many', status: 400, code: 'InvalidParameterValue' },
+  { url: '/drops?reason=noroute', status: 400, code: 'InvalidParameterValue' },
+  { url: '/flows?protocol=tpc', status: 400, code: 'InvalidParameterValue' },
+  { url: '/flows?protocol=256', status: 400, code: 'InvalidParameterValue' },
+  { url: '/events?noun=vpcs', status: 400, code: 'InvalidParameterValue' },
+  { url: '/events?initial=no', status: 400, code: 'InvalidParameterValue' },
   { url: '/mapping?vpc=vpc-0&address=10.0.0.256', status: 400, code: 'InvalidParameterValue' },
   { url: '/mapping?vpc=vpc-0&address=10.0.0.1', status: 404, code: 'NotFound' },
   { url: '/instances/i-00000000000000001', status: 404, code: 'InvalidInstanceID.NotFound' },
+  { url: '/capture', status: 400, code: 'InvalidParameterValue' },
+  { url: '/capture?points=host-9', status: 404, code: 'NotFound' },
+  { url: '/capture?points=vpc-0', status: 404, code: 'InvalidVpcID.NotFound' },
   { url: '/nothing', status: 404, code: 'NotFound' }
 ]) {
   test(`GET ${url} is refused with ${String(status)} ${code}`, async (t) => {
@@ -104,6 +138,25 @@ for (const { url, status, code } of [
     t.is(answer.body['code'], code)
   })
 }
+
+test('readers of events that leave make room, and a server that closes ends the others',
+  async (t) => {
+    const { server, directory } = await openLab(t)
+    const socketPath = join(directory, 'admin.sock')
+    await server.listen({ path: socketPath })
+    const open = async () => await new Promise<IncomingMessage>((resolve, reject) => {
+      get({ socketPath, path: '/events' }, resolve).on('error', reject)
+    })
+    const readers = await Promise.all(Array.from({ length: EVENT_READERS_MAX }, open))
+    t.is((await open()).statusCode, 503)
+    for (const reader of readers) reader.destroy()
+    let reader = await open()
+    while (reader.statusCode === 503) reader = await open()
+    const lines = reader.setEncoding('utf8').toArray()
+    await server.close()
+    t.deepEqual((await lines as string[]).join('').trim().split('\n')
+      .map((line) => (JSON.parse(line) as { type: string }).type), ['synced', 'stopped'])
+  })
 
 test('a stop is answered before the daemon stops', async (t) => {
   const { call, stopCount } = await openLab(t)

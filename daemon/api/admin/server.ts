@@ -7,12 +7,26 @@ import type { FastifyInstance } from 'fastify'
 import { VpclabError } from '../../base/errors.ts'
 import type { AdminError } from './contract.ts'
 import { type AddRoutes, type AdminServerOptions, Refusal } from './route.ts'
+import { addAuditRoutes } from './routes/audit.ts'
+import { addEventRoutes } from './routes/events.ts'
+import { addCaptureRoutes } from './routes/capture.ts'
+import { addGuestRoutes } from './routes/guests.ts'
 import { addLabRoutes } from './routes/lab.ts'
+import { addQuotaRoutes } from './routes/quotas.ts'
 import { addReadingRoutes } from './routes/readings.ts'
+import { addTraceRoutes } from './routes/trace.ts'
+import { addTrafficRoutes } from './routes/traffic.ts'
 
 const ROUTES: readonly AddRoutes[] = [
+  addAuditRoutes,
+  addCaptureRoutes,
+  addEventRoutes,
+  addGuestRoutes,
   addLabRoutes,
-  addReadingRoutes
+  addQuotaRoutes,
+  addReadingRoutes,
+  addTraceRoutes,
+  addTrafficRoutes
 ]
 
 /** The server, not yet listening. */

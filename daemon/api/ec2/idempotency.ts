@@ -11,7 +11,7 @@ import { AwsError } from '../../model/aws_error.ts'
 import type { Plan } from '../../model/plan.ts'
 import type { Change, Snapshot } from '../../model/snapshot.ts'
 import { put, remove } from '../../model/snapshot.ts'
-import type { Parameters } from './query_codec.ts'
+import type { Parameters } from '../query.ts'
 import type { Caller } from '../sigv4.ts'
 
 export const CLIENT_TOKEN_LENGTH_MAX = 64

@@ -12,7 +12,7 @@ import type { Instance, InstanceState } from '../../model/instance.ts'
 import { shutdownBehavior } from '../../model/instance_attribute.ts'
 import type { LaunchInput, LaunchInterface } from '../../model/instance_launch.ts'
 import { findInstanceType, INSTANCE_TYPE_DEFAULT } from '../../model/instance_type.ts'
-import { IMAGES } from '../../model/image.ts'
+import { HOST_IMAGE, ROOT_DEVICE_NAME, imageById } from '../../model/image.ts'
 import type { NetworkInterface } from '../../model/network_interface.ts'
 import { ipName, resourceName } from '../../model/private_dns.ts'
 import type { AccountView } from '../../model/snapshot.ts'
@@ -164,7 +164,7 @@ export function printInstance (view: AccountView, instance: Instance,
   const [primary] = interfaces
   const reason = reasonOf(instance)
   return {
-    ...printHardware(instance),
+    ...printHardware(view, instance),
     InstanceId: instance.id,
     ImageId: instance.imageId,
     InstanceType: instance.instanceType as _InstanceType,
@@ -195,12 +195,12 @@ export function printInstance (view: AccountView, instance: Instance,
   }
 }
 
-function printHardware (instance: Instance): InstanceOutput {
-  const image = IMAGES.find(({ id }) => id === instance.imageId)
+function printHardware (view: AccountView, instance: Instance): InstanceOutput {
+  const image = imageById(view, instance.imageId) ?? HOST_IMAGE
   const { hypervisor } = findInstanceType(instance.instanceType)
   return {
-    Architecture: image?.architecture,
-    RootDeviceName: image?.rootDeviceName,
+    Architecture: image.architecture,
+    RootDeviceName: ROOT_DEVICE_NAME,
     RootDeviceType: 'ebs',
     VirtualizationType: 'hvm',
     Hypervisor: 'xen',
@@ -269,15 +269,15 @@ const nothing = (): undefined => undefined
 export function instanceFilters (lab: LabStatus): FilterTable<Instance> {
   return {
     ...interfaceFilters(lab),
-    architecture: (instance) => printHardware(instance).Architecture,
+    architecture: (instance, view) => printHardware(view, instance).Architecture,
     'availability-zone': ({ zoneId }, view) => zoneName(view, zoneId),
     'availability-zone-id': ({ zoneId }) => zoneId,
     'client-token': ({ clientToken }) => clientToken,
     'dns-name': nothing,
-    'ebs-optimized': (instance) => printHardware(instance).EbsOptimized,
-    'ena-support': (instance) => printHardware(instance).EnaSupport,
+    'ebs-optimized': (instance, view) => printHardware(view, instance).EbsOptimized,
+    'ena-support': (instance, view) => printHardware(view, instance).EnaSupport,
     'host-id': ({ hostName }) => hostName,
-    hypervisor: (instance) => printHardware(instance).Hypervisor,
+    hypervisor: (instance, view) => printHardware(view, instance).Hypervisor,
     'image-id': ({ imageId }) => imageId,
     'instance-id': ({ id }) => id,
     'instance-lifecycle': nothing,
@@ -297,21 +297,21 @@ export function instanceFilters (lab: LabStatus): FilterTable<Instance> {
     'monitoring-state': () => 'disabled',
     'owner-id': ({ ownerId }) => ownerId,
     platform: nothing,
-    'platform-details': (instance) => printHardware(instance).PlatformDetails,
+    'platform-details': (instance, view) => printHardware(view, instance).PlatformDetails,
     'private-dns-name': (instance, view) => privateDnsNameOf(instance, primaryOf(instance, view)),
     'private-dns-name-options.hostname-type': ({ hostnameType }) => hostnameType,
     'private-ip-address': (instance, view) => primaryOf(instance, view)?.privateIpAddresses[0],
     reason: transitionReason,
     'requester-id': nothing,
     'reservation-id': ({ reservationId }) => reservationId,
-    'root-device-name': (instance) => printHardware(instance).RootDeviceName,
-    'root-device-type': (instance) => printHardware(instance).RootDeviceType,
+    'root-device-name': () => ROOT_DEVICE_NAME,
+    'root-device-type': (instance, view) => printHardware(view, instance).RootDeviceType,
     'source-dest-check': (instance, view) => primaryOf(instance, view)?.sourceDestCheck,
     'state-reason-code': (instance) => reasonOf(instance)?.code,
     'state-reason-message': (instance) => reasonOf(instance)?.message,
     'subnet-id': ({ subnetId }) => subnetId,
     tenancy: () => 'default',
-    'virtualization-type': (instance) => printHardware(instance).VirtualizationType,
+    'virtualization-type': (instance, view) => printHardware(view, instance).VirtualizationType,
     'vpc-id': ({ vpcId }) => vpcId
   }
 }

@@ -5,10 +5,12 @@ import test from 'ava'
 import * as sdk from '@aws-sdk/client-ec2'
 import { XMLParser } from 'fast-xml-parser'
 import { AwsError } from '../../model/aws_error.ts'
-import { compileDecoder, LIST_ITEMS_MAX, PARAMETERS_MAX, parseParameters } from './query_codec.ts'
+import { compileDecoder } from './query_codec.ts'
+import { LIST_ITEMS_MAX, PARAMETERS_MAX, parseParameters } from '../query.ts'
 import type { OperationShape } from '../schema.ts'
 import { SchemaRegistry } from '../schema.ts'
-import { compileEncoder, escapeXml, writeError } from './xml_writer.ts'
+import { escapeXml } from '../xml.ts'
+import { compileEncoder, writeError } from './xml_writer.ts'
 
 const schemas = new SchemaRegistry(sdk)
 

@@ -9,7 +9,7 @@
  */
 import * as sdk from '@aws-sdk/client-ec2'
 import type { Clock } from '../../base/clock.ts'
-import { newId } from '../../base/ids.ts'
+import { newId, newUuid } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import type { Ledger } from '../../model/ledger.ts'
@@ -17,11 +17,11 @@ import type { Plan } from '../../model/plan.ts'
 import { AccountView } from '../../model/snapshot.ts'
 import type { Action, LabStatus, ReadAction, ReadContext, WriteAction } from './action.ts'
 import { idempotentCall, planOnce } from './idempotency.ts'
-import type { Decoder, Parameters } from './query_codec.ts'
 import { compileDecoder } from './query_codec.ts'
-import { SchemaRegistry } from '../schema.ts'
-import type { Call } from '../service.ts'
-import type { Caller } from '../sigv4.ts'
+import type { Decoder, Parameters } from '../query.ts'
+import { type OperationShape, SchemaRegistry } from '../schema.ts'
+import { Call } from '../service.ts'
+import type { Caller, SignedRequest } from '../sigv4.ts'
 import type { Encoder } from './xml_writer.ts'
 import { compileEncoder } from './xml_writer.ts'
 
@@ -33,6 +33,14 @@ export interface RunnerDependencies {
   readonly random: Random
   /** How the lab stands at this moment. */
   readonly lab: () => LabStatus
+  /** Hears of every `invoke` when it is over; must not throw. */
+  readonly onInvoke?: (call: Call) => void
+}
+
+/** On whose behalf another service of the daemon makes a call. */
+export interface InsideCaller extends Caller {
+  /** The service, as CloudTrail names it: `cloudformation.amazonaws.com`. */
+  readonly invokedBy: string
 }
 
 type AnyWrite = WriteAction<object, unknown, object>
@@ -41,6 +49,7 @@ type AnyRead = ReadAction<object, object>
 /** An action with its codec. */
 interface Entry {
   readonly action: AnyWrite | AnyRead
+  readonly operation: OperationShape
   readonly decode: Decoder
   readonly encode: Encoder
 }
@@ -64,29 +73,53 @@ export class ActionRunner {
   async run (call: Call, parameters: Parameters): Promise<string> {
     call.action = parameters.get('Action') ?? ''
     const entry = this.#entry(call.action, parameters.get('Version'))
-    call.readOnly = entry.action.kind === 'read'
+    note(call, entry)
     call.input = entry.decode(parameters)
-    call.output = await this.#perform(entry.action, call.identity, call.input, parameters)
+    call.output = await this.#perform(entry.action, call, call.input, parameters)
     return entry.encode(call.output, call.requestId)
   }
 
   /**
    * One call from inside the daemon.
-   * @param input in the SDK's names; a ClientToken in it is not looked at
+   * @param input in the SDK's names
+   * @param token the call acts once however often it is repeated with the same token, also for an
+   *   action to which EC2 gives no ClientToken
    * @returns the output in the SDK's names
    * @throws AwsError to refuse; VpclabError when the store fails
    */
-  async invoke (caller: Caller, actionName: string, input: object): Promise<object> {
-    return await this.#perform(this.#entry(actionName, API_VERSION).action, caller, input, null)
+  async invoke ({ invokedBy, ...caller }: InsideCaller, actionName: string, input: object,
+    token?: string): Promise<object> {
+    const { clock, random, onInvoke } = this.#dependencies
+    const request: SignedRequest =
+      { method: 'POST', path: '/', query: '', headers: { 'user-agent': invokedBy }, body: '' }
+    const call = new Call(newUuid(random), request, invokedBy, clock.nowMs())
+    call.caller = caller
+    call.action = actionName
+    try {
+      const entry = this.#entry(actionName, API_VERSION)
+      note(call, entry)
+      call.input = input
+      const parameters = new Map([['Input', JSON.stringify(input)]])
+      const once = token === undefined ? input : { ...input, ClientToken: token }
+      call.output = await this.#perform(entry.action, call, once, parameters)
+      return call.output
+    } catch (error) {
+      call.refusal = error instanceof AwsError
+        ? error
+        : new AwsError('InternalError', 'An internal error has occurred.')
+      throw error
+    } finally {
+      onInvoke?.(call)
+    }
   }
 
-  async #perform (action: AnyWrite | AnyRead, caller: Caller, input: object,
-    parameters: Parameters | null): Promise<object> {
-    const { snapshot } = this.#dependencies.ledger
-    const view = new AccountView(snapshot, caller.accountId, caller.region)
+  async #perform (action: AnyWrite | AnyRead, call: Call, input: object,
+    parameters: Parameters): Promise<object> {
+    const { accountId, region } = call.identity
+    const view = new AccountView(this.#dependencies.ledger.snapshot, accountId, region)
     return action.kind === 'read'
       ? this.#read(action, view, input)
-      : await this.#write(action, view, input, caller, parameters)
+      : await this.#write(action, view, input, call, parameters)
   }
 
   /** The codec of an action is compiled at its first call. */
@@ -114,7 +147,8 @@ export class ActionRunner {
       throw new AwsError('UnsupportedOperation', `The action ${name} is not built in vpclab.`)
     }
     const entry: Entry = {
-      action, decode: compileDecoder(operation.input), encode: compileEncoder(operation)
+      action, operation,
+      decode: compileDecoder(operation.input), encode: compileEncoder(operation)
     }
     this.#entries.set(name, entry)
     return entry
@@ -126,8 +160,8 @@ export class ActionRunner {
     return output
   }
 
-  async #write (action: AnyWrite, view: AccountView, input: object, caller: Caller,
-    parameters: Parameters | null): Promise<object> {
+  async #write (action: AnyWrite, view: AccountView, input: object, call: Call,
+    parameters: Parameters): Promise<object> {
     const { ledger, clock, random } = this.#dependencies
     const nowMs = clock.nowMs()
     const context = { nowMs, newId: (prefix: string): string => newId(random, prefix) }
@@ -137,17 +171,28 @@ export class ActionRunner {
       refuseDryRun(input)
     }
     const token = (input as { readonly ClientToken?: string }).ClientToken
-    const call = parameters === null || token === undefined || token === ''
+    const once = token === undefined || token === ''
       ? null
-      : idempotentCall(caller, action.name, token, parameters)
-    const { result } = await ledger.transact(
-      call === null ? plan : () => planOnce(ledger.snapshot, call, nowMs, plan))
+      : idempotentCall(call.identity, action.name, token, parameters)
+    let changes = 0
+    const { result, revision } = await ledger.transact(() => {
+      const planned = once === null ? plan() : planOnce(ledger.snapshot, once, nowMs, plan)
+      changes = planned.changes.length
+      return planned
+    })
+    if (changes > 0) call.revision = revision
     return action.print(view, result, this.#context())
   }
 
   #context (): ReadContext {
     return { nowMs: this.#dependencies.clock.nowMs(), lab: this.#dependencies.lab() }
   }
+}
+
+/** What the audit trail wants to know of a call before it is tried. */
+function note (call: Call, { action, operation }: Entry): void {
+  call.isRead = action.kind === 'read'
+  call.operation = operation
 }
 
 function isDryRun (input: object): boolean {

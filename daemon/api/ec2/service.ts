@@ -2,8 +2,8 @@
  * EC2 as a service behind the endpoint: the EC2 query protocol over the runner. Smithy 2.0, "AWS
  * EC2 query protocol".
  */
+import { parseParameters } from '../query.ts'
 import type { Body, Service } from '../service.ts'
-import { parseParameters } from './query_codec.ts'
 import type { ActionRunner } from './runner.ts'
 import { writeError } from './xml_writer.ts'
 

@@ -1,6 +1,10 @@
 /** The lab as a whole: how it stands, waiting for it, emptying and stopping it. */
 import type { HostAgent } from '../../../host/agent.ts'
+import { guestPid } from '../../../host/instance_guest.ts'
+import { rootPid } from '../../../host/instance_root.ts'
+import type { Lab } from '../../../host/lab.ts'
 import { namespaceName } from '../../../host/paths.ts'
+import type { Instance } from '../../../model/instance.ts'
 import type {
   CredentialsAnswer, HostStatus, InstanceAnswer, LabStatusAnswer, ResetAnswer, WaitAnswer
 } from '../contract.ts'
@@ -32,7 +36,8 @@ export const addLabRoutes: AddRoutes = (server, options) => {
   })
 }
 
-function statusOf ({ lab, replica, endpointUrl, config }: AdminServerOptions): LabStatusAnswer {
+function statusOf (options: AdminServerOptions): LabStatusAnswer {
+  const { lab, replica, endpointUrl, metricsUrl, config } = options
   const instances: Record<string, number> = {}
   for (const instance of replica.snapshot.tables.instance.values()) {
     instances[instance.state] = (instances[instance.state] ?? 0) + 1
@@ -41,6 +46,7 @@ function statusOf ({ lab, replica, endpointUrl, config }: AdminServerOptions): L
     lab: lab.name,
     pid: process.pid,
     endpointUrl,
+    metricsUrl,
     region: config.region,
     revision: replica.snapshot.revision,
     appliedRevision: lab.appliedRevision,
@@ -65,11 +71,21 @@ function hostStatus (agent: HostAgent): HostStatus {
   }
 }
 
+/** Process that stands for the inside of an instance, where there is more than a network. */
+function pidOf (lab: Lab, { id, guest, state }: Instance): number | null {
+  if (guest === undefined) return null
+  if (guest.kind === 'namespace') return guestPid(guest)
+  const pid = rootPid(lab.name, id)
+  if (pid !== null || state !== 'running') return pid
+  throw new Refusal(503, 'VPCLAB_ERR_AGENT',
+    `The root file system of ${id} is being built: try again in a moment`)
+}
+
 function instanceOf ({ lab, replica }: AdminServerOptions, id: string): InstanceAnswer {
   const instance = replica.snapshot.tables.instance.get(id)
   if (instance === undefined) {
     throw new Refusal(404, 'InvalidInstanceID.NotFound', `The instance ID '${id}' does not exist`)
   }
   const { hostName: host, state } = instance
-  return { id, namespace: namespaceName(lab.name, id), host, state }
+  return { id, namespace: namespaceName(lab.name, id), pid: pidOf(lab, instance), host, state }
 }

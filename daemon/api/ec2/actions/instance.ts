@@ -16,7 +16,7 @@ import type { Instance, InstanceStateChange } from '../../../model/instance.ts'
 import { planModifyInstanceAttribute } from '../../../model/instance_attribute.ts'
 import { planRunInstances } from '../../../model/instance_launch.ts'
 import type { LaunchResult } from '../../../model/instance_launch.ts'
-import { IMAGES } from '../../../model/image.ts'
+import { ROOT_DEVICE_NAME } from '../../../model/image.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import { zoneName } from '../../../model/zone.ts'
@@ -222,8 +222,7 @@ const describeInstanceAttribute = defineRead<DescribeInstanceAttributeRequest, I
         return { ...answer,
           InstanceInitiatedShutdownBehavior: { Value: instance.instanceInitiatedShutdownBehavior } }
       case 'rootDeviceName':
-        return { ...answer, RootDeviceName: { Value: IMAGES.find(({ id }) =>
-          id === instance.imageId)?.rootDeviceName } }
+        return { ...answer, RootDeviceName: { Value: ROOT_DEVICE_NAME } }
       case 'sourceDestCheck': return { ...answer,
         SourceDestCheck: { Value: primary?.sourceDestCheck } }
       case 'groupSet': return { ...answer, Groups: printGroups(view, primary?.groupIds ?? []) }

@@ -4,25 +4,33 @@
  */
 import type { Action } from '../action.ts'
 import { dhcpOptionsActions } from './dhcp_options.ts'
+import { flowLogActions } from './flow_log.ts'
 import { instanceActions } from './instance.ts'
 import { networkAclActions } from './network_acl.ts'
+import { networkInsightsActions } from './network_insights.ts'
 import { networkInterfaceActions } from './network_interface.ts'
+import { prefixListActions } from './prefix_list.ts'
 import { routeTableActions } from './route_table.ts'
 import { securityGroupActions } from './security_group.ts'
 import { subnetActions } from './subnet.ts'
 import { tagActions } from './tag.ts'
+import { trafficMirrorActions } from './traffic_mirror.ts'
 import { vpcActions } from './vpc.ts'
 import { zoneActions } from './zone.ts'
 
 export const ACTIONS: readonly Action[] = [
   ...dhcpOptionsActions,
+  ...flowLogActions,
   ...instanceActions,
   ...networkAclActions,
+  ...networkInsightsActions,
   ...networkInterfaceActions,
+  ...prefixListActions,
   ...routeTableActions,
   ...securityGroupActions,
   ...subnetActions,
   ...tagActions,
+  ...trafficMirrorActions,
   ...vpcActions,
   ...zoneActions
 ]

@@ -10,6 +10,7 @@ import type {
   Route as RouteOutput, RouteTable as RouteTableOutput
 } from '@aws-sdk/client-ec2'
 import { AwsError } from '../../../model/aws_error.ts'
+import { isPrefixListId } from '../../../model/prefix_list_reference.ts'
 import { planCreateRoute, planDeleteRoute, planReplaceRoute } from '../../../model/route.ts'
 import type { DestinationInput } from '../../../model/route.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
@@ -42,8 +43,12 @@ const deleteRouteTable = defineWrite<DeleteRouteTableRequest, null, object>({
   print: () => ({})
 })
 
-const DESTINATION_PARAMETERS =
-  ['DestinationCidrBlock', 'DestinationIpv6CidrBlock', 'DestinationPrefixListId'] as const
+const DESTINATION_MEMBERS = {
+  ipv4: 'DestinationCidrBlock', ipv6: 'DestinationIpv6CidrBlock',
+  prefixListId: 'DestinationPrefixListId'
+} as const satisfies Record<keyof DestinationInput, string>
+
+const DESTINATION_PARAMETERS = Object.values(DESTINATION_MEMBERS)
 
 function destinationFromInput (input: Pick<CreateRouteRequest,
   typeof DESTINATION_PARAMETERS[number]>): DestinationInput {
@@ -143,8 +148,7 @@ function printRouteTable (view: AccountView, table: RouteTable): RouteTableOutpu
 
 function printRoute (view: AccountView, route: Route): RouteOutput {
   const common: RouteOutput = {
-    ...(isIpv6(route) ? { DestinationIpv6CidrBlock: route.destination }
-      : { DestinationCidrBlock: route.destination }),
+    [DESTINATION_MEMBERS[destinationKind(route)]]: route.destination,
     Origin: route.origin,
     State: routeState(view.snapshot, route)
   }
@@ -158,7 +162,16 @@ function printRoute (view: AccountView, route: Route): RouteOutput {
   }
 }
 
-function isIpv6 (route: Route): boolean { return route.destination.includes(':') }
+function destinationKind ({ destination }: Route): keyof DestinationInput {
+  if (isPrefixListId(destination)) return 'prefixListId'
+  return destination.includes(':') ? 'ipv6' : 'ipv4'
+}
+
+/** Destinations of one kind, of all routes. */
+function destinationsOf (kind: keyof DestinationInput): (table: RouteTable) => string[] {
+  return ({ routes }) => routes.filter((route) => destinationKind(route) === kind)
+    .map(({ destination }) => destination)
+}
 
 /** The instance behind a route's ENI, whosever it is. */
 function instanceOf (view: AccountView, { target }: Route): { readonly id: string
@@ -181,11 +194,9 @@ const FILTERS: FilterTable<RouteTable> = {
   'owner-id': ({ ownerId }) => ownerId,
   'route-table-id': ({ id }) => id,
   'route.carrier-gateway-id': nothing,
-  'route.destination-cidr-block': ({ routes }) =>
-    routes.filter((route) => !isIpv6(route)).map(({ destination }) => destination),
-  'route.destination-ipv6-cidr-block': ({ routes }) =>
-    routes.filter(isIpv6).map(({ destination }) => destination),
-  'route.destination-prefix-list-id': nothing,
+  'route.destination-cidr-block': destinationsOf('ipv4'),
+  'route.destination-ipv6-cidr-block': destinationsOf('ipv6'),
+  'route.destination-prefix-list-id': destinationsOf('prefixListId'),
   'route.egress-only-internet-gateway-id': nothing,
   'route.gateway-id': ({ routes }) =>
     routes.map(({ target }) => target.kind === 'local' ? 'local' : undefined),

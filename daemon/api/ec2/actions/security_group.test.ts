@@ -2,7 +2,7 @@
 import {
   AuthorizeSecurityGroupIngressCommand, CreateSecurityGroupCommand, DeleteSecurityGroupCommand,
   DescribeSecurityGroupRulesCommand, DescribeSecurityGroupsCommand,
-  RevokeSecurityGroupIngressCommand
+  ModifySecurityGroupRulesCommand, RevokeSecurityGroupIngressCommand
 } from '@aws-sdk/client-ec2'
 import test from 'ava'
 import { TestNetwork } from '../../../model/test_network.ts'
@@ -55,4 +55,19 @@ test('a revoked rule is told, and a second revocation is refused', async (t) => 
   await ec2.send(new DeleteSecurityGroupCommand({ GroupId }))
   t.is(await refusalOf(ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [GroupId ?? ''] }))),
     'InvalidGroup.NotFound')
+})
+
+test('a rule that is modified has one peer', async (t) => {
+  const net = new TestNetwork()
+  const ec2 = testClient(net)
+  const [group] = net.view().by('securityGroup', 'vpcId', net.vpcId)
+  const modify = (rule: object): Promise<string> => refusalOf(ec2.send(
+    new ModifySecurityGroupRulesCommand({
+      GroupId: group?.id,
+      SecurityGroupRules: [{
+        SecurityGroupRuleId: group?.rules[0]?.id, SecurityGroupRule: { IpProtocol: '-1', ...rule }
+      }]
+    })))
+  t.is(await modify({}), 'MissingParameter')
+  t.is(await modify({ CidrIpv4: '10.0.0.0/8', CidrIpv6: '::/0' }), 'InvalidParameterCombination')
 })

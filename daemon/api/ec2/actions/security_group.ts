@@ -5,17 +5,27 @@
 import type {
   AuthorizeSecurityGroupEgressResult, AuthorizeSecurityGroupIngressRequest,
   AuthorizeSecurityGroupIngressResult, CreateSecurityGroupRequest, CreateSecurityGroupResult,
-  DeleteSecurityGroupRequest, DeleteSecurityGroupResult, DescribeSecurityGroupRulesRequest,
+  DeleteSecurityGroupRequest, DeleteSecurityGroupResult, DescribeSecurityGroupReferencesRequest,
+  DescribeSecurityGroupReferencesResult, DescribeSecurityGroupRulesRequest,
   DescribeSecurityGroupRulesResult, DescribeSecurityGroupsRequest, DescribeSecurityGroupsResult,
-  IpPermission, RevokedSecurityGroupRule, RevokeSecurityGroupEgressResult,
-  RevokeSecurityGroupIngressRequest, RevokeSecurityGroupIngressResult,
-  SecurityGroup as SecurityGroupOutput, SecurityGroupRule as RuleOutput
+  DescribeStaleSecurityGroupsRequest, DescribeStaleSecurityGroupsResult,
+  GetSecurityGroupsForVpcRequest, GetSecurityGroupsForVpcResult, IpPermission,
+  ModifySecurityGroupRulesRequest, ModifySecurityGroupRulesResult, RevokedSecurityGroupRule,
+  RevokeSecurityGroupEgressResult, RevokeSecurityGroupIngressRequest,
+  RevokeSecurityGroupIngressResult, SecurityGroup as SecurityGroupOutput,
+  SecurityGroupRule as RuleOutput, SecurityGroupRuleRequest, StaleIpPermission, StaleSecurityGroup,
+  UpdateSecurityGroupRuleDescriptionsIngressRequest,
+  UpdateSecurityGroupRuleDescriptionsIngressResult, UserIdGroupPair
 } from '@aws-sdk/client-ec2'
 import { AwsError } from '../../../model/aws_error.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
-import { planCreateSecurityGroup, planDeleteSecurityGroup } from '../../../model/security_group.ts'
+import {
+  planCreateSecurityGroup, planDeleteSecurityGroup, staleRules
+} from '../../../model/security_group.ts'
 import type { SecurityGroup, SecurityGroupRule } from '../../../model/security_group.ts'
-import { planAuthorize, planRevoke } from '../../../model/security_group_rule.ts'
+import {
+  planAuthorize, planModifyRules, planRevoke, planUpdateDescriptions
+} from '../../../model/security_group_rule.ts'
 import type { PermissionInput } from '../../../model/security_group_rule.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import { printTags, tagsFromSpecifications } from '../../../model/tag.ts'
@@ -105,12 +115,28 @@ function sourcesOf (view: AccountView, groupId: string,
       ({ ...common, cidrIpv4: CidrIp, description: Description })),
     ...(permission.Ipv6Ranges ?? []).map(({ CidrIpv6 = '', Description = '' }) =>
       ({ ...common, cidrIpv6: CidrIpv6, description: Description })),
-    ...(permission.UserIdGroupPairs ?? []).map(({ GroupId, GroupName, Description = '' }) =>
-      ({ ...common, referencedGroupId: GroupId ?? groupIdOfName(view, groupId, GroupName),
-        description: Description })),
+    ...(permission.UserIdGroupPairs ?? []).map((pair) =>
+      ({ ...common, referencedGroupId: peerGroupId(view, groupId, pair),
+        description: pair.Description ?? '' })),
     ...(permission.PrefixListIds ?? []).map(({ PrefixListId = '', Description = '' }) =>
       ({ ...common, prefixListId: PrefixListId, description: Description }))
   ]
+}
+
+/**
+ * The group that a rule names, by id or by name. Groups of other accounts and of peered VPCs are
+ * out of reach as long as there are no peerings.
+ */
+function peerGroupId (view: AccountView, groupId: string, pair: UserIdGroupPair): string {
+  if (pair.VpcPeeringConnectionId !== undefined) {
+    throw new AwsError('InvalidVpcPeeringConnectionID.NotFound',
+      `The vpcPeeringConnection ID '${pair.VpcPeeringConnectionId}' does not exist`)
+  }
+  const id = pair.GroupId ?? groupIdOfName(view, groupId, pair.GroupName)
+  if (pair.UserId === undefined || pair.UserId === view.accountId) return id
+  throw new AwsError('InvalidGroup.NotFound',
+    `The security group '${id}' of the account ${pair.UserId} does not exist in a VPC that is ` +
+    'peered with this one')
 }
 
 /** A group of the same VPC by its name. */
@@ -175,6 +201,7 @@ function printRevoked (groupId: string, rule: SecurityGroupRule): RevokedSecurit
     FromPort: rule.fromPort ?? ANY, ToPort: rule.toPort ?? ANY, CidrIpv4: rule.cidrIpv4 ??
       undefined,
     CidrIpv6: rule.cidrIpv6 ?? undefined, ReferencedGroupId: rule.referencedGroupId ?? undefined,
+    PrefixListId: rule.prefixListId ?? undefined,
     Description: rule.description === '' ? undefined : rule.description
   }
 }
@@ -185,6 +212,7 @@ function printRule (view: AccountView, group: SecurityGroup, rule: SecurityGroup
     IsEgress: rule.isEgress,
     IpProtocol: rule.ipProtocol, FromPort: rule.fromPort ?? ANY, ToPort: rule.toPort ?? ANY,
     CidrIpv4: rule.cidrIpv4 ?? undefined, CidrIpv6: rule.cidrIpv6 ?? undefined,
+    PrefixListId: rule.prefixListId ?? undefined,
     ReferencedGroupInfo: rule.referencedGroupId === null
       ? undefined
       : { GroupId: rule.referencedGroupId, UserId: view.accountId, VpcId: group.vpcId },
@@ -203,8 +231,8 @@ function printGroup (group: SecurityGroup): SecurityGroupOutput {
     GroupId: group.id, GroupName: group.name, Description: group.description, VpcId: group.vpcId,
     OwnerId: group.ownerId,
     SecurityGroupArn: arnOf(group, 'security-group', group.id),
-    IpPermissions: printPermissions(group, false),
-    IpPermissionsEgress: printPermissions(group, true), Tags: printTags(group.tags)
+    IpPermissions: printPermissions(group, group.rules, false),
+    IpPermissionsEgress: printPermissions(group, group.rules, true), Tags: printTags(group.tags)
   }
 }
 
@@ -212,10 +240,11 @@ function printGroup (group: SecurityGroup): SecurityGroupOutput {
  * Rules of one direction, those of one protocol and range together, as DescribeSecurityGroups shows
  * them.
  */
-function printPermissions (group: SecurityGroup, isEgress: boolean): IpPermission[] {
+function printPermissions (group: SecurityGroup, rules: readonly SecurityGroupRule[],
+  isEgress: boolean): IpPermission[] {
   const byRange = new Map<string, Required<Pick<IpPermission,
-    'IpRanges' | 'Ipv6Ranges' | 'UserIdGroupPairs'>> & IpPermission>()
-  for (const rule of group.rules.filter((one) => one.isEgress === isEgress)) {
+    'IpRanges' | 'Ipv6Ranges' | 'PrefixListIds' | 'UserIdGroupPairs'>> & IpPermission>()
+  for (const rule of rules.filter((one) => one.isEgress === isEgress)) {
     const key = `${rule.ipProtocol} ${String(rule.fromPort)} ${String(rule.toPort)}`
     const permission = byRange.get(key) ?? {
       IpProtocol: rule.ipProtocol, FromPort: rule.fromPort ?? undefined, ToPort: rule.toPort ??
@@ -227,6 +256,8 @@ function printPermissions (group: SecurityGroup, isEgress: boolean): IpPermissio
     if (rule.cidrIpv4 !== null) permission.IpRanges?.push({ CidrIp: rule.cidrIpv4, Description })
     if (rule.cidrIpv6 !== null) permission.Ipv6Ranges?.push({ CidrIpv6: rule.cidrIpv6,
       Description })
+    if (rule.prefixListId !== null) permission.PrefixListIds?.push({
+      PrefixListId: rule.prefixListId, Description })
     if (rule.referencedGroupId !== null) {
       permission.UserIdGroupPairs?.push({ GroupId: rule.referencedGroupId, UserId: group.ownerId,
         Description })
@@ -245,7 +276,7 @@ function permissionFilters (prefix: string, isEgress: boolean): FilterTable<Secu
     [`${prefix}.from-port`]: over(({ fromPort }) => fromPort),
     [`${prefix}.group-id`]: over(({ referencedGroupId }) => referencedGroupId),
     [`${prefix}.ipv6-cidr`]: over(({ cidrIpv6 }) => cidrIpv6),
-    [`${prefix}.prefix-list-id`]: () => undefined,
+    [`${prefix}.prefix-list-id`]: over(({ prefixListId }) => prefixListId),
     [`${prefix}.protocol`]: over(({ ipProtocol }) => ipProtocol),
     [`${prefix}.to-port`]: over(({ toPort }) => toPort)
   }
@@ -310,9 +341,135 @@ const describeSecurityGroupRules = defineRead<DescribeSecurityGroupRulesRequest,
   }
 })
 
+const RULE_PEERS = ['CidrIpv4', 'CidrIpv6', 'PrefixListId', 'ReferencedGroupId'] as const
+
+/** A rule as ModifySecurityGroupRules gives it: whole, with one peer. */
+function permissionFromRule (rule: SecurityGroupRuleRequest | undefined): PermissionInput {
+  const peers = RULE_PEERS.filter((member) => rule?.[member] !== undefined)
+  if (rule === undefined || peers.length !== 1) {
+    throw new AwsError(peers.length === 0 ? 'MissingParameter' : 'InvalidParameterCombination',
+      `A security group rule must have exactly one of ${RULE_PEERS.join(', ')}`)
+  }
+  return {
+    ipProtocol: rule.IpProtocol, fromPort: rule.FromPort, toPort: rule.ToPort,
+    cidrIpv4: rule.CidrIpv4 ?? null, cidrIpv6: rule.CidrIpv6 ?? null,
+    referencedGroupId: rule.ReferencedGroupId ?? null, prefixListId: rule.PrefixListId ?? null,
+    description: rule.Description ?? ''
+  }
+}
+
+const modifySecurityGroupRules = defineWrite<ModifySecurityGroupRulesRequest, string,
+  ModifySecurityGroupRulesResult>({
+  name: 'ModifySecurityGroupRules',
+  plan: (view, { GroupId = '', SecurityGroupRules: rules = [] }) => planModifyRules(view, {
+    groupId: GroupId,
+    modifications: rules.map(({ SecurityGroupRuleId = '', SecurityGroupRule: rule }) =>
+      ({ ruleId: SecurityGroupRuleId, permission: permissionFromRule(rule) }))
+  }),
+  print: () => ({ Return: true })
+})
+
+function defineUpdateDescriptions (name: string, isEgress: boolean): Action {
+  return defineWrite<UpdateSecurityGroupRuleDescriptionsIngressRequest, string,
+    UpdateSecurityGroupRuleDescriptionsIngressResult>({
+    name,
+    plan: (view, input) => {
+      const groupId = groupIdFromInput(view, input)
+      return planUpdateDescriptions(view, {
+        groupId,
+        isEgress,
+        permissions: (input.IpPermissions ?? []).flatMap((permission) =>
+          sourcesOf(view, groupId, permission)),
+        byId: (input.SecurityGroupRuleDescriptions ?? [])
+          .map(({ SecurityGroupRuleId = '', Description = '' }) =>
+            ({ ruleId: SecurityGroupRuleId, description: Description }))
+      })
+    },
+    print: () => ({ Return: true })
+  })
+}
+
+/** EC2 API Reference, GetSecurityGroupsForVpc. */
+const FOR_VPC_FILTERS: FilterTable<SecurityGroup> = {
+  description: ({ description }) => description,
+  'group-id': ({ id }) => id,
+  'group-name': ({ name }) => name,
+  'owner-id': ({ ownerId }) => ownerId,
+  'primary-vpc-id': ({ vpcId }) => vpcId
+}
+
+/** The groups that ENIs of a VPC may carry: its own, since none is shared or associated. */
+const getSecurityGroupsForVpc = defineRead<GetSecurityGroupsForVpcRequest,
+  GetSecurityGroupsForVpcResult>({
+  name: 'GetSecurityGroupsForVpc',
+  read: (view, input) => {
+    checkPageInput(input, 'VpcId', undefined)
+    const vpc = requireRecord(view, 'vpc', input.VpcId ?? '')
+    const matching = applyFilters(view, view.by('securityGroup', 'vpcId', vpc.id), input.Filters,
+      { filters: FOR_VPC_FILTERS, tagsOf: ({ tags }) => tags })
+    const page = pageOf(matching, `security groups for ${vpc.id}`, input, placeOf(view))
+    return {
+      SecurityGroupForVpcs: page.items.map(({ id, name, description, ownerId, vpcId, tags }) => ({
+        GroupId: id, GroupName: name, Description: description, OwnerId: ownerId,
+        PrimaryVpcId: vpcId, Tags: printTags(tags)
+      })),
+      NextToken: page.nextToken
+    }
+  }
+})
+
+function placeOf ({ snapshot }: AccountView): (group: SecurityGroup) => readonly [number, string] {
+  return ({ id }) => [snapshot.tables.securityGroup.createRevision(id), id]
+}
+
+const describeStaleSecurityGroups = defineRead<DescribeStaleSecurityGroupsRequest,
+  DescribeStaleSecurityGroupsResult>({
+  name: 'DescribeStaleSecurityGroups',
+  read: (view, input) => {
+    checkPageInput(input, 'VpcId', undefined)
+    const vpc = requireRecord(view, 'vpc', input.VpcId ?? '')
+    const stale = view.by('securityGroup', 'vpcId', vpc.id)
+      .filter((group) => staleRules(view.snapshot, group).length > 0)
+    const page = pageOf(stale, `stale security groups of ${vpc.id}`, input, placeOf(view))
+    return {
+      StaleSecurityGroupSet: page.items.map((group) => printStale(view, group)),
+      NextToken: page.nextToken
+    }
+  }
+})
+
+function printStale ({ snapshot }: AccountView, group: SecurityGroup): StaleSecurityGroup {
+  const rules = staleRules(snapshot, group)
+  // Stale rules name groups: the other kinds of peers, which print differently here, are empty.
+  const print = (isEgress: boolean): StaleIpPermission[] =>
+    printPermissions(group, rules, isEgress)
+      .map(({ IpProtocol, FromPort, ToPort, UserIdGroupPairs }) => ({
+        IpProtocol, FromPort, ToPort, UserIdGroupPairs, IpRanges: [], PrefixListIds: []
+      }))
+  return {
+    GroupId: group.id, GroupName: group.name, Description: group.description, VpcId: group.vpcId,
+    StaleIpPermissions: print(false), StaleIpPermissionsEgress: print(true)
+  }
+}
+
+/** VPCs at the other end of a peering that refer to a group: none, since there are no peerings. */
+const describeSecurityGroupReferences = defineRead<DescribeSecurityGroupReferencesRequest,
+  DescribeSecurityGroupReferencesResult>({
+  name: 'DescribeSecurityGroupReferences',
+  read: (view, { GroupId: ids = [] }) => {
+    for (const id of ids) requireRecord(view, 'securityGroup', id)
+    return { SecurityGroupReferenceSet: [] }
+  }
+})
+
 export const securityGroupActions: readonly Action[] = [
   createSecurityGroup, deleteSecurityGroup, describeSecurityGroups, describeSecurityGroupRules,
   defineAuthorize('AuthorizeSecurityGroupIngress', false),
   defineAuthorize('AuthorizeSecurityGroupEgress', true),
-  defineRevoke('RevokeSecurityGroupIngress', false), defineRevoke('RevokeSecurityGroupEgress', true)
+  defineRevoke('RevokeSecurityGroupIngress', false),
+  defineRevoke('RevokeSecurityGroupEgress', true),
+  modifySecurityGroupRules,
+  defineUpdateDescriptions('UpdateSecurityGroupRuleDescriptionsIngress', false),
+  defineUpdateDescriptions('UpdateSecurityGroupRuleDescriptionsEgress', true),
+  getSecurityGroupsForVpc, describeStaleSecurityGroups, describeSecurityGroupReferences
 ]

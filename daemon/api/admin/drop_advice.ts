@@ -1,0 +1,177 @@
+/**
+ * What to look at when packets were dropped for a reason: one sentence each, with the names of what
+ * the packets met. Counters know the ENI and the reason but not the destination; where that is what
+ * a person needs next, the sentence names the capture that shows it.
+ *
+ *     eni-… (a) ─▶ its subnet ─▶ the route table, ACL of it ┐
+ *              └▶ its security groups, its addresses        ├▶ sentence
+ *                                               the host ───┘
+ */
+import type { NetworkInterface } from '../../model/network_interface.ts'
+import { routeState } from '../../model/route_target.ts'
+import { routeTableOfSubnet } from '../../model/route_table.ts'
+import type { RouteTable } from '../../model/route_table.ts'
+import type { Snapshot } from '../../model/snapshot.ts'
+import { ownerOf } from './eni_owner.ts'
+
+/** Destinations, groups, addresses that one sentence names; more are counted. */
+const NAMED_MAX = 4
+/** A name that can stand in a command as it is. */
+const PLAIN_NAME = /^[\w.-]+$/
+
+/** Where packets were dropped. */
+interface Place {
+  readonly snapshot: Snapshot
+  readonly host: string
+  /** Undefined where no ENI can be named, or where it is gone. */
+  readonly eni: NetworkInterface | undefined
+  /** The route table of the ENI's subnet. */
+  readonly routeTable: RouteTable | undefined
+  /** The command that shows the packets. */
+  readonly capture: string
+}
+
+/**
+ * @param reason name in DROP_REASONS
+ * @param eni null where no ENI can be named
+ */
+export function dropAdvice (
+  snapshot: Snapshot, host: string, eni: string | null, reason: string
+): string {
+  const record = eni === null ? undefined : snapshot.tables.networkInterface.get(eni)
+  const subnet = record && snapshot.tables.subnet.get(record.subnetId)
+  const advice = ADVICE[reason]
+  return advice === undefined
+    ? ''
+    : advice({
+      snapshot,
+      host,
+      eni: record,
+      routeTable: subnet && routeTableOfSubnet(snapshot, subnet),
+      capture: `"vpcctl capture ${captureName(snapshot, host, eni)} --drops-only"`
+    })
+}
+
+type Advice = (place: Place) => string
+
+const seePackets: Advice = ({ capture }) => `${capture} shows the packets.`
+const notOurs: Advice = ({ host, capture }) =>
+  `Something on the underlay of ${host} speaks another protocol, or damages packets: ${capture}.`
+const movedOn: Advice = ({ host }) =>
+  'A few of these are normal while an ENI moves, starts or stops. If they go on, ' +
+  `compare "vpcctl lab status" of ${host} with "vpcctl mapping get".`
+const checkIsOn = (what: string): Advice => ({ eni, capture }) =>
+  `${labelOf(eni)} has ${few([...eni?.privateIpAddresses ?? [], ...eni?.ipv6Addresses ?? []])}; ` +
+  `${what}: "vpcctl eni set ${eni?.id ?? '<eni>'} --source-dest-check off". ${capture} shows ` +
+  'the addresses.'
+const groups = (direction: string): Advice => ({ eni, snapshot, capture }) =>
+  `No ${direction} rule of ${few((eni?.groupIds ?? []).map((id) =>
+    named(id, snapshot.tables.securityGroup.get(id)?.name ?? '')))} allows it. ` +
+  `${capture} shows the packets.`
+const acl = (direction: string): Advice => ({ eni, snapshot, capture }) =>
+  `See the ${direction} rules of the network ACL of ${subnetLabel(snapshot, eni)}, and remember ` +
+  `the answers: ACLs keep no state. ${capture} shows the packets.`
+
+/** By name in DROP_REASONS; every reason has one (drop_advice.test.ts). */
+export const ADVICE: Readonly<Record<string, Advice>> = {
+  'malformed': ({ eni, capture }) =>
+    `What runs in ${labelOf(eni)} builds packets that no receiver would take: ${capture}.`,
+  'fragment-invalid': seePackets,
+  'source-spoofed': checkIsOn('what routes or answers for other addresses needs the check off'),
+  'multicast': () => 'A VPC carries unicast alone; AWS drops these too.',
+  'link-local': ({ capture }) =>
+    `No service answers at that link-local address here. ${capture} shows which it was.`,
+  'no-route': noRoute,
+  'blackhole': blackhole,
+  'no-mapping': ({ eni, capture }) =>
+    `Nothing that runs in ${eni?.vpcId ?? 'the VPC'} has the address: is it stopped, or another ` +
+    `one? ${capture} shows the destination, "vpcctl eni list" who has which.`,
+  'mapping-queue-full': ({ host }) =>
+    `The daemon answers ${host} slower than packets come: "vpcctl cache" shows the questions.`,
+  'mapping-timeout': ({ host }) =>
+    `The daemon was too busy, or down, to answer ${host}: look at its log and "vpcctl cache".`,
+  'ttl-expired': ({ capture }) =>
+    'traceroute does this on purpose; otherwise two route tables send the packet in a circle. ' +
+    `${capture} shows the destination.`,
+  'too-big': ({ capture }) => 'The sender ignores "fragmentation needed", or something filters ' +
+    `it: compare the MTU inside with that of the path. ${capture} shows the packets.`,
+  'geneve-malformed': notOurs,
+  'geneve-version': notOurs,
+  'geneve-critical-option': notOurs,
+  'vni-unknown': notOurs,
+  'eni-not-here': movedOn,
+  'vni-mismatch': movedOn,
+  'bad-host': ({ host }) =>
+    `Another host, or somebody on the underlay of ${host}, speaks for an ENI that is not its own.`,
+  'destination-check': checkIsOn('what receives for other addresses needs the check off'),
+  'port-closed': ({ eni }) =>
+    `Does the instance of ${labelOf(eni)} run, and is its device up? ` +
+    `"vpcctl instance show ${eni?.attachment?.instanceId ?? '<instance>'}" and its log tell.`,
+  'underlay-error': ({ host }) => `The underlay-tx-… counters of ${host} say which error: ` +
+    '"vpcctl lab status --json".',
+  'security-group-egress': groups('outbound'),
+  'security-group-ingress': groups('inbound'),
+  'network-acl-egress': acl('outbound'),
+  'network-acl-ingress': acl('inbound'),
+  'port-unknown': movedOn,
+  'service-spoofed': ({ eni }) =>
+    `What runs in ${labelOf(eni)} plays a DHCP server or router: turn that off.`,
+  'congestion-mark': ({ host }) => `The underlay of ${host} is congested; the sender sees the ` +
+    'loss, as RFC 6040 wants.',
+  'transmit-queue-full': ({ host }) =>
+    `${host} had more to send at once than it takes; senders slow down by themselves.`,
+  'connection-table-full': ({ host }) =>
+    `${host} has no room for more connections: "vpcctl flows --host ${host}" shows whose they are.`,
+  'mirror-target': ({ eni }) => `The target of a mirror session of ${labelOf(eni)} is gone, ` +
+    'stopped, or in another VPC: "vpcctl mirror list" and "vpcctl mirror-target list" show them.',
+  'mirror-queue-full': ({ eni }) => `${labelOf(eni)} sends and receives faster than its copies ` +
+    'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.'
+}
+
+function noRoute ({ eni, snapshot, routeTable, capture }: Place): string {
+  if (routeTable === undefined) return `${labelOf(eni)} has no route table now. ${capture}`
+  return `${subnetLabel(snapshot, eni)} goes by ${recordLabel(routeTable)}, which knows ` +
+    `${few(routeTable.routes.map(({ destination }) => destination))} alone. ${capture} shows the ` +
+    `destination, "vpcctl route-table add-route ${routeTable.id} …" adds a route.`
+}
+
+function blackhole ({ eni, snapshot, routeTable, capture }: Place): string {
+  const holes = (routeTable?.routes ?? [])
+    .filter((route) => routeState(snapshot, route) === 'blackhole')
+    .map(({ destination, target }) => `${destination} → ` +
+      (target.kind === 'network-interface' ? target.networkInterfaceId : target.kind))
+  if (routeTable === undefined || holes.length === 0) {
+    return `${subnetLabel(snapshot, eni)} has no blackhole route any more: these are past.`
+  }
+  return `Blackholes of ${recordLabel(routeTable)}: ${few(holes)}. Start or attach the target, ` +
+    `or replace the route. ${capture} shows the packets.`
+}
+
+/** What `vpcctl capture` takes for the place: a plain name if there is one, else an id. */
+function captureName (snapshot: Snapshot, host: string, eni: string | null): string {
+  const { instanceName } = ownerOf(snapshot, eni)
+  return PLAIN_NAME.test(instanceName) ? instanceName : eni ?? host
+}
+
+function labelOf (eni: NetworkInterface | undefined): string {
+  return eni === undefined ? 'the ENI' : recordLabel(eni)
+}
+
+function subnetLabel (snapshot: Snapshot, eni: NetworkInterface | undefined): string {
+  const subnet = eni && snapshot.tables.subnet.get(eni.subnetId)
+  return subnet === undefined ? 'the subnet' : recordLabel(subnet)
+}
+
+function recordLabel (
+  { id, tags }: { readonly id: string, readonly tags: Readonly<Record<string, string>> }
+): string {
+  return named(id, tags['Name'] ?? '')
+}
+
+function named (id: string, name: string): string { return name === '' ? id : `${id} (${name})` }
+
+function few (items: readonly string[]): string {
+  if (items.length === 0) return 'none'
+  const more = items.length - NAMED_MAX
+  return items.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${String(more)} more` : '')
+}

@@ -1,0 +1,17 @@
+/**
+ * All resource types of templates. A noun's types are one file beside this one and one line here;
+ * docs/stacks.md has the table for people.
+ */
+import type { ResourceType } from '../resource_type.ts'
+import { instanceTypes } from './instance.ts'
+import { networkAclTypes } from './network_acl.ts'
+import { networkInterfaceTypes } from './network_interface.ts'
+import { routeTableTypes } from './route_table.ts'
+import { securityGroupTypes } from './security_group.ts'
+import { subnetTypes } from './subnet.ts'
+import { vpcTypes } from './vpc.ts'
+
+export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
+  ...vpcTypes, ...subnetTypes, ...routeTableTypes, ...securityGroupTypes, ...networkAclTypes,
+  ...networkInterfaceTypes, ...instanceTypes
+].map((type) => [type.name, type]))

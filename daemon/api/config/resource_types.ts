@@ -1,0 +1,57 @@
+/**
+ * The resource types of AWS Config whose past can be asked for, and the EC2 action that describes
+ * each. AWS Config Developer Guide, "Supported resource types".
+ */
+import type {
+  DescribeInstancesResult, DescribeNetworkAclsResult, DescribeNetworkInterfacesResult,
+  DescribeRouteTablesResult, DescribeSecurityGroupsResult, DescribeSubnetsResult,
+  DescribeVpcsResult
+} from '@aws-sdk/client-ec2'
+import type { OwnedNoun } from '../../model/snapshot.ts'
+
+export interface ResourceDescription {
+  readonly noun: OwnedNoun
+  /** EC2 action and its parameter for ids. */
+  readonly action: string
+  readonly idsParameter: string
+  /** The one resource in the action's output; null when it is not there, or as good as gone. */
+  descriptionIn(output: object): object | null
+}
+
+export const RESOURCE_DESCRIPTIONS: Readonly<Record<string, ResourceDescription>> = {
+  'AWS::EC2::Instance': {
+    noun: 'instance', action: 'DescribeInstances', idsParameter: 'InstanceIds',
+    descriptionIn: ({ Reservations: [reservation] = [] }: DescribeInstancesResult) => {
+      const [instance] = reservation?.Instances ?? []
+      // Config counts a terminated instance as deleted, as long as EC2 still shows it.
+      return instance?.State?.Name === 'terminated' ? null : instance ?? null
+    }
+  },
+  'AWS::EC2::NetworkAcl': {
+    noun: 'networkAcl', action: 'DescribeNetworkAcls', idsParameter: 'NetworkAclIds',
+    descriptionIn: ({ NetworkAcls: [acl] = [] }: DescribeNetworkAclsResult) => acl ?? null
+  },
+  'AWS::EC2::NetworkInterface': {
+    noun: 'networkInterface', action: 'DescribeNetworkInterfaces',
+    idsParameter: 'NetworkInterfaceIds',
+    descriptionIn: ({ NetworkInterfaces: [eni] = [] }: DescribeNetworkInterfacesResult) =>
+      eni ?? null
+  },
+  'AWS::EC2::RouteTable': {
+    noun: 'routeTable', action: 'DescribeRouteTables', idsParameter: 'RouteTableIds',
+    descriptionIn: ({ RouteTables: [table] = [] }: DescribeRouteTablesResult) => table ?? null
+  },
+  'AWS::EC2::SecurityGroup': {
+    noun: 'securityGroup', action: 'DescribeSecurityGroups', idsParameter: 'GroupIds',
+    descriptionIn: ({ SecurityGroups: [group] = [] }: DescribeSecurityGroupsResult) =>
+      group ?? null
+  },
+  'AWS::EC2::Subnet': {
+    noun: 'subnet', action: 'DescribeSubnets', idsParameter: 'SubnetIds',
+    descriptionIn: ({ Subnets: [subnet] = [] }: DescribeSubnetsResult) => subnet ?? null
+  },
+  'AWS::EC2::VPC': {
+    noun: 'vpc', action: 'DescribeVpcs', idsParameter: 'VpcIds',
+    descriptionIn: ({ Vpcs: [vpc] = [] }: DescribeVpcsResult) => vpc ?? null
+  }
+}
