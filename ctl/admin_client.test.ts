@@ -27,7 +27,7 @@ test('AdminClient asks by route and query', async (t) => {
   const { admin, requests } = await makeAdmin(t, 200, '{"appliedRevision":7}')
   t.deepEqual(await admin.wait(7, 100), { appliedRevision: 7 })
   await admin.drops()
-  await admin.flows('eni-1', 5)
+  await admin.flows({ eni: 'eni-1', limit: 5 })
   await admin.mapping('vpc-1', '2001:db8::1')
   await admin.reset()
   t.deepEqual(requests, [

@@ -1,10 +1,12 @@
 /**
  * The daemon's admin API (daemon/api/admin/contract.ts): JSON over the lab's unix socket, for root.
  */
-import type { Readable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
 import type {
-  AdminError, CacheAnswer, CredentialsAnswer, DropsAnswer, FlowsAnswer, InstanceAnswer,
-  LabStatusAnswer, MappingAnswer, ResetAnswer, WaitAnswer
+  AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer, CredentialsAnswer,
+  DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, InstanceAnswer, LabStatusAnswer,
+  MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
+  TrafficAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
 import { adminSocketPath } from '../daemon/host/paths.ts'
 import { CtlError, EXIT_TIMEOUT } from './exit_codes.ts'
@@ -27,14 +29,25 @@ export class AdminClient {
 
   status (): Promise<LabStatusAnswer> { return this.#get('/status') }
   credentials (): Promise<CredentialsAnswer> { return this.#get('/credentials') }
+  quotas (): Promise<QuotasAnswer> { return this.#get('/quotas') }
   cache (): Promise<CacheAnswer> { return this.#get('/cache') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }
 
-  drops (eni?: string): Promise<DropsAnswer> { return this.#get('/drops', { eni }) }
+  traffic (): Promise<TrafficAnswer> { return this.#get('/traffic') }
 
-  flows (eni?: string, limit?: number): Promise<FlowsAnswer> {
-    return this.#get('/flows', { eni, limit })
+  /** @param query as GET /drops has it */
+  drops (query: QueryParameters = {}): Promise<DropsAnswer> { return this.#get('/drops', query) }
+
+  /** @param query as GET /flows has it */
+  flows (query: QueryParameters = {}): Promise<FlowsAnswer> { return this.#get('/flows', query) }
+
+  /**
+   * EventLine after EventLine, until the daemon stops or the stream is destroyed.
+   * @param query as GET /events has it
+   */
+  events (query: QueryParameters): Promise<IncomingMessage> {
+    return this.stream(pathWith('/events', query))
   }
 
   mapping (vpc: string, address: string): Promise<MappingAnswer> {
@@ -46,25 +59,52 @@ export class AdminClient {
     return this.#get(`/instances/${encodeURIComponent(id)}`)
   }
 
+  /** The way of one packet, without sending it. */
+  trace (request: TraceRequest): Promise<TraceAnswer> {
+    return this.#send('POST', '/trace', HTTP_TIMEOUT_MS, request)
+  }
+
+  /** Whether a new conversation could be opened, and answered. */
+  reach (request: ReachRequest): Promise<ReachAnswer> {
+    return this.#send('POST', '/reach', HTTP_TIMEOUT_MS, request)
+  }
+
+  attach (request: AttachRequest): Promise<AttachAnswer> {
+    return this.#send('POST', '/attach', HTTP_TIMEOUT_MS, request)
+  }
+
+  detach (request: DetachRequest): Promise<DetachAnswer> {
+    return this.#send('POST', '/detach', HTTP_TIMEOUT_MS, request)
+  }
+
   /** Answers when every agent has applied `revision`. @throws CtlError VPCLAB_ERR_TIMEOUT */
   wait (revision: number, timeoutMs: number): Promise<WaitAnswer> {
     return this.#get('/wait', { revision, timeoutMs }, timeoutMs + WAIT_MARGIN_MS)
   }
 
+  /**
+   * A capture: a pcapng stream, whose trailers tell its totals.
+   * @param query as GET /capture has it
+   */
+  async capture (query: URLSearchParams): Promise<IncomingMessage> {
+    return await this.stream(`/capture?${query.toString()}`)
+  }
+
+  /** Ends a capture: its stream ends with the statistics. @param id CAPTURE_HEADER of the stream */
+  stopCapture (id: string): Promise<CaptureStopAnswer> {
+    return this.#send('POST', `/captures/${encodeURIComponent(id)}/stop`, HTTP_TIMEOUT_MS)
+  }
+
   #get<Answer> (path: string, parameters: QueryParameters = {},
     timeoutMs = HTTP_TIMEOUT_MS): Promise<Answer> {
-    const query = Object.entries(parameters)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
-      .join('&')
-    return this.#send('GET', query === '' ? path : `${path}?${query}`, timeoutMs)
+    return this.#send('GET', pathWith(path, parameters), timeoutMs)
   }
 
   /**
    * An answer that goes on until the server ends it or the caller destroys it.
    * @throws CtlError as for the other calls, before anything has come
    */
-  async stream (path: string): Promise<Readable> {
+  async stream (path: string): Promise<IncomingMessage> {
     const answer = await this.#reach(
       streamHttp({ method: 'GET', at: { socketPath: this.#socketPath }, path, timeoutMs: 0 }))
     if ((answer.statusCode ?? 0) < 400) return answer
@@ -121,6 +161,14 @@ export class AdminClient {
           `The daemon of the lab "${this.#lab}" cannot be asked: ${error.message}`)
     }
   }
+}
+
+function pathWith (path: string, parameters: QueryParameters): string {
+  const query = Object.entries(parameters)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
+    .join('&')
+  return query === '' ? path : `${path}?${query}`
 }
 
 function refusalOf (method: string, path: string, status: number, content: unknown): CtlError {

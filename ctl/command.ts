@@ -22,6 +22,8 @@ export interface Command {
   /** In order: `<needed>`, `[optional]`, `[rest...]`. */
   readonly arguments?: readonly CommandArgument[]
   readonly options?: readonly CommandOption[]
+  /** It answers `--dry-run` itself, though it is not one EC2 action: see `Context.dryRun`. */
+  readonly plansDryRun?: true
   /** The last argument is a command line: options behind its first word are its own. */
   readonly endsInCommandLine?: true
   /** Whole sentences for the help, about what the options do not say. */
@@ -31,6 +33,9 @@ export interface Command {
   /** @returns an exit code; nothing is 0 */
   readonly run: (context: Context, input: Input) => Promise<number> | Promise<void>
 }
+
+/** EC2's words for what changes nothing. */
+export const READING_ACTION = /^(Describe|Get)[A-Z]/
 
 /** Marks a command. (It gives `run` its types; the value is the argument itself.) */
 export function defineCommand (command: Command): Command { return command }
@@ -43,10 +48,17 @@ export function isEc2Action (action: string): boolean {
   return /^[A-Z][A-Za-z0-9]*[a-z0-9](, or [A-Z].*)?$/.test(action)
 }
 
+/** Whether a command that is one action of the EC2 API changes nothing. */
+export function onlyReads (action: string): boolean {
+  return READING_ACTION.test(action)
+}
+
 export interface CommandArgument {
   /** `<vpc>` */
   readonly syntax: string
   readonly description: string
+  /** All that it may be, checked and completed. */
+  readonly values?: readonly string[]
 }
 
 export interface CommandOption {
@@ -56,6 +68,8 @@ export interface CommandOption {
   /** May be given several times. */
   readonly repeats?: boolean
   readonly required?: boolean
+  /** All that its value may be, checked and completed. */
+  readonly values?: readonly string[]
 }
 
 /** What was typed, checked while it is read. Every method throws a usage error (exit code 2). */
@@ -111,6 +125,12 @@ export class Input {
     const value = this.#options[name]
     if (!Array.isArray(value)) return []
     return (value as string[]).flatMap((text) => text.split(',')).filter((text) => text !== '')
+  }
+
+  /** Values of an option that repeats, as they were given: a comma is part of the value. */
+  texts (name: string): readonly string[] {
+    const value = this.#options[name]
+    return Array.isArray(value) ? value as readonly string[] : []
   }
 
   /** `--name on|off` */

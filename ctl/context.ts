@@ -21,7 +21,8 @@ export class Context {
   readonly clock: Clock
   readonly environment: ContextOptions['environment']
   readonly admin: AdminClient
-  readonly #dryRun: boolean
+  /** Nothing may be changed: calls of the EC2 API that change something carry `DryRun`. */
+  readonly dryRun: boolean
   #ec2: Promise<Ec2Client> | undefined
 
   constructor (options: ContextOptions) {
@@ -30,7 +31,7 @@ export class Context {
     this.clock = options.clock
     this.environment = options.environment
     this.admin = new AdminClient(options.lab)
-    this.#dryRun = options.dryRun
+    this.dryRun = options.dryRun
   }
 
   /** The lab's EC2 API with the lab's own key, which the daemon tells over its socket. */
@@ -42,6 +43,6 @@ export class Context {
   async #connect (): Promise<Ec2Client> {
     const [credentials, { Ec2Client }] =
       await Promise.all([this.admin.credentials(), import('./ec2_client.ts')])
-    return new Ec2Client({ ...credentials, clock: this.clock, dryRun: this.#dryRun })
+    return new Ec2Client({ ...credentials, clock: this.clock, dryRun: this.dryRun })
   }
 }

@@ -17,6 +17,7 @@ import type { LabStatusAnswer } from '../daemon/api/admin/contract.ts'
 import { logPath, stateDirectory } from '../daemon/host/paths.ts'
 import type { Context } from './context.ts'
 import { CtlError, EXIT_FAILED, EXIT_INTERRUPTED } from './exit_codes.ts'
+import type { Say } from './print/progress.ts'
 
 const VPCD_PATH = fileURLToPath(new URL('../bin/vpcd', import.meta.url))
 /** ms between two looks for the daemon's socket. */
@@ -33,13 +34,19 @@ const LAST_WORDS_LINES = 20
  */
 export async function startDaemon (context: Context, flags: readonly string[],
   timeoutMs: number): Promise<LabStatusAnswer> {
+  return await context.output.progress(`Starting the lab "${context.lab}"`, (say) =>
+    startAndWait(context, flags, timeoutMs, say))
+}
+
+async function startAndWait (context: Context, flags: readonly string[], timeoutMs: number,
+  say: Say): Promise<LabStatusAnswer> {
   const isNew = !existsSync(stateDirectory(context.lab))
   const log = openLog(logPath(context.lab))
   const daemon = spawn(VPCD_PATH, ['--lab', context.lab, ...flags],
     { detached: true, stdio: ['ignore', log, log], cwd: '/' })
   daemon.unref()
   try {
-    return await waitForDaemon(context, daemon, log, timeoutMs)
+    return await waitForDaemon(context, daemon, log, timeoutMs, say)
   } catch (error) {
     // A daemon that another one has turned away must not take that one's lab with it.
     const isTaken = error instanceof CtlError && error.code === 'VPCLAB_ERR_LAB_RUNNING'
@@ -54,7 +61,7 @@ export async function startDaemon (context: Context, flags: readonly string[],
 }
 
 async function waitForDaemon (context: Context, daemon: ChildProcess, log: number,
-  timeoutMs: number): Promise<LabStatusAnswer> {
+  timeoutMs: number, say: Say): Promise<LabStatusAnswer> {
   const logStart = fstatSync(log).size
   let ended: Error | number | undefined
   daemon.on('error', (error) => { ended = error })
@@ -71,6 +78,7 @@ async function waitForDaemon (context: Context, daemon: ChildProcess, log: numbe
       }
       const status = await statusOrNull(context)
       if (status !== null && status.pid === daemon.pid) {
+        say('waiting until its hosts are ready')
         return await waitForHosts(context, status, deadlineMs)
       }
       if (context.clock.monotonicMs() >= deadlineMs) {
@@ -113,12 +121,18 @@ export async function statusOrNull (context: Context): Promise<LabStatusAnswer |
   }
 }
 
+/** What the teardown says; commands use this of it. */
+interface Removed {
+  /** Whether there was anything of a lab of that name. */
+  readonly labFound: boolean
+}
+
 /**
  * Removes everything the lab left on the machine.
  * @returns what `vpcd --teardown` says it removed
  * @throws CtlError with its exit code and words when it fails
  */
-export async function removeLab (lab: string): Promise<object> {
+export async function removeLab (lab: string): Promise<Removed> {
   const teardown = spawn(VPCD_PATH, ['--lab', lab, '--teardown'],
     { stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
@@ -130,7 +144,7 @@ export async function removeLab (lab: string): Promise<object> {
     teardown.on('close', (code) => { resolve(code ?? EXIT_FAILED) })
   })
   if (exitCode !== 0) throw daemonFailure(stderr, exitCode)
-  return JSON.parse(stdout) as object
+  return JSON.parse(stdout) as Removed
 }
 
 async function waitForHosts (context: Context, status: LabStatusAnswer,

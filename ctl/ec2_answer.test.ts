@@ -75,29 +75,56 @@ test('decodeError says what was received when it is no EC2 error', (t) => {
 
 /** Every action of Ec2Results; the type makes this list complete. */
 const ACTIONS: Readonly<Record<Ec2Action, true>> = {
-  AssignIpv6Addresses: true, AssignPrivateIpAddresses: true, AssociateRouteTable: true,
-  AssociateSubnetCidrBlock: true, AssociateVpcCidrBlock: true, AttachNetworkInterface: true,
-  AuthorizeSecurityGroupEgress: true, AuthorizeSecurityGroupIngress: true,
-  CreateNetworkInterface: true, CreateRoute: true, CreateRouteTable: true,
-  CreateSecurityGroup: true, CreateSubnet: true, CreateTags: true, CreateVpc: true,
-  DeleteNetworkInterface: true, DeleteRoute: true, DeleteRouteTable: true,
-  DeleteSecurityGroup: true, DeleteSubnet: true, DeleteTags: true, DeleteVpc: true,
-  DescribeAvailabilityZones: true, DescribeInstances: true, DescribeNetworkInterfaces: true,
-  DescribeRouteTables: true, DescribeSecurityGroups: true, DescribeSubnets: true,
-  DescribeTags: true, DescribeVpcs: true, DetachNetworkInterface: true,
-  DisassociateRouteTable: true, DisassociateSubnetCidrBlock: true,
-  DisassociateVpcCidrBlock: true, ModifyNetworkInterfaceAttribute: true,
-  ModifySubnetAttribute: true, ModifyVpcAttribute: true, RebootInstances: true,
-  ReplaceRoute: true, ReplaceRouteTableAssociation: true, RevokeSecurityGroupEgress: true,
-  RevokeSecurityGroupIngress: true, RunInstances: true, StartInstances: true,
-  StopInstances: true, TerminateInstances: true, UnassignIpv6Addresses: true,
-  UnassignPrivateIpAddresses: true
+  AssignIpv6Addresses: true, AssignPrivateIpAddresses: true, AssociateDhcpOptions: true,
+  AssociateRouteTable: true, AssociateSubnetCidrBlock: true, AssociateVpcCidrBlock: true,
+  AttachNetworkInterface: true, AuthorizeSecurityGroupEgress: true,
+  AuthorizeSecurityGroupIngress: true, CreateDhcpOptions: true, CreateNetworkAcl: true,
+  CreateNetworkAclEntry: true, CreateNetworkInterface: true,
+  CreateNetworkInterfacePermission: true, CreateRoute: true, CreateRouteTable: true,
+  CreateSecurityGroup: true, CreateSubnet: true, CreateSubnetCidrReservation: true,
+  CreateTags: true, CreateVpc: true, DeleteDhcpOptions: true, DeleteNetworkAcl: true,
+  DeleteNetworkAclEntry: true, DeleteNetworkInterface: true,
+  DeleteNetworkInterfacePermission: true, DeleteRoute: true, DeleteRouteTable: true,
+  DeleteSecurityGroup: true, DeleteSubnet: true, DeleteSubnetCidrReservation: true,
+  DeleteTags: true, DeleteVpc: true, DeregisterImage: true, DescribeAccountAttributes: true,
+  DescribeAvailabilityZones: true, DescribeDhcpOptions: true, DescribeImages: true,
+  CreateFlowLogs: true, DeleteFlowLogs: true, DescribeFlowLogs: true,
+  DescribeInstanceAttribute: true, DescribeInstanceStatus: true, DescribeInstanceTypes: true,
+  DescribeInstances: true, DescribeNetworkAcls: true, DescribeNetworkInterfaceAttribute: true,
+  DescribeNetworkInterfacePermissions: true, DescribeNetworkInterfaces: true,
+  DescribeRegions: true, DescribeRouteTables: true, DescribeSecurityGroupRules: true,
+  DescribeSecurityGroups: true, DescribeSubnets: true, DescribeTags: true,
+  DescribeVpcAttribute: true, DescribeVpcs: true, DetachNetworkInterface: true,
+  DisassociateRouteTable: true, DisassociateSubnetCidrBlock: true, DisassociateVpcCidrBlock: true,
+  GetSubnetCidrReservations: true, ModifyAvailabilityZoneGroup: true,
+  ModifyInstanceAttribute: true, ModifyNetworkInterfaceAttribute: true,
+  ModifySubnetAttribute: true, ModifyVpcAttribute: true, ModifyVpcTenancy: true,
+  RebootInstances: true, RegisterImage: true, ReplaceNetworkAclAssociation: true,
+  ReplaceNetworkAclEntry: true, ReplaceRoute: true, ReplaceRouteTableAssociation: true,
+  ResetNetworkInterfaceAttribute: true, RevokeSecurityGroupEgress: true,
+  RevokeSecurityGroupIngress: true, RunInstances: true, StartInstances: true, StopInstances: true,
+  CreateTrafficMirrorFilter: true, CreateTrafficMirrorFilterRule: true,
+  CreateTrafficMirrorSession: true, CreateTrafficMirrorTarget: true,
+  DeleteTrafficMirrorFilter: true, DeleteTrafficMirrorFilterRule: true,
+  DeleteTrafficMirrorSession: true, DeleteTrafficMirrorTarget: true,
+  DescribeTrafficMirrorFilterRules: true, DescribeTrafficMirrorFilters: true,
+  DescribeTrafficMirrorSessions: true, DescribeTrafficMirrorTargets: true,
+  ModifyTrafficMirrorFilterNetworkServices: true, ModifyTrafficMirrorSession: true,
+  TerminateInstances: true, UnassignIpv6Addresses: true, UnassignPrivateIpAddresses: true,
+  CreateManagedPrefixList: true, DeleteManagedPrefixList: true,
+  DescribeManagedPrefixLists: true, DescribeStaleSecurityGroups: true,
+  GetManagedPrefixListAssociations: true, GetManagedPrefixListEntries: true,
+  ModifyManagedPrefixList: true, ModifySecurityGroupRules: true,
+  RestoreManagedPrefixListVersion: true, UpdateSecurityGroupRuleDescriptionsEgress: true,
+  UpdateSecurityGroupRuleDescriptionsIngress: true
 }
 
 /** Parts of an answer that belong to features vpclab does not have; their names are not kept. */
 const NOT_READ = new Set([
-  'ElasticGpuAssociations', 'ElasticInferenceAcceleratorAssociations', 'Licenses',
-  'MetricCategoryIds', 'SecondaryInterfaces'
+  'BlockDeviceMappings', 'EbsInfo', 'ElasticGpuAssociations',
+  'ElasticInferenceAcceleratorAssociations', 'FpgaInfo', 'GpuInfo', 'InferenceAcceleratorInfo',
+  'InstanceStorageInfo', 'Licenses', 'MediaAcceleratorInfo', 'MetricCategoryIds', 'NeuronInfo',
+  'SecondaryInterfaces', 'ValidCores', 'ValidThreadsPerCore'
 ])
 
 // Kinds of Smithy schemas as the SDK writes them: [kind, namespace, name, traits, ...].

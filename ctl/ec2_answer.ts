@@ -22,67 +22,131 @@ const { XMLParser } = createRequire(import.meta.url)('fast-xml-parser') as {
 
 /** Element name, or `parent/element` where AWS uses one element name for several members. */
 const NAMES: Readonly<Record<string, string>> = {
-  associatedSubnetSet: 'AssociatedSubnets',
-  associationSet: 'Associations',
-  availabilityZoneInfo: 'AvailabilityZones',
+  accountAttributeSet: 'AccountAttributes',
   assignedIpv4PrefixSet: 'AssignedIpv4Prefixes',
   assignedIpv6PrefixSet: 'AssignedIpv6Prefixes',
   assignedPrivateIpAddressesSet: 'AssignedPrivateIpAddresses',
+  associatedSubnetSet: 'AssociatedSubnets',
+  associationSet: 'Associations',
+  attributeValueSet: 'AttributeValues',
+  availabilityZoneInfo: 'AvailabilityZones',
   blockDeviceMapping: 'BlockDeviceMappings',
+  'networkAcl/default': 'IsDefault',
+  'networkAclSet/default': 'IsDefault',
+  deleteSnapshotResultSet: 'DeleteSnapshotResults',
+  dhcpConfigurationSet: 'DhcpConfigurations',
+  dhcpOptionsSet: 'DhcpOptions',
   dnsName: 'PublicDnsName',
+  egressFilterRuleSet: 'EgressFilterRules',
+  entrySet: 'Entries',
+  eventsSet: 'Events',
+  flowLogIdSet: 'FlowLogIds',
+  flowLogSet: 'FlowLogs',
+  geographySet: 'Geography',
   groupDescription: 'Description',
+  groups: 'UserIdGroupPairs',
   groupSet: 'Groups',
   'instancesSet/groupSet': 'SecurityGroups',
-  groups: 'UserIdGroupPairs',
-  instanceState: 'State',
+  imageOwnerId: 'OwnerId',
+  imagesSet: 'Images',
+  imageState: 'State',
+  imageWatermarkSet: 'ImageWatermarks',
+  ingressFilterRuleSet: 'IngressFilterRules',
   instancesSet: 'Instances',
   'StartInstancesResponse/instancesSet': 'StartingInstances',
   'StopInstancesResponse/instancesSet': 'StoppingInstances',
   'TerminateInstancesResponse/instancesSet': 'TerminatingInstances',
+  instanceState: 'State',
+  'instanceStatusSet/instanceState': 'InstanceState',
+  instanceStatusSet: 'InstanceStatuses',
+  instanceTypeSet: 'InstanceTypes',
+  interfaceTypeSet: 'InterfaceTypes',
   'instancesSet/ipAddress': 'PublicIpAddress',
   ipv4PrefixSet: 'Ipv4Prefixes',
   ipv6AddressesSet: 'Ipv6Addresses',
   ipv6PrefixSet: 'Ipv6Prefixes',
-  geographySet: 'Geography',
+  isPublic: 'Public',
+  'DescribeInstanceAttributeResponse/kernel': 'KernelId',
   messageSet: 'Messages',
+  networkAclSet: 'NetworkAcls',
   networkInterfaceSet: 'NetworkInterfaces',
+  networkServiceSet: 'NetworkServices',
+  prefixListAssociationSet: 'PrefixListAssociations',
+  prefixListSet: 'PrefixLists',
   privateIpAddressesSet: 'PrivateIpAddresses',
   productCode: 'ProductCodeId',
-  'productCodes/type': 'ProductCodeType',
   propagatingVgwSet: 'PropagatingVgws',
+  'DescribeInstanceAttributeResponse/ramdisk': 'RamdiskId',
   reason: 'StateTransitionReason',
+  regionEndpoint: 'Endpoint',
+  regionInfo: 'Regions',
   reservationSet: 'Reservations',
+  'ModifyVpcTenancyResponse/return': 'ReturnValue',
   revokedSecurityGroupRuleSet: 'RevokedSecurityGroupRules',
   routeSet: 'Routes',
   routeTableSet: 'RouteTables',
   securityGroupInfo: 'SecurityGroups',
   securityGroupRuleSet: 'SecurityGroupRules',
   subGeographySet: 'SubGeography',
+  subnetIpv4CidrReservationSet: 'SubnetIpv4CidrReservations',
+  subnetIpv6CidrReservationSet: 'SubnetIpv6CidrReservations',
   subnetSet: 'Subnets',
-  tagSet: 'Tags',
+  supportedInstanceTypeSet: 'SupportedInstanceTypes',
   // In NetworkInterface alone the SDK kept the wire's name.
   'DescribeNetworkInterfacesResponse/networkInterfaceSet/tagSet': 'TagSet',
   'networkInterface/tagSet': 'TagSet',
+  tagFieldSpecificationSet: 'TagFieldSpecifications',
+  tagKeySet: 'TagKeys',
+  tagSet: 'Tags',
+  trafficMirrorFilterRuleSet: 'TrafficMirrorFilterRules',
+  trafficMirrorFilterSet: 'TrafficMirrorFilters',
+  trafficMirrorSessionSet: 'TrafficMirrorSessions',
+  trafficMirrorTargetSet: 'TrafficMirrorTargets',
+  'productCodes/type': 'ProductCodeType',
   unassignedIpv6PrefixSet: 'UnassignedIpv6Prefixes',
   unknownIpPermissionSet: 'UnknownIpPermissions',
+  unsupportedInstanceTypeSet: 'UnsupportedInstanceTypes',
+  valueSet: 'Values',
   vpcSet: 'Vpcs',
   zoneState: 'State'
 }
 
 /** Elements that are lists although their names do not end in `Set`; needed when they are empty. */
 const LISTS: ReadonlySet<string> = new Set([
-  'assignedIpv6Addresses', 'availabilityZoneInfo', 'blockDeviceMapping', 'groups', 'ipPermissions',
-  'ipPermissionsEgress', 'ipRanges', 'ipv6Ranges', 'prefixListIds', 'productCodes',
-  'securityGroupInfo', 'unassignedIpv6Addresses'
+  'assignedIpv6Addresses', 'availabilityZoneInfo', 'bandwidthWeightings', 'blockDeviceMapping',
+  'details', 'groups', 'ipPermissions', 'ipPermissionsEgress', 'ipRanges', 'ipv6Ranges',
+  'networkCards', 'networkInterfacePermissions', 'prefixListIds', 'productCodes', 'regionInfo',
+  'securityGroupInfo', 'supportedArchitectures', 'supportedBootModes', 'supportedFeatures',
+  'supportedRootDeviceTypes', 'supportedStrategies', 'supportedUsageClasses', 'supportedVersions',
+  'supportedVirtualizationTypes', 'unassignedIpv6Addresses', 'unsuccessful'
 ])
 
 /** Elements with an integer inside; `parent/element` as in NAMES. */
 const NUMBERS: ReadonlySet<string> = new Set([
-  'amiLaunchIndex', 'availableIpAddressCount', 'coreCount', 'currentState/code', 'deviceIndex',
-  'ebsCardIndex', 'enableLniAtDeviceIndex', 'enaQueueCount', 'fromPort',
-  'httpPutResponseHopLimit', 'instanceState/code', 'networkCardIndex', 'partitionNumber',
-  'previousState/code', 'tcpEstablishedTimeout', 'threadsPerCore', 'toPort', 'udpStreamTimeout',
-  'udpTimeout'
+  'additionalFlexibleNetworkInterfaces', 'amiLaunchIndex', 'availableIpAddressCount',
+  'baselineBandwidthInGbps', 'coreCount', 'currentState/code', 'defaultCores',
+  'defaultEnaQueueCountPerInterface', 'defaultNetworkCardIndex', 'defaultTcpEstablishedTimeout',
+  'defaultThreadsPerCore', 'defaultUdpStreamTimeout', 'defaultUdpTimeout', 'defaultVCpus',
+  'deviceIndex', 'ebsCardIndex', 'enableLniAtDeviceIndex', 'enaQueueCount', 'fromPort',
+  'httpPutResponseHopLimit', 'icmpTypeCode/code', 'icmpTypeCode/type', 'instanceState/code',
+  'ipv4AddressesPerInterface', 'ipv4AddressesPerSecondaryInterface', 'ipv6AddressesPerInterface',
+  'maxAggregationInterval', 'maxEntries', 'maximumEfaInterfaces', 'maximumEnaQueueCount',
+  'maximumEnaQueueCountPerInterface',
+  'maximumNetworkCards', 'maximumNetworkInterfaces', 'maximumSecondaryNetworkInterfaces',
+  'networkCardIndex', 'packetLength', 'partitionNumber', 'peakBandwidthInGbps',
+  'portRange/from', 'portRange/to',
+  'prefixList/version', 'prefixListSet/version',
+  'previousState/code', 'ruleNumber', 'sizeInMiB', 'sustainedClockSpeedInGhz',
+  'sessionNumber', 'tcpEstablishedTimeout', 'threadsPerCore', 'toPort',
+  'trafficMirrorFilterRule/protocol', 'trafficMirrorFilterRuleSet/protocol',
+  'ingressFilterRuleSet/protocol', 'egressFilterRuleSet/protocol', 'udpStreamTimeout', 'udpTimeout',
+  'virtualNetworkId'
+])
+
+/** `value` elements that are booleans, by their parent: elsewhere a value is a text (TEXTS). */
+const BOOLEAN_VALUES: ReadonlySet<string> = new Set([
+  'disableApiStop', 'disableApiTermination', 'ebsOptimized', 'enableDnsHostnames',
+  'enableDnsSupport', 'enableNetworkAddressUsageMetrics', 'enaSupport', 'sourceDestCheck'
 ])
 
 /** Elements whose text may read `true` without being a boolean: what people write themselves. */
@@ -161,8 +225,8 @@ function decodeValue (path: readonly string[], element: string, value: Parsed): 
   if (value.trim() === '' && (element.endsWith('Set') || LISTS.has(element))) return []
   const parent = path.at(-1) ?? ''
   if (NUMBERS.has(element) || NUMBERS.has(`${parent}/${element}`)) return Number(value)
-  if (!TEXTS.has(element) && (value === 'true' || value === 'false')) return value === 'true'
-  return value
+  const isText = TEXTS.has(element) && !(element === 'value' && BOOLEAN_VALUES.has(parent))
+  return !isText && (value === 'true' || value === 'false') ? value === 'true' : value
 }
 
 /** The entry of the longest path that ends in `element`, at most three elements. */

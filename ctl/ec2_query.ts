@@ -16,9 +16,13 @@ export interface QueryInput { readonly [name: string]: QueryValue }
 
 export const EC2_API_VERSION = '2016-11-15'
 
-/** The form body of a call, names in the order of `input`. */
-export function encodeQuery (action: string, input: QueryInput): string {
-  const pairs = [`Action=${action}`, `Version=${EC2_API_VERSION}`]
+/**
+ * The form body of a call, names in the order of `input`.
+ * @param version of the service's API; EC2's by default
+ */
+export function encodeQuery (action: string, input: QueryInput,
+  version = EC2_API_VERSION): string {
+  const pairs = [`Action=${action}`, `Version=${version}`]
   appendMembers(pairs, '', input)
   return pairs.join('&')
 }

@@ -7,12 +7,34 @@ import type {
   AssignIpv6AddressesResult, AssignPrivateIpAddressesResult, AssociateRouteTableResult,
   AssociateSubnetCidrBlockResult, AssociateVpcCidrBlockResult, AttachNetworkInterfaceResult,
   AuthorizeSecurityGroupEgressResult, AuthorizeSecurityGroupIngressResult,
+  CreateDhcpOptionsResult, CreateManagedPrefixListResult, CreateNetworkAclResult,
+  CreateNetworkInterfacePermissionResult,
   CreateNetworkInterfaceResult, CreateRouteTableResult, CreateSecurityGroupResult,
-  CreateSubnetResult, CreateVpcResult, DescribeAvailabilityZonesResult, DescribeInstancesResult,
-  DescribeNetworkInterfacesResult, DescribeRouteTablesResult, DescribeSecurityGroupsResult,
-  DescribeSubnetsResult, DescribeTagsResult, DescribeVpcsResult,
-  ReplaceRouteTableAssociationResult, Reservation, StartInstancesResult, StopInstancesResult,
-  TerminateInstancesResult
+  CreateSubnetCidrReservationResult, CreateSubnetResult, CreateVpcResult,
+  DeleteManagedPrefixListResult, DeleteNetworkInterfacePermissionResult,
+  DeleteSubnetCidrReservationResult, DescribeManagedPrefixListsResult,
+  DescribeStaleSecurityGroupsResult, GetManagedPrefixListAssociationsResult,
+  GetManagedPrefixListEntriesResult, ModifyManagedPrefixListResult,
+  RestoreManagedPrefixListVersionResult,
+  DescribeAccountAttributesResult, DescribeAvailabilityZonesResult, DescribeDhcpOptionsResult,
+  DescribeImagesResult, DescribeInstanceStatusResult, DescribeInstanceTypesResult,
+  DescribeInstancesResult, DescribeNetworkAclsResult, DescribeNetworkInterfaceAttributeResult,
+  DescribeNetworkInterfacePermissionsResult, DescribeNetworkInterfacesResult,
+  DescribeRegionsResult, DescribeRouteTablesResult, DescribeSecurityGroupRulesResult,
+  DescribeSecurityGroupsResult, DescribeSubnetsResult, DescribeTagsResult,
+  DescribeVpcAttributeResult, DescribeVpcsResult, GetSubnetCidrReservationsResult,
+  InstanceAttribute, ModifyAvailabilityZoneGroupResult, ModifyVpcTenancyResult,
+  RegisterImageResult, ReplaceNetworkAclAssociationResult, ReplaceRouteTableAssociationResult,
+  Reservation,
+  CreateFlowLogsResult, DeleteFlowLogsResult, DescribeFlowLogsResult,
+  CreateTrafficMirrorFilterResult, CreateTrafficMirrorFilterRuleResult,
+  CreateTrafficMirrorSessionResult, CreateTrafficMirrorTargetResult,
+  DeleteTrafficMirrorFilterResult, DeleteTrafficMirrorFilterRuleResult,
+  DeleteTrafficMirrorSessionResult, DeleteTrafficMirrorTargetResult,
+  DescribeTrafficMirrorFilterRulesResult, DescribeTrafficMirrorFiltersResult,
+  DescribeTrafficMirrorSessionsResult, DescribeTrafficMirrorTargetsResult,
+  ModifyTrafficMirrorFilterNetworkServicesResult, ModifyTrafficMirrorSessionResult,
+  StartInstancesResult, StopInstancesResult, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
 
 /** Calls that answer with nothing worth reading (`return` is always true). */
@@ -21,44 +43,102 @@ type Nothing = Readonly<Record<string, never>>
 export interface Ec2Results {
   AssignIpv6Addresses: AssignIpv6AddressesResult
   AssignPrivateIpAddresses: AssignPrivateIpAddressesResult
+  AssociateDhcpOptions: Nothing
   AssociateRouteTable: AssociateRouteTableResult
   AssociateSubnetCidrBlock: AssociateSubnetCidrBlockResult
   AssociateVpcCidrBlock: AssociateVpcCidrBlockResult
   AttachNetworkInterface: AttachNetworkInterfaceResult
   AuthorizeSecurityGroupEgress: AuthorizeSecurityGroupEgressResult
   AuthorizeSecurityGroupIngress: AuthorizeSecurityGroupIngressResult
+  CreateDhcpOptions: CreateDhcpOptionsResult
+  CreateFlowLogs: CreateFlowLogsResult
+  CreateManagedPrefixList: CreateManagedPrefixListResult
+  CreateNetworkAcl: CreateNetworkAclResult
+  CreateNetworkAclEntry: Nothing
   CreateNetworkInterface: CreateNetworkInterfaceResult
+  CreateNetworkInterfacePermission: CreateNetworkInterfacePermissionResult
   CreateRoute: Nothing
   CreateRouteTable: CreateRouteTableResult
   CreateSecurityGroup: CreateSecurityGroupResult
   CreateSubnet: CreateSubnetResult
+  CreateSubnetCidrReservation: CreateSubnetCidrReservationResult
   CreateTags: Nothing
+  CreateTrafficMirrorFilter: CreateTrafficMirrorFilterResult
+  CreateTrafficMirrorFilterRule: CreateTrafficMirrorFilterRuleResult
+  CreateTrafficMirrorSession: CreateTrafficMirrorSessionResult
+  CreateTrafficMirrorTarget: CreateTrafficMirrorTargetResult
+  DeleteTrafficMirrorFilter: DeleteTrafficMirrorFilterResult
+  DeleteTrafficMirrorFilterRule: DeleteTrafficMirrorFilterRuleResult
+  DeleteTrafficMirrorSession: DeleteTrafficMirrorSessionResult
+  DeleteTrafficMirrorTarget: DeleteTrafficMirrorTargetResult
+  DescribeTrafficMirrorFilterRules: DescribeTrafficMirrorFilterRulesResult
+  DescribeTrafficMirrorFilters: DescribeTrafficMirrorFiltersResult
+  DescribeTrafficMirrorSessions: DescribeTrafficMirrorSessionsResult
+  DescribeTrafficMirrorTargets: DescribeTrafficMirrorTargetsResult
+  ModifyTrafficMirrorFilterNetworkServices: ModifyTrafficMirrorFilterNetworkServicesResult
+  ModifyTrafficMirrorSession: ModifyTrafficMirrorSessionResult
   CreateVpc: CreateVpcResult
+  DeleteDhcpOptions: Nothing
+  DeleteFlowLogs: DeleteFlowLogsResult
+  DeleteManagedPrefixList: DeleteManagedPrefixListResult
+  DeleteNetworkAcl: Nothing
+  DeleteNetworkAclEntry: Nothing
   DeleteNetworkInterface: Nothing
+  DeleteNetworkInterfacePermission: DeleteNetworkInterfacePermissionResult
   DeleteRoute: Nothing
   DeleteRouteTable: Nothing
   DeleteSecurityGroup: Nothing
   DeleteSubnet: Nothing
+  DeleteSubnetCidrReservation: DeleteSubnetCidrReservationResult
   DeleteTags: Nothing
   DeleteVpc: Nothing
+  DescribeAccountAttributes: DescribeAccountAttributesResult
   DescribeAvailabilityZones: DescribeAvailabilityZonesResult
+  DescribeDhcpOptions: DescribeDhcpOptionsResult
+  DescribeFlowLogs: DescribeFlowLogsResult
+  DescribeImages: DescribeImagesResult
+  DescribeInstanceAttribute: InstanceAttribute
+  DescribeInstanceStatus: DescribeInstanceStatusResult
+  DescribeInstanceTypes: DescribeInstanceTypesResult
   DescribeInstances: DescribeInstancesResult
+  DescribeManagedPrefixLists: DescribeManagedPrefixListsResult
+  DescribeNetworkAcls: DescribeNetworkAclsResult
+  DescribeNetworkInterfaceAttribute: DescribeNetworkInterfaceAttributeResult
+  DescribeNetworkInterfacePermissions: DescribeNetworkInterfacePermissionsResult
   DescribeNetworkInterfaces: DescribeNetworkInterfacesResult
+  DescribeRegions: DescribeRegionsResult
   DescribeRouteTables: DescribeRouteTablesResult
+  DescribeSecurityGroupRules: DescribeSecurityGroupRulesResult
   DescribeSecurityGroups: DescribeSecurityGroupsResult
+  DescribeStaleSecurityGroups: DescribeStaleSecurityGroupsResult
   DescribeSubnets: DescribeSubnetsResult
   DescribeTags: DescribeTagsResult
+  DescribeVpcAttribute: DescribeVpcAttributeResult
   DescribeVpcs: DescribeVpcsResult
+  DeregisterImage: Nothing
   DetachNetworkInterface: Nothing
   DisassociateRouteTable: Nothing
   DisassociateSubnetCidrBlock: Nothing
   DisassociateVpcCidrBlock: Nothing
+  GetManagedPrefixListAssociations: GetManagedPrefixListAssociationsResult
+  GetManagedPrefixListEntries: GetManagedPrefixListEntriesResult
+  GetSubnetCidrReservations: GetSubnetCidrReservationsResult
+  ModifyAvailabilityZoneGroup: ModifyAvailabilityZoneGroupResult
+  ModifyInstanceAttribute: Nothing
+  ModifyManagedPrefixList: ModifyManagedPrefixListResult
   ModifyNetworkInterfaceAttribute: Nothing
+  ModifySecurityGroupRules: Nothing
   ModifySubnetAttribute: Nothing
   ModifyVpcAttribute: Nothing
+  ModifyVpcTenancy: ModifyVpcTenancyResult
   RebootInstances: Nothing
+  RegisterImage: RegisterImageResult
+  ReplaceNetworkAclAssociation: ReplaceNetworkAclAssociationResult
+  ReplaceNetworkAclEntry: Nothing
   ReplaceRoute: Nothing
   ReplaceRouteTableAssociation: ReplaceRouteTableAssociationResult
+  ResetNetworkInterfaceAttribute: Nothing
+  RestoreManagedPrefixListVersion: RestoreManagedPrefixListVersionResult
   RevokeSecurityGroupEgress: Nothing
   RevokeSecurityGroupIngress: Nothing
   RunInstances: Reservation
@@ -67,6 +147,8 @@ export interface Ec2Results {
   TerminateInstances: TerminateInstancesResult
   UnassignIpv6Addresses: Nothing
   UnassignPrivateIpAddresses: Nothing
+  UpdateSecurityGroupRuleDescriptionsEgress: Nothing
+  UpdateSecurityGroupRuleDescriptionsIngress: Nothing
 }
 
 export type Ec2Action = keyof Ec2Results

@@ -50,6 +50,10 @@ export const CTL_ERRORS = {
   IncorrectInstanceState: 'the instance does not run, and a command inside it needs that',
   InstanceFailed: 'the instance went another way than to the state that was waited for',
   InvalidAnswer: 'the daemon or the endpoint answered what vpcctl does not understand',
+  EventsLost: 'events came faster than they were read',
+  BadLabFile: 'the lab file has faults, or contradicts the lab',
+  CommandFailed: 'a command of the lab file failed in its instance',
+  NotConverged: 'the lab is not as its file says after all was done: somebody else changes it',
   Interrupted: 'somebody interrupted the command'
 } as const
 

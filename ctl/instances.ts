@@ -8,11 +8,14 @@ import type { Context } from './context.ts'
 import type { Ec2Client } from './ec2_client.ts'
 import type { QueryInput } from './ec2_query.ts'
 import { CtlError } from './exit_codes.ts'
+import type { Say } from './print/progress.ts'
 import type { Column } from './print/table.ts'
 import { nameOf } from './resolve.ts'
 
 /** ms between two looks at a state. EC2 has no call that waits for one. */
 const POLL_INTERVAL_MS = 50
+/** Ids in a line about progress. */
+const IDS_SHOWN_MAX = 2
 
 export const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
   { header: 'instance', value: (instance) => instance.InstanceId ?? '' },
@@ -39,12 +42,19 @@ export async function describeInstances (ec2: Ec2Client, input: QueryInput): Pro
  */
 export async function waitForInstances (context: Context, ec2: Ec2Client, ids: readonly string[],
   state: string, timeoutMs: number): Promise<void> {
+  await context.output.progress(`Waiting for ${listed(ids)} to be ${state}`, (say) =>
+    pollInstances(context, ec2, ids, state, timeoutMs, say))
+}
+
+async function pollInstances (context: Context, ec2: Ec2Client, ids: readonly string[],
+  state: string, timeoutMs: number, say: Say): Promise<void> {
   const deadlineMs = context.clock.monotonicMs() + timeoutMs
   for (;;) {
     const instances = await describeInstances(ec2, { InstanceId: ids })
     const others = instances.filter((instance) => instance.State?.Name !== state)
     const [other] = others
     if (other === undefined) return
+    say(`${String(ids.length - others.length)} of ${String(ids.length)}`)
     const failed = others.find((instance) => isTerminating(instance.State?.Name))
     if (failed !== undefined && !isTerminating(state)) {
       throw new CtlError('InstanceFailed',
@@ -62,7 +72,24 @@ export async function waitForInstances (context: Context, ec2: Ec2Client, ids: r
 /** Returns when every host forwards by what was written until now. */
 export async function waitForApplied (context: Context, timeoutMs: number): Promise<number> {
   const { revision } = await context.admin.status()
-  return (await context.admin.wait(revision, timeoutMs)).appliedRevision
+  return await waitForRevision(context, revision, timeoutMs)
+}
+
+/** Returns when every host forwards by `revision`. @returns the newest one they forward by */
+export async function waitForRevision (context: Context, revision: number,
+  timeoutMs: number): Promise<number> {
+  const { appliedRevision } = await context.output.progress(
+    `Waiting for the hosts to apply revision ${String(revision)}`,
+    () => context.admin.wait(revision, timeoutMs))
+  return appliedRevision
+}
+
+/** The first of many ids, and how many more there are. */
+function listed (ids: readonly string[]): string {
+  const shown = ids.slice(0, IDS_SHOWN_MAX).join(', ')
+  return ids.length <= IDS_SHOWN_MAX
+    ? shown
+    : `${shown} and ${String(ids.length - IDS_SHOWN_MAX)} more`
 }
 
 function isTerminating (state: string | undefined): boolean {

@@ -5,70 +5,174 @@
 import type { Ec2Client } from './ec2_client.ts'
 import { CtlError } from './exit_codes.ts'
 
-/** A kind of resource that can be named, and how to find one by its Name tag. */
+/** A kind of resource that can be named, and how to find those of it. */
 export interface Nameable {
   /** For messages: `VPC`. */
   readonly word: string
+  /** The noun of `vpcctl` that lists them. */
+  readonly noun: string
   readonly idPrefix: string
-  /** Ids of those with the Name tag `name`. */
-  readonly find: (ec2: Ec2Client, name: string) => Promise<(string | undefined)[]>
+  /** All that pass `filters`. */
+  readonly list: (ec2: Ec2Client, filters: readonly Filter[]) => Promise<readonly Named[]>
+  /** Filters of which each finds those with the name. */
+  readonly nameFilters: readonly string[]
 }
+
+/** A resource and its names; most have one, the Name tag. */
+export interface Named { readonly id: string, readonly names: readonly string[] }
+
+export interface Filter {
+  readonly [member: string]: string | readonly string[]
+  readonly Name: string
+  readonly Value: readonly string[]
+}
+
+const NAME_TAG = ['tag:Name']
 
 export const VPC: Nameable = {
   word: 'VPC',
+  noun: 'vpc',
   idPrefix: 'vpc-',
-  find: async (ec2, name) =>
-    (await ec2.all('DescribeVpcs', nameFilter(name), (page) => page.Vpcs)).map((vpc) => vpc.VpcId)
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeVpcs', { Filter }, (page) => page.Vpcs))
+      .map((vpc) => named(vpc.VpcId, vpc.Tags))
 }
 
 export const SUBNET: Nameable = {
   word: 'subnet',
+  noun: 'subnet',
   idPrefix: 'subnet-',
-  find: async (ec2, name) =>
-    (await ec2.all('DescribeSubnets', nameFilter(name), (page) => page.Subnets))
-      .map((subnet) => subnet.SubnetId)
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeSubnets', { Filter }, (page) => page.Subnets))
+      .map((subnet) => named(subnet.SubnetId, subnet.Tags))
 }
 
 export const ROUTE_TABLE: Nameable = {
   word: 'route table',
+  noun: 'route-table',
   idPrefix: 'rtb-',
-  find: async (ec2, name) =>
-    (await ec2.all('DescribeRouteTables', nameFilter(name), (page) => page.RouteTables))
-      .map((table) => table.RouteTableId)
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeRouteTables', { Filter }, (page) => page.RouteTables))
+      .map((table) => named(table.RouteTableId, table.Tags))
 }
 
 export const NETWORK_INTERFACE: Nameable = {
   word: 'network interface',
+  noun: 'eni',
   idPrefix: 'eni-',
-  find: async (ec2, name) =>
-    (await ec2.all('DescribeNetworkInterfaces', nameFilter(name), (page) => page.NetworkInterfaces))
-      .map((networkInterface) => networkInterface.NetworkInterfaceId)
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeNetworkInterfaces', { Filter }, (page) => page.NetworkInterfaces))
+      .map((eni) => named(eni.NetworkInterfaceId, eni.TagSet))
 }
 
 /** Terminated instances keep their names for an hour; they do not count. */
 export const INSTANCE: Nameable = {
   word: 'instance',
+  noun: 'instance',
   idPrefix: 'i-',
-  find: async (ec2, name) => {
-    const reservations = await ec2.all('DescribeInstances', nameFilter(name, {
-      Name: 'instance-state-name',
-      Value: ['pending', 'running', 'stopping', 'stopped']
-    }), (page) => page.Reservations)
+  nameFilters: NAME_TAG,
+  list: async (ec2, filters) => {
+    const alive = {
+      Name: 'instance-state-name', Value: ['pending', 'running', 'stopping', 'stopped']
+    }
+    const reservations = await ec2.all('DescribeInstances', { Filter: [...filters, alive] },
+      (page) => page.Reservations)
     return reservations.flatMap((reservation) => reservation.Instances ?? [])
-      .map((instance) => instance.InstanceId)
+      .map((instance) => named(instance.InstanceId, instance.Tags))
   }
 }
 
 /** Security groups have names of their own (`GroupName`), which count as well. */
 export const SECURITY_GROUP: Nameable = {
   word: 'security group',
+  noun: 'security-group',
   idPrefix: 'sg-',
-  find: async (ec2, name) => {
-    const describe = (filter: string): Promise<(string | undefined)[]> =>
-      ec2.all('DescribeSecurityGroups', { Filter: [{ Name: filter, Value: [escapeFilter(name)] }] },
-        (page) => page.SecurityGroups).then((groups) => groups.map((group) => group.GroupId))
-    const [tagged, named] = await Promise.all([describe('tag:Name'), describe('group-name')])
-    return [...new Set([...tagged, ...named])]
+  nameFilters: ['tag:Name', 'group-name'],
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeSecurityGroups', { Filter }, (page) => page.SecurityGroups))
+      .map((group) => named(group.GroupId, group.Tags, group.GroupName))
+}
+
+export const NETWORK_ACL: Nameable = {
+  word: 'network ACL',
+  noun: 'network-acl',
+  idPrefix: 'acl-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeNetworkAcls', { Filter }, (page) => page.NetworkAcls))
+      .map((acl) => named(acl.NetworkAclId, acl.Tags))
+}
+
+export const TRAFFIC_MIRROR_TARGET: Nameable = {
+  word: 'mirror target',
+  noun: 'mirror-target',
+  idPrefix: 'tmt-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) => (await ec2.all('DescribeTrafficMirrorTargets', { Filter },
+    (page) => page.TrafficMirrorTargets))
+    .map((target) => named(target.TrafficMirrorTargetId, target.Tags))
+}
+
+export const TRAFFIC_MIRROR_FILTER: Nameable = {
+  word: 'mirror filter',
+  noun: 'mirror-filter',
+  idPrefix: 'tmf-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) => (await ec2.all('DescribeTrafficMirrorFilters', { Filter },
+    (page) => page.TrafficMirrorFilters))
+    .map((filter) => named(filter.TrafficMirrorFilterId, filter.Tags))
+}
+
+export const TRAFFIC_MIRROR_SESSION: Nameable = {
+  word: 'mirror session',
+  noun: 'mirror',
+  idPrefix: 'tms-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) => (await ec2.all('DescribeTrafficMirrorSessions', { Filter },
+    (page) => page.TrafficMirrorSessions))
+    .map((session) => named(session.TrafficMirrorSessionId, session.Tags))
+}
+
+/** Prefix lists have names of their own (`PrefixListName`), which count as well. */
+export const PREFIX_LIST: Nameable = {
+  word: 'prefix list',
+  noun: 'prefix-list',
+  idPrefix: 'pl-',
+  nameFilters: ['tag:Name', 'prefix-list-name'],
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeManagedPrefixLists', { MaxResults: 100, Filter },
+      (page) => page.PrefixLists))
+      .map((list) => named(list.PrefixListId, list.Tags, list.PrefixListName))
+}
+
+export const DHCP_OPTIONS: Nameable = {
+  word: 'DHCP option set',
+  noun: 'dhcp-options',
+  idPrefix: 'dopt-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeDhcpOptions', { Filter }, (page) => page.DhcpOptions))
+      .map((options) => named(options.DhcpOptionsId, options.Tags))
+}
+
+export const NAMEABLES: readonly Nameable[] = [
+  VPC, SUBNET, ROUTE_TABLE, NETWORK_INTERFACE, INSTANCE, SECURITY_GROUP, NETWORK_ACL, PREFIX_LIST,
+  DHCP_OPTIONS
+]
+
+/** Nothing of the kind has the name: hints.ts says which come near. */
+export class NameNotFound extends CtlError {
+  readonly kind: Nameable
+  readonly reference: string
+  constructor (kind: Nameable, reference: string) {
+    super('NameNotFound',
+      `No ${kind.word} has the Name tag "${reference}"; an id begins with "${kind.idPrefix}"`)
+    this.kind = kind
+    this.reference = reference
   }
 }
 
@@ -79,12 +183,11 @@ export const SECURITY_GROUP: Nameable = {
 export async function resolveId (ec2: Ec2Client, kind: Nameable,
   reference: string): Promise<string> {
   if (reference.startsWith(kind.idPrefix)) return reference
-  const ids = (await kind.find(ec2, reference)).filter((id) => id !== undefined)
+  const found = await Promise.all(kind.nameFilters.map((Name) =>
+    kind.list(ec2, [{ Name, Value: [escapeFilter(reference)] }])))
+  const ids = [...new Set(found.flat().map(({ id }) => id))]
   const [id] = ids
-  if (id === undefined) {
-    throw new CtlError('NameNotFound',
-      `No ${kind.word} has the Name tag "${reference}"; an id begins with "${kind.idPrefix}"`)
-  }
+  if (id === undefined) throw new NameNotFound(kind, reference)
   if (ids.length > 1) {
     throw new CtlError('NameAmbiguous',
       `${String(ids.length)} ${kind.word}s have the Name tag "${reference}": ` +
@@ -98,22 +201,24 @@ export async function resolveIds (ec2: Ec2Client, kind: Nameable,
   return Promise.all(references.map((reference) => resolveId(ec2, kind, reference)))
 }
 
-/** `{ Filter: [...] }` for a Name tag and further filters. */
-function nameFilter (name: string, ...more: { Name: string, Value: string[] }[]): {
-  Filter: { Name: string, Value: string[] }[]
-} {
-  return { Filter: [{ Name: 'tag:Name', Value: [escapeFilter(name)] }, ...more] }
-}
-
 /** A filter value takes `*` and `?` as wildcards; a backslash takes them literally. */
 export function escapeFilter (text: string): string {
   return text.replace(/[\\*?]/g, '\\$&')
 }
 
+function named (id: string | undefined, tags: TagsOutput, ...names: (string | undefined)[]): Named {
+  return {
+    id: id ?? '',
+    names: [nameOf({ Tags: tags }), ...names]
+      .filter((name): name is string => name !== undefined && name !== '')
+  }
+}
+
+type TagsOutput =
+  readonly { Key?: string | undefined, Value?: string | undefined }[] | undefined
+
 /** The value of the tag "Name", or an empty text. */
-export function nameOf (resource: {
-  readonly Tags?: readonly { Key?: string | undefined, Value?: string | undefined }[] | undefined
-}): string {
+export function nameOf (resource: { readonly Tags?: TagsOutput }): string {
   return resource.Tags?.find((tag) => tag.Key === 'Name')?.Value ?? ''
 }
 

@@ -1,52 +1,9 @@
 /**
- * `bin/vpcctl` against a real daemon that serves the API alone (`--hosts 0`), which needs no root:
- * a lab of its own in a directory of its own, on a free port.
+ * `bin/vpcctl` against a real daemon that serves the API alone (test_vpcctl.ts).
  */
-import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
-
-const VPCCTL = fileURLToPath(new URL('../bin/vpcctl', import.meta.url))
-
-interface Ended { readonly code: number, readonly stdout: string, readonly stderr: string }
-type Vpcctl = (...words: string[]) => Promise<Ended>
-
-/**
- * `vpcctl` for a lab that is down, and is removed at the end of the test; `shell` runs a script of
- * POSIX sh where `vpcctl` and Debian's `aws` come first.
- */
-function makeVpcctl (t: ExecutionContext):
-{ vpcctl: Vpcctl, shell: (script: string) => Promise<Ended>, directory: string } {
-  const root = mkdtempSync(join(tmpdir(), 'vpcctl-lab-'))
-  const directory = join(root, 'labs')
-  const env = {
-    ...process.env,
-    PATH: `${dirname(VPCCTL)}:/usr/bin:${process.env['PATH'] ?? ''}`,
-    VPCLAB_STATE_DIR: directory,
-    VPCLAB_LAB: 'ctltest'
-  }
-  const run = (file: string, words: string[]): Promise<Ended> => new Promise((resolve) => {
-    execFile(file, words, { env }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
-    })
-  })
-  const vpcctl: Vpcctl = (...words) => run(VPCCTL, words)
-  t.teardown(async () => {
-    await vpcctl('lab', 'down')
-    rmSync(root, { recursive: true })
-  })
-  return { vpcctl, shell: (script) => run('/bin/sh', ['-c', script]), directory }
-}
-
-/** The output of a command that must succeed. */
-async function succeed (t: ExecutionContext, ended: Promise<Ended>): Promise<string> {
-  const { code, stdout, stderr } = await ended
-  t.is(code, 0, stderr)
-  return stdout
-}
+import { existsSync } from 'node:fs'
+import test from 'ava'
+import { makeVpcctl, succeed } from './test_vpcctl.ts'
 
 test('lab up, stop, up and down keep and remove what they say', async (t) => {
   const { vpcctl, directory } = makeVpcctl(t)

@@ -13,6 +13,7 @@ import {
   INSTANCE, nameOf, NETWORK_INTERFACE, resolveId, resolveIds, SECURITY_GROUP, SUBNET,
   tagSpecification, VPC
 } from '../resolve.ts'
+import { eniPermissionCommands } from './eni_permission.ts'
 
 const COLUMNS: readonly Column<NetworkInterface>[] = [
   { header: 'eni', value: (eni) => eni.NetworkInterfaceId ?? '' },
@@ -23,6 +24,8 @@ const COLUMNS: readonly Column<NetworkInterface>[] = [
   { header: 'device', value: deviceName, hides: true },
   { header: 'addresses', value: addresses }
 ]
+
+const ATTRIBUTES = ['description', 'sourceDestCheck', 'groupSet', 'attachment'] as const
 
 const ENI_ARGUMENT = { syntax: '<eni>', description: 'id or Name tag' }
 
@@ -252,7 +255,36 @@ export const eniCommands: readonly Command[] = [
       }
       context.output.done(`Changed ${NetworkInterfaceId}.`, { NetworkInterfaceId })
     }
-  })
+  }),
+  defineCommand({
+    name: 'reset',
+    summary: 'Turn the source and destination check of a network interface on again',
+    action: 'ResetNetworkInterfaceAttribute',
+    arguments: [ENI_ARGUMENT],
+    examples: ['vpcctl eni reset service'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const id = await resolveId(ec2, NETWORK_INTERFACE, input.argument('eni'))
+      await ec2.call('ResetNetworkInterfaceAttribute',
+        { NetworkInterfaceId: id, SourceDestCheck: 'true' })
+      context.output.done(`Reset ${id}.`, { NetworkInterfaceId: id, SourceDestCheck: true })
+    }
+  }),
+  defineCommand({
+    name: 'attributes',
+    summary: 'Show the attributes of a network interface that "set" changes, and its attachment',
+    action: 'DescribeNetworkInterfaceAttribute',
+    arguments: [ENI_ARGUMENT],
+    examples: ['vpcctl eni attributes service'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const id = await resolveId(ec2, NETWORK_INTERFACE, input.argument('eni'))
+      const answers = await Promise.all(ATTRIBUTES.map((Attribute) =>
+        ec2.call('DescribeNetworkInterfaceAttribute', { NetworkInterfaceId: id, Attribute })))
+      context.output.tree(Object.assign({}, ...answers) as object, id)
+    }
+  }),
+  ...eniPermissionCommands
 ]
 
 async function describeEni (ec2: Ec2Client, id: string): Promise<NetworkInterface> {

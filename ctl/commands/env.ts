@@ -31,11 +31,12 @@ const AWS_FUNCTION = `\
 # Releases of the aws CLI before 2.13 do not read AWS_ENDPOINT_URL: this tells them.
 aws () { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }`
 
-/** Lines for `eval` in any POSIX shell. A session token of other credentials would spoil these. */
+/** Lines for `eval` in any POSIX shell. A profile, or a token of other keys, would spoil these. */
 export function shellExports (variables: Readonly<Record<string, string>>): string {
   return [
     ...Object.entries(variables).map(([name, value]) => `export ${name}=${quote(value)}`),
-    'unset AWS_SESSION_TOKEN',
+    'unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE',
+    'export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}" no_proxy="$NO_PROXY"',
     AWS_FUNCTION
   ].join('\n')
 }

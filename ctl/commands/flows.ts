@@ -1,18 +1,22 @@
 /**
  * `vpcctl flows`: the flow tables of the hosts, read while packets pass, so that two counters of
  * one flow may differ by the packets in between. A flow between two ENIs of the lab appears twice,
- * once as each sees it.
+ * once as each sees it. The busiest stand first.
  */
 import type { FlowsAnswer } from '../../daemon/api/admin/contract.ts'
 import type { Command } from '../command.ts'
+import { ENI_FILTER_OPTIONS, eniFilter, ownerName } from '../eni_filter.ts'
+import { untilInterrupted } from '../interrupt.ts'
 import type { Column } from '../print/table.ts'
-import { NETWORK_INTERFACE, resolveId } from '../resolve.ts'
+import { formatBytes } from '../print/units.ts'
+import { pause, printAgain, WATCH_OPTION, watchMs } from '../repeat.ts'
 
 type Flow = FlowsAnswer['flows'][number]
 
 const COLUMNS: readonly Column<Flow>[] = [
   { header: 'host', value: (flow) => flow.host, hides: true },
   { header: 'eni', value: (flow) => flow.eni },
+  { header: 'name', value: ownerName, shrinks: true, hides: true },
   { header: 'protocol', value: (flow) => flow.protocol },
   { header: 'local', value: (flow) => endpoint(flow.localAddress, flow.localPort) },
   { header: 'remote', value: (flow) => endpoint(flow.remoteAddress, flow.remotePort) },
@@ -28,28 +32,46 @@ const COLUMNS: readonly Column<Flow>[] = [
 ]
 
 const LIMIT_DEFAULT = 1000
-const LIMIT_MAX = 1_000_000
+const LIMIT_MAX = 100_000
 
 export const flowsCommand: Command = {
   name: 'flows',
-  summary: 'Print the live flows of every host',
+  summary: 'Print the live flows of every host, the busiest first',
   action: 'GET /flows (admin API)',
   options: [
-    { flags: '--eni <eni>', description: 'of one network interface: id or Name tag' },
-    { flags: '--limit <count>', description: `at most so many (default: ${String(LIMIT_DEFAULT)})` }
+    ...ENI_FILTER_OPTIONS,
+    { flags: '--protocol <protocol>', description: 'tcp, udp, icmp, icmpv6, or a number' },
+    {
+      flags: '--limit <count>', description: `at most so many (default: ${String(LIMIT_DEFAULT)})`
+    },
+    WATCH_OPTION
   ],
-  examples: ['vpcctl flows', 'vpcctl flows --eni service --limit 20'],
+  note: 'The columns "out" and "in" are packets and bytes.',
+  examples: [
+    'vpcctl flows', 'vpcctl flows --instance web --protocol tcp', 'vpcctl flows --eni a --watch 1'
+  ],
   async run (context, input) {
     const limit = input.integer('limit', 1, LIMIT_MAX) ?? LIMIT_DEFAULT
-    const reference = input.text('eni')
-    const eni = reference === undefined
-      ? undefined
-      : await resolveId(await context.ec2(), NETWORK_INTERFACE, reference)
-    const { flows } = await context.admin.flows(eni, limit)
-    context.output.rows(flows, COLUMNS, (flow) => flow.eni)
-    if (flows.length === limit) context.output.note(`(the first ${String(limit)}: see --limit)`)
+    const query =
+      { ...await eniFilter(context, input), protocol: input.text('protocol'), limit }
+    const { output } = context
+    const intervalMs = watchMs(input)
+    await untilInterrupted(async (signal) => {
+      do {
+        const flows = (await context.admin.flows(query)).flows.toSorted(byBytes)
+        if (intervalMs === undefined) output.rows(flows, COLUMNS, (flow) => flow.eni)
+        else printAgain(output, flows, COLUMNS, (flow) => flow.eni)
+        if (flows.length === limit) {
+          output.note(`(${String(limit)} of them, not always the busiest: see --limit)`)
+        }
+      } while (intervalMs !== undefined && await pause(intervalMs, signal))
+    })
   }
 }
+
+function byBytes (one: Flow, other: Flow): number { return bytesOf(other) - bytesOf(one) }
+
+function bytesOf ({ egressBytes, ingressBytes }: Flow): number { return egressBytes + ingressBytes }
 
 function endpoint (address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`
@@ -57,16 +79,4 @@ function endpoint (address: string, port: number): string {
 
 function amount (packets: number, bytes: number): string {
   return `${String(packets)}/${formatBytes(bytes)}`
-}
-
-/** Decimal units, three digits at most: `999B`, `1.5kB`, `12MB`. */
-export function formatBytes (bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
-  let value = bytes
-  let unit = 0
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${unit === 0 || value >= 10 ? value.toFixed(0) : value.toFixed(1)}${units[unit] ?? ''}`
 }

@@ -18,6 +18,8 @@ import {
   INSTANCE, inVpc, NETWORK_INTERFACE, resolveId, resolveIds, SECURITY_GROUP, SUBNET,
   tagSpecification
 } from '../resolve.ts'
+import { imageOfDirectory, isDirectory } from './image.ts'
+import { instanceAttributeCommands } from './instance_attribute.ts'
 import { insideCommands } from './instance_inside.ts'
 
 /** The built-in image: the root file system of the machine itself. */
@@ -40,7 +42,10 @@ export const instanceCommands: readonly Command[] = [
         flags: '--type <type>',
         description: 'instance type: how many ENIs and addresses (default: m5.large)'
       },
-      { flags: '--image <image>', description: 'image id' },
+      {
+        flags: '--image <image>',
+        description: 'image id or name, or a directory with a root file system'
+      },
       {
         flags: '--host <host>',
         description: 'host of the lab, host-1; any of the zone when left out'
@@ -64,7 +69,8 @@ export const instanceCommands: readonly Command[] = [
     examples: [
       'vpcctl instance run front --name a',
       'vpcctl instance run front --name b --host host-2 --ipv6-count 1',
-      'vpcctl instance run front --name web --user-data @server.sh'
+      'vpcctl instance run front --name web --user-data @server.sh',
+      'vpcctl instance run front --name deb --image /srv/images/debian'
     ],
     run: runInstances
   }),
@@ -116,6 +122,7 @@ export const instanceCommands: readonly Command[] = [
     }
   }),
   lifeCycleCommand('terminate', 'Terminate instances for good', 'TerminateInstances', 'terminated'),
+  ...instanceAttributeCommands,
   ...insideCommands
 ]
 
@@ -125,11 +132,12 @@ async function runInstances (context: Context, input: Input): Promise<void> {
   }
   const plain = plainRunInput(input)
   const ec2 = await context.ec2()
+  const image = input.text('image') ?? IMAGE_DEFAULT
+  const ImageId = isDirectory(image) ? await imageOfDirectory(ec2, image) : image
   const references = await referencesRunInput(ec2, input)
-  const reservation = await ec2.call('RunInstances', { ...plain, ...references })
+  const reservation = await ec2.call('RunInstances', { ...plain, ...references, ImageId })
   const ids = (reservation.Instances ?? []).flatMap(({ InstanceId }) => InstanceId ?? [])
   if (input.flag('wait')) {
-    context.output.note(`Waiting for ${ids.join(', ')} to run ...`)
     await waitForInstances(context, ec2, ids, 'running', timeoutMs(input))
     await waitForApplied(context, timeoutMs(input))
   }
@@ -143,7 +151,6 @@ function plainRunInput (input: Input): QueryInput {
   const host = input.text('host')
   const userData = input.text('userData')
   return {
-    ImageId: input.text('image') ?? IMAGE_DEFAULT,
     InstanceType: input.text('type') ?? 'm5.large',
     MinCount: count,
     MaxCount: count,
@@ -194,7 +201,6 @@ function lifeCycleCommand (name: string, summary: string,
       const ids = await resolveIds(ec2, INSTANCE, input.rest('instance'))
       await ec2.call(action, { InstanceId: ids })
       if (input.flag('wait')) {
-        context.output.note(`Waiting for ${ids.join(', ')} to be ${state} ...`)
         await waitForInstances(context, ec2, ids, state, timeoutMs(input))
       }
       const instances: Instance[] = await describeInstances(ec2, { InstanceId: ids })

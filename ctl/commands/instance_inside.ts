@@ -1,9 +1,14 @@
 /**
- * What happens inside an instance: commands of the machine run in its network namespace, which the
- * daemon names. They need root, as entering a namespace does, and end with the command's exit code.
+ * What happens inside an instance. The daemon says where that is; entering it needs root.
+ *
+ *     the machine's root file system   ip netns exec NAMESPACE     commands of the machine
+ *     an image, an attached container  nsenter --target PID --all  commands of the image
+ *
+ * A command ends with its own exit code, on the terminal of whoever typed it: job control, window
+ * size and signals are the terminal's business.
  */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename } from 'node:path'
 import { instanceLogPath } from '../../daemon/host/paths.ts'
@@ -22,7 +27,7 @@ export const insideCommands: readonly Command[] = [
   defineCommand({
     name: 'exec',
     summary: 'Run a command inside an instance',
-    action: 'ip netns exec on this machine',
+    action: 'ip netns exec, or nsenter for an image or a container, on this machine',
     arguments: [INSTANCE_ARGUMENT,
       { syntax: '<command...>', description: 'the command and its arguments' }],
     endsInCommandLine: true,
@@ -33,22 +38,25 @@ export const insideCommands: readonly Command[] = [
       'vpcctl instance exec a -- ip address'
     ],
     async run (context, input) {
-      const { namespace } = await locate(context, input.argument('instance'))
-      return runInside(namespace, input.rest('command'), {})
+      const command = input.rest('command')
+      if (command.length === 0) throw usageError('<command> is missing')
+      const place = await locate(context, input.argument('instance'))
+      return runInside(context, place, command, {})
     }
   }),
   defineCommand({
     name: 'shell',
     summary: 'Open a shell inside an instance',
-    action: 'ip netns exec on this machine',
+    action: 'ip netns exec, or nsenter for an image or a container, on this machine',
     arguments: [INSTANCE_ARGUMENT],
     examples: ['vpcctl instance shell a'],
     async run (context, input) {
       const reference = input.argument('instance')
-      const { id, namespace } = await locate(context, reference)
+      const place = await locate(context, reference)
+      const label = reference === place.id ? place.id : `${reference} ${place.id}`
+      if (place.pid !== null) return runInside(context, place, ANY_SHELL, anyPrompt(label))
       const shell = context.environment['SHELL'] || '/bin/bash'
-      const label = reference === id ? id : `${reference} ${id}`
-      return runInside(namespace, [shell, '-i'], shellEnvironment(shell, label))
+      return runInside(context, place, [shell, '-i'], shellEnvironment(shell, label))
     }
   }),
   defineCommand({
@@ -63,31 +71,63 @@ export const insideCommands: readonly Command[] = [
       const id = await resolveId(ec2, INSTANCE, input.argument('instance'))
       const path = instanceLogPath(context.lab, id)
       if (!existsSync(path)) {
-        throw new CtlError('NameNotFound', `${id} has no log ${path}: it has not run any user data`)
+        throw new CtlError('NameNotFound', `${id} has no log ${path}: it has not run any user ` +
+          'data (EC2 runs what begins with #!)')
       }
-      return runChild('tail', ['-n', '+1', ...input.flag('follow') ? ['-F'] : [], path], {})
+      return runChild('tail', ['-n', '+1', ...input.flag('follow') ? ['-F'] : [], path],
+        process.env)
     }
   })
 ]
 
+interface Place {
+  readonly id: string
+  readonly namespace: string
+  /** Process whose namespaces are entered, or null for the network namespace alone. */
+  readonly pid: number | null
+}
+
 /** @throws CtlError when the instance does not run */
-async function locate (context: Context,
-  reference: string): Promise<{ id: string, namespace: string }> {
+async function locate (context: Context, reference: string): Promise<Place> {
   const id = reference.startsWith(INSTANCE.idPrefix)
     ? reference
     : await resolveId(await context.ec2(), INSTANCE, reference)
-  const { namespace, state } = await context.admin.instance(id)
+  const { namespace, pid, state } = await context.admin.instance(id)
   if (state !== 'running') {
     throw new CtlError('IncorrectInstanceState',
       `${id} is ${state}: a command needs a running instance`)
   }
-  return { id, namespace }
+  return { id, namespace, pid }
 }
 
-function runInside (namespace: string, command: readonly string[],
+function runInside (context: Context, { namespace, pid }: Place, command: readonly string[],
   environment: Readonly<Record<string, string>>): Promise<number> {
-  if (command.length === 0) throw usageError('<command> is missing')
-  return runChild('ip', ['netns', 'exec', namespace, ...commandWords(command)], environment)
+  if (pid !== null) {
+    return runChild('nsenter', ['--target', String(pid), '--all', '--', ...command],
+      { ...insideEnvironment(context.environment), ...environment })
+  }
+  return runChild('ip', ['netns', 'exec', namespace, ...commandWords(command)],
+    { ...process.env, ...environment })
+}
+
+/** Bash where the image has it; a shell it has by all means. */
+const ANY_SHELL = ['/bin/sh', '-c',
+  'if command -v bash > /dev/null 2>&1; then exec bash -i; else exec /bin/sh -i; fi']
+
+/** The prompt for a shell that is not known yet. */
+function anyPrompt (label: string): Record<string, string> {
+  return { ...shellEnvironment('sh', label), ...shellEnvironment('bash', label) }
+}
+
+/** What a login inside would have: the machine's own variables mean nothing there. */
+function insideEnvironment (
+  { TERM }: Readonly<Record<string, string | undefined>>
+): Record<string, string> {
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: '/root',
+    ...TERM === undefined ? {} : { TERM }
+  }
 }
 
 /**
@@ -101,11 +141,14 @@ export function commandWords (command: readonly string[]): string[] {
 
 /** Runs a child on this terminal. @returns its exit code, 128 + n when signal n ended it */
 function runChild (file: string, words: readonly string[],
-  environment: Readonly<Record<string, string>>): Promise<number> {
+  env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, words, { stdio: 'inherit', env: { ...process.env, ...environment } })
-    // A terminal sends its signals to both; the child decides what they mean.
-    const passOn = (signal: NodeJS.Signals): void => { child.kill(signal) }
+    const child = spawn(file, words, { stdio: 'inherit', env })
+    // A terminal sends its signals to all of them; the child decides what they mean.
+    const passOn = (signal: NodeJS.Signals): void => {
+      for (const pid of childrenOf(child.pid)) process.kill(pid, signal)
+      child.kill(signal)
+    }
     for (const signal of SIGNALS_PASSED_ON) process.on(signal, passOn)
     child.on('error', (error) => {
       reject(new CtlError('VPCLAB_ERR_COMMAND', `Cannot run ${file}: ${error.message}`))
@@ -115,6 +158,17 @@ function runChild (file: string, words: readonly string[],
       resolve(code ?? EXIT_SIGNAL_BASE + (signal === null ? 0 : constants.signals[signal]))
     })
   })
+}
+
+/** nsenter waits for the command, which is a child of its own in another PID namespace. */
+function childrenOf (pid: number | undefined): number[] {
+  const task = String(pid)
+  try {
+    return readFileSync(`/proc/${task}/task/${task}/children`, 'utf8').split(' ')
+      .filter((word) => word.trim() !== '').map(Number)
+  } catch {
+    return []
+  }
 }
 
 /** A prompt that says where one is. bash takes it after its start files; other shells from PS1. */

@@ -15,6 +15,7 @@ import {
 import type { Context } from '../context.ts'
 import { removeLab, startDaemon, statusOrNull } from '../daemon_process.ts'
 import { CtlError } from '../exit_codes.ts'
+import { waitForRevision } from '../instances.ts'
 import type { Column } from '../print/table.ts'
 
 /** Flags that `vpcd` takes under the same names. */
@@ -27,11 +28,23 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
   { flags: '--region <region>', description: 'Region (default: us-east-1)' },
   { flags: '--api-port <port>', description: 'port of the EC2 API (default: 4566)' },
   { flags: '--api-address <address>', description: 'address of the EC2 API (default: 127.0.0.1)' },
-  { flags: '--underlay <family>', description: 'ipv4 or ipv6 (default: ipv4)' },
+  {
+    flags: '--metrics-port <port>',
+    description: 'port of Prometheus metrics on 127.0.0.1, or off (default: off)'
+  },
+  { flags: '--underlay <family>', description: 'default: ipv4', values: ['ipv4', 'ipv6'] },
   { flags: '--underlay-mtu <bytes>', description: 'MTU between the hosts (default: 9216)' },
   {
     flags: '--spin-us <microseconds>',
     description: 'busy polling after the last packet, 0 for never'
+  },
+  {
+    flags: '--flow-capacity <count>',
+    description: 'conversations that a host remembers (default: 262144)'
+  },
+  {
+    flags: '--flow-log-interval <seconds>',
+    description: 'what a line of a flow log may span, 1 to 60 (default: 60)'
   },
   { flags: '--access-keys <file>', description: 'lines of access key:secret:account id' },
   { flags: '--quota <name=value>', description: 'a quota of the lab', repeats: true }
@@ -80,7 +93,8 @@ export const labCommands: readonly Command[] = [
     action: 'POST /reset (admin API)',
     examples: ['vpcctl lab reset'],
     async run (context) {
-      const answer = await context.admin.reset()
+      const answer = await context.output.progress(`Emptying the lab "${context.lab}"`,
+        () => context.admin.reset())
       context.output.done(
         `Removed ${String(answer.removed)} resources of the lab "${context.lab}".`, answer)
     }
@@ -101,8 +115,11 @@ export const labCommands: readonly Command[] = [
     action: 'vpcd --teardown on this machine',
     examples: ['vpcctl lab down', 'vpcctl --lab second lab down'],
     async run (context) {
-      const removed = await removeLab(context.lab)
-      context.output.done(`The lab "${context.lab}" is gone.`, removed)
+      const removed = await context.output.progress(`Removing the lab "${context.lab}"`,
+        () => removeLab(context.lab))
+      context.output.done(removed.labFound
+        ? `The lab "${context.lab}" is gone.`
+        : `There is no lab "${context.lab}"; nothing was removed.`, removed)
     }
   })
 ]
@@ -112,12 +129,11 @@ async function up (context: Context, input: Input): Promise<void> {
   const running = await statusOrNull(context)
   if (running !== null) {
     await checkSameLab(context, input)
-    await context.admin.wait(running.revision, timeoutMs(input))
+    await waitForRevision(context, running.revision, timeoutMs(input))
     context.output.note(`The lab "${context.lab}" is up already.`)
     printStatus(context, await context.admin.status())
     return
   }
-  context.output.note(`Starting the lab "${context.lab}" ...`)
   printStatus(context, await startDaemon(context, flags, timeoutMs(input)))
 }
 
@@ -161,7 +177,10 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     instanceSlots: input.text('instanceSlots'),
     apiAddress: input.text('apiAddress'),
     apiPort: input.text('apiPort'),
+    metricsPort: input.text('metricsPort'),
     spinUs: input.text('spinUs'),
+    flowCapacity: input.text('flowCapacity'),
+    flowLogInterval: input.text('flowLogInterval'),
     accessKeys: accessKeysPath(input),
     quotas: input.list('quota')
   }, running)
@@ -183,7 +202,8 @@ function printStatus (context: Context, status: LabStatusAnswer): void {
   output.rows(status.hosts, HOST_COLUMNS, (host) => host.name)
   const instances = Object.entries(status.instances).filter(([, count]) => count > 0)
     .map(([state, count]) => `${String(count)} ${state}`).join(', ')
-  output.note(`EC2 API ${status.endpointUrl}, Region ${status.region}, ` +
+  const metrics = status.metricsUrl === null ? '' : `metrics ${status.metricsUrl}, `
+  output.note(`EC2 API ${status.endpointUrl}, Region ${status.region}, ${metrics}` +
     `process ${String(status.pid)}, ` +
     `revision ${String(status.revision)} (applied ${String(status.appliedRevision)}), ` +
     `instances: ${instances === '' ? 'none' : instances}`)

@@ -2,7 +2,7 @@
  * `vpcctl route-table …`. AWS VPC User Guide, "Configure route tables".
  *
  * Routes are verbs of their table: a route has no id, its destination names it. The family of the
- * destination decides which of EC2's two parameters carries it.
+ * destination decides which of EC2's parameters carries it; what is no CIDR is a prefix list.
  */
 import type { Route, RouteTable } from '@aws-sdk/client-ec2'
 import {
@@ -13,8 +13,8 @@ import type { QueryInput } from '../ec2_query.ts'
 import { CtlError, usageError } from '../exit_codes.ts'
 import type { Column } from '../print/table.ts'
 import {
-  INSTANCE, inVpc, nameOf, type Nameable, NETWORK_INTERFACE, resolveId, ROUTE_TABLE, SUBNET,
-  tagSpecification, VPC
+  INSTANCE, inVpc, nameOf, type Nameable, NETWORK_INTERFACE, PREFIX_LIST, resolveId,
+  ROUTE_TABLE, SUBNET, tagSpecification, VPC
 } from '../resolve.ts'
 
 /** What a route may point at. A kind of gateway is one line: option, EC2 parameter, names. */
@@ -38,7 +38,8 @@ const TABLE_COLUMNS: readonly Column<RouteTable>[] = [
 const ROUTE_COLUMNS: readonly Column<Route>[] = [
   {
     header: 'destination',
-    value: (route) => route.DestinationCidrBlock ?? route.DestinationIpv6CidrBlock ?? ''
+    value: (route) => route.DestinationCidrBlock ?? route.DestinationIpv6CidrBlock ??
+      route.DestinationPrefixListId ?? ''
   },
   { header: 'target', value: targetOf },
   { header: 'state', value: (route) => route.State ?? '' },
@@ -46,7 +47,9 @@ const ROUTE_COLUMNS: readonly Column<Route>[] = [
 ]
 
 const TABLE_ARGUMENT = { syntax: '<route-table>', description: 'id or Name tag' }
-const DESTINATION_ARGUMENT = { syntax: '<destination>', description: 'IPv4 or IPv6 CIDR' }
+const DESTINATION_ARGUMENT = {
+  syntax: '<destination>', description: 'IPv4 or IPv6 CIDR, or a prefix list'
+}
 
 export const routeTableCommands: readonly Command[] = [
   defineCommand({
@@ -113,7 +116,8 @@ export const routeTableCommands: readonly Command[] = [
     options: TARGET_OPTIONS,
     examples: [
       'vpcctl route-table add-route private 192.0.2.0/24 --eni eni-0123456789abcdef0',
-      'vpcctl route-table add-route private 2001:db8:ffff::/48 --instance appliance'
+      'vpcctl route-table add-route private 2001:db8:ffff::/48 --instance appliance',
+      'vpcctl route-table add-route private offices --instance appliance'
     ],
     async run (context, input) {
       const ec2 = await context.ec2()
@@ -212,9 +216,9 @@ async function routeInput (ec2: Ec2Client,
   input: Input): Promise<QueryInput & { RouteTableId: string }> {
   const destination = input.argument('destination')
   const RouteTableId = await resolveId(ec2, ROUTE_TABLE, input.argument('route-table'))
-  return destination.includes(':')
-    ? { RouteTableId, DestinationIpv6CidrBlock: destination }
-    : { RouteTableId, DestinationCidrBlock: destination }
+  if (destination.includes(':')) return { RouteTableId, DestinationIpv6CidrBlock: destination }
+  if (destination.includes('/')) return { RouteTableId, DestinationCidrBlock: destination }
+  return { RouteTableId, DestinationPrefixListId: await resolveId(ec2, PREFIX_LIST, destination) }
 }
 
 async function targetInput (ec2: Ec2Client, input: Input): Promise<QueryInput> {

@@ -12,6 +12,7 @@ import { CtlError, usageError } from '../exit_codes.ts'
 import { nextIpv6Block } from '../ipv6_block.ts'
 import type { Column } from '../print/table.ts'
 import { inVpc, nameOf, resolveId, SUBNET, tagSpecification, VPC } from '../resolve.ts'
+import { subnetReservationCommands } from './subnet_reservation.ts'
 
 const COLUMNS: readonly Column<Subnet>[] = [
   { header: 'subnet', value: (subnet) => subnet.SubnetId ?? '' },
@@ -113,7 +114,7 @@ export const subnetCommands: readonly Command[] = [
   }),
   defineCommand({
     name: 'set',
-    summary: 'Change how a subnet gives out addresses',
+    summary: 'Change how a subnet gives out addresses and names',
     action: 'ModifySubnetAttribute',
     arguments: [SUBNET_ARGUMENT],
     options: [
@@ -121,23 +122,40 @@ export const subnetCommands: readonly Command[] = [
         flags: '--assign-ipv6 <on|off>',
         description: 'new network interfaces get an IPv6 address'
       },
-      { flags: '--map-public-ip <on|off>', description: 'new instances get a public IPv4 address' }
+      { flags: '--map-public-ip <on|off>', description: 'new instances get a public IPv4 address' },
+      { flags: '--dns64 <on|off>', description: 'the resolver makes IPv6 addresses of IPv4 ones' },
+      { flags: '--resource-name-a <on|off>', description: 'resource names resolve to IPv4' },
+      { flags: '--resource-name-aaaa <on|off>', description: 'resource names resolve to IPv6' },
+      {
+        flags: '--hostname-type <type>',
+        description: 'of new instances',
+        values: ['ip-name', 'resource-name']
+      }
     ],
     examples: ['vpcctl subnet set front --assign-ipv6 on'],
     async run (context, input) {
       const changes = {
         AssignIpv6AddressOnCreation: input.onOff('assignIpv6'),
-        MapPublicIpOnLaunch: input.onOff('mapPublicIp')
+        MapPublicIpOnLaunch: input.onOff('mapPublicIp'),
+        EnableDns64: input.onOff('dns64'),
+        EnableResourceNameDnsARecordOnLaunch: input.onOff('resourceNameA'),
+        EnableResourceNameDnsAAAARecordOnLaunch: input.onOff('resourceNameAaaa')
       }
       const given = Object.entries(changes).filter(([, value]) => value !== undefined)
-      if (given.length === 0) throw usageError('--assign-ipv6 or --map-public-ip is needed')
+      const hostnameType = input.text('hostnameType')
+      if (given.length === 0 && hostnameType === undefined) throw usageError('an option is needed')
       const ec2 = await context.ec2()
       const id = await resolveId(ec2, SUBNET, input.argument('subnet'))
       // EC2 takes one attribute per call.
       for (const [name, value] of given) {
         await ec2.call('ModifySubnetAttribute', { SubnetId: id, [name]: { Value: value } })
       }
-      context.output.done(`Changed ${id}.`, { SubnetId: id, ...Object.fromEntries(given) })
+      const hostname = { PrivateDnsHostnameTypeOnLaunch: hostnameType }
+      if (hostnameType !== undefined) {
+        await ec2.call('ModifySubnetAttribute', { SubnetId: id, ...hostname })
+      }
+      context.output.done(`Changed ${id}.`,
+        { SubnetId: id, ...Object.fromEntries(given), ...hostname })
     }
   }),
   defineCommand({
@@ -177,7 +195,8 @@ export const subnetCommands: readonly Command[] = [
       context.output.done(`Disassociated ${associationId}.`,
         { SubnetId: id, AssociationId: associationId })
     }
-  })
+  }),
+  ...subnetReservationCommands
 ]
 
 /** A zone is named or given by id; EC2 has a parameter for each. */

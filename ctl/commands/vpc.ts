@@ -18,6 +18,10 @@ const COLUMNS: readonly Column<Vpc>[] = [
   { header: 'ipv6', value: (vpc) => ipv6Blocks(vpc) }
 ]
 
+const ATTRIBUTES = [
+  'enableDnsSupport', 'enableDnsHostnames', 'enableNetworkAddressUsageMetrics'
+] as const
+
 const VPC_ARGUMENT = { syntax: '<vpc>', description: 'id or Name tag' }
 
 export const vpcCommands: readonly Command[] = [
@@ -28,7 +32,11 @@ export const vpcCommands: readonly Command[] = [
     arguments: [{ syntax: '<cidr>', description: 'primary IPv4 block, /16 to /28' }],
     options: [
       { flags: '--ipv6', description: 'with an IPv6 /56 block' },
-      { flags: '--tenancy <tenancy>', description: 'default or dedicated' },
+      {
+        flags: '--tenancy <tenancy>',
+        description: 'of the instances (default: default)',
+        values: ['default', 'dedicated']
+      },
       ...TAG_OPTIONS
     ],
     examples: [
@@ -129,28 +137,54 @@ export const vpcCommands: readonly Command[] = [
   }),
   defineCommand({
     name: 'set',
-    summary: 'Change a DNS attribute of a VPC',
-    action: 'ModifyVpcAttribute',
+    summary: 'Change attributes of a VPC',
+    action: 'ModifyVpcAttribute, or ModifyVpcTenancy for --tenancy',
     arguments: [VPC_ARGUMENT],
     options: [
       { flags: '--dns-support <on|off>', description: 'the resolver inside the VPC answers' },
-      { flags: '--dns-hostnames <on|off>', description: 'instances get public DNS names' }
+      { flags: '--dns-hostnames <on|off>', description: 'instances get public DNS names' },
+      { flags: '--address-usage-metrics <on|off>', description: 'count the addresses in use' },
+      {
+        flags: '--tenancy <tenancy>',
+        description: 'of instances to come: only from dedicated to default',
+        values: ['default']
+      }
     ],
     examples: ['vpcctl vpc set web --dns-hostnames on'],
     async run (context, input) {
       const changes = {
         EnableDnsSupport: input.onOff('dnsSupport'),
-        EnableDnsHostnames: input.onOff('dnsHostnames')
+        EnableDnsHostnames: input.onOff('dnsHostnames'),
+        EnableNetworkAddressUsageMetrics: input.onOff('addressUsageMetrics')
       }
       const given = Object.entries(changes).filter(([, value]) => value !== undefined)
-      if (given.length === 0) throw usageError('--dns-support or --dns-hostnames is needed')
+      const tenancy = input.text('tenancy')
+      if (given.length === 0 && tenancy === undefined) throw usageError('an option is needed')
       const ec2 = await context.ec2()
       const id = await resolveId(ec2, VPC, input.argument('vpc'))
       // EC2 takes one attribute per call.
       for (const [name, value] of given) {
         await ec2.call('ModifyVpcAttribute', { VpcId: id, [name]: { Value: value } })
       }
-      context.output.done(`Changed ${id}.`, { VpcId: id, ...Object.fromEntries(given) })
+      if (tenancy !== undefined) {
+        await ec2.call('ModifyVpcTenancy', { VpcId: id, InstanceTenancy: tenancy })
+      }
+      context.output.done(`Changed ${id}.`,
+        { VpcId: id, ...Object.fromEntries(given), InstanceTenancy: tenancy })
+    }
+  }),
+  defineCommand({
+    name: 'attributes',
+    summary: 'Show the attributes of a VPC that "set" changes',
+    action: 'DescribeVpcAttribute',
+    arguments: [VPC_ARGUMENT],
+    examples: ['vpcctl vpc attributes web'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const VpcId = await resolveId(ec2, VPC, input.argument('vpc'))
+      const answers = await Promise.all(ATTRIBUTES.map((Attribute) =>
+        ec2.call('DescribeVpcAttribute', { VpcId, Attribute })))
+      context.output.tree(Object.assign({ VpcId }, ...answers) as object, VpcId)
     }
   })
 ]

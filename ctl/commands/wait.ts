@@ -6,9 +6,8 @@
  * `wait applied` bridges that moment.
  */
 import { type Command, defineCommand, parseInteger, TIMEOUT_OPTION, timeoutMs } from '../command.ts'
-import { usageError } from '../exit_codes.ts'
 import {
-  describeInstances, INSTANCE_COLUMNS, waitForInstances
+  describeInstances, INSTANCE_COLUMNS, waitForInstances, waitForRevision
 } from '../instances.ts'
 import { INSTANCE, resolveIds } from '../resolve.ts'
 
@@ -27,7 +26,7 @@ export const waitCommands: readonly Command[] = [
       const revision = text === undefined
         ? (await context.admin.status()).revision
         : parseInteger('[revision]', text, 0, Number.MAX_SAFE_INTEGER)
-      const { appliedRevision } = await context.admin.wait(revision, timeoutMs(input))
+      const appliedRevision = await waitForRevision(context, revision, timeoutMs(input))
       context.output.done(`Every host has applied revision ${String(appliedRevision)}.`,
         { appliedRevision })
     }
@@ -38,15 +37,12 @@ export const waitCommands: readonly Command[] = [
     action: 'DescribeInstances until the state is reached',
     arguments: [{ syntax: '<instance...>', description: 'ids or Name tags' }],
     options: [
-      { flags: '--state <state>', description: `${STATES.join(', ')} (default: running)` },
+      { flags: '--state <state>', description: 'default: running', values: STATES },
       TIMEOUT_OPTION
     ],
     examples: ['vpcctl wait instance a b', 'vpcctl wait instance a --state stopped --timeout 10'],
     async run (context, input) {
       const state = input.text('state') ?? 'running'
-      if (!STATES.includes(state)) {
-        throw usageError(`--state is one of ${STATES.join(', ')}, not "${state}"`)
-      }
       const ec2 = await context.ec2()
       const ids = await resolveIds(ec2, INSTANCE, input.rest('instance'))
       await waitForInstances(context, ec2, ids, state, timeoutMs(input))

@@ -26,5 +26,18 @@ export const zoneCommands: readonly Command[] = [
       const { AvailabilityZones: zones } = await ec2.call('DescribeAvailabilityZones', {})
       context.output.rows(zones ?? [], COLUMNS, ({ ZoneName }) => ZoneName)
     }
+  }),
+  defineCommand({
+    name: 'opt-in',
+    summary: 'Opt in to a group of zones; the zones of a lab are opted in already',
+    action: 'ModifyAvailabilityZoneGroup',
+    arguments: [{ syntax: '<zone-group>', description: 'us-east-1-zg-1' }],
+    examples: ['vpcctl zone opt-in us-east-1-zg-1'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const change = { GroupName: input.argument('zone-group'), OptInStatus: 'opted-in' }
+      await ec2.call('ModifyAvailabilityZoneGroup', change)
+      context.output.done(`Opted in to ${change.GroupName}.`, change)
+    }
   })
 ]

@@ -70,3 +70,17 @@ test('formatTable keeps control characters of a name off the terminal', (t) => {
   t.notRegex(formatTable(rows, COLUMNS, 80), /\u001b/)
   t.is(formatTable(rows, COLUMNS, 80).split('\n').length, 2)
 })
+
+test('formatTable counts the columns that wide characters take', (t) => {
+  const rows = [
+    { id: 'vpc-1', name: '日本', meaning: '', count: 1 },
+    { id: 'vpc-2', name: 'abcd', meaning: '', count: 2 }
+  ]
+  t.is(formatTable(rows, COLUMNS.slice(0, 3), WIDTH_UNLIMITED), [
+    'ID     NAME  COUNT', 'vpc-1  日本      1', 'vpc-2  abcd      2'
+  ].join('\n'))
+  const long = rows.map((row) => ({ ...row, name: '日本語日本語日本語' }))
+  const [, line = ''] = formatTable(long, COLUMNS.slice(0, 3), 24).split('\n')
+  t.regex(line, /^vpc-1 {2}日本語日?本?…? +1$/)
+  t.true(line.length + (line.match(/[日本語]/g) ?? []).length <= 24)
+})

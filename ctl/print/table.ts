@@ -11,7 +11,16 @@
  *     vpc-0123456789abcdef0  web    10.0.0.0/16   or  name   web
  *                                                     cidr   10.0.0.0/16
  */
-import Table from 'cli-table3'
+import { createRequire } from 'node:module'
+import type TableClass from 'cli-table3'
+import { oneLine } from './one_line.ts'
+
+const require = createRequire(import.meta.url)
+
+/** Columns of the terminal that a text takes: two for a letter of an East Asian script. */
+function widthOf (text: string): number {
+  return (require('cli-table3/src/utils.js') as { strlen: (text: string) => number }).strlen(text)
+}
 
 export interface Column<Row> {
   readonly header: string
@@ -61,6 +70,8 @@ function cellsOf<Row> (rows: readonly Row[], columns: readonly Column<Row>[]): s
 
 function formatRows<Row> (cells: readonly string[][], columns: readonly Column<Row>[],
   widths: number[]): string {
+  // Loaded by the commands that print a table, and by no others.
+  const Table = require('cli-table3') as typeof TableClass
   const table = new Table({
     chars: { ...NO_FRAME, middle: GAP },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
@@ -76,7 +87,7 @@ function formatRows<Row> (cells: readonly string[][], columns: readonly Column<R
 function fitWidths<Row> (cells: readonly (readonly string[])[],
   columns: readonly Column<Row>[], terminalWidth: number): number[] | null {
   const widths = columns.map((column, index) =>
-    Math.max(column.header.length, ...cells.map((row) => (row[index] ?? '').length)))
+    Math.max(column.header.length, ...cells.map((row) => widthOf(row[index] ?? ''))))
   const gaps = GAP.length * (columns.length - 1)
   let excess = widths.reduce((sum, width) => sum + width, gaps) - terminalWidth
   while (excess > 0) {
@@ -101,8 +112,8 @@ function formatBlocks<Row> (cells: readonly (readonly string[])[],
     .join('\n\n')
 }
 
-/** One line, never empty: control characters in a name must not move the cursor. */
+/** One line, never empty. */
 function cellText (text: string): string {
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+  const line = oneLine(text)
   return line === '' ? EMPTY_CELL : line
 }

@@ -1,0 +1,130 @@
+/**
+ * `vpcctl audit` and `vpcctl history` against a real daemon that serves the API alone, which needs
+ * no root: a lab of its own in a directory of its own, on a free port.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import type { FieldChange } from './configuration_diff.ts'
+
+const VPCCTL = fileURLToPath(new URL('../bin/vpcctl', import.meta.url))
+
+interface Ended { readonly code: number, readonly stdout: string, readonly stderr: string }
+
+interface LabWithPast {
+  readonly env: NodeJS.ProcessEnv
+  /** Any end. */
+  readonly vpcctl: (...words: string[]) => Promise<Ended>
+  /** The output of a command that must succeed. */
+  readonly output: (...words: string[]) => Promise<string>
+  readonly table: string
+}
+
+/** A lab that is up, with a VPC "web" whose main route table has gained and lost a route. */
+async function openLab (t: ExecutionContext): Promise<LabWithPast> {
+  const root = mkdtempSync(join(tmpdir(), 'vpcctl-past-'))
+  const env = { ...process.env, VPCLAB_STATE_DIR: join(root, 'labs'), VPCLAB_LAB: 'pasttest' }
+  const vpcctl = (...words: string[]): Promise<Ended> => new Promise((resolve) => {
+    execFile(VPCCTL, words, { env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+  t.teardown(async () => {
+    await vpcctl('lab', 'down')
+    rmSync(root, { recursive: true })
+  })
+  const output = async (...words: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await vpcctl(...words)
+    t.is(code, 0, stderr)
+    return stdout.trim()
+  }
+  await output('lab', 'up', '--hosts', '0', '--api-port', '0')
+  await output('vpc', 'create', '10.0.0.0/16', '--name', 'web')
+  await output('subnet', 'create', 'web', '10.0.1.0/24', '--name', 'front')
+  const eni = await output('eni', 'create', 'front', '-q')
+  const table = await output('route-table', 'list', '-q')
+  await output('route-table', 'add-route', table, '192.0.2.0/24', '--eni', eni)
+  await output('route-table', 'delete-route', table, '192.0.2.0/24')
+  return { env, vpcctl, output, table }
+}
+
+interface Change {
+  readonly revision: number
+  readonly eventId: string
+  readonly eventName: string
+  readonly changes: readonly FieldChange[]
+}
+
+test('history tells what changed, by whose call, and how it was before', async (t) => {
+  const { vpcctl, output, table } = await openLab(t)
+  const changes = JSON.parse(await output('history', 'list', table, '--json')) as Change[]
+  t.deepEqual(changes.map(({ eventName }) => eventName),
+    ['DeleteRoute', 'CreateRoute', 'CreateVpc'])
+  const [deleted, created] = changes
+  if (deleted === undefined || created === undefined) throw new Error('two changes')
+  t.true(created.changes.some(({ path, before, after }) => before === undefined &&
+    path === 'routes[192.0.2.0/24].state' && after === 'blackhole'))
+  t.regex(await output('history', 'list', table),
+    /DeleteRoute \(AKIA\w+\)\n {4}routes\[192\.0\.2\.0\/24\]\.origin: "CreateRoute" → \(none\)/)
+  t.is((await output('history', 'list', table, '-q', '--limit', '1')), String(deleted.revision))
+
+  const before = String(created.revision)
+  t.regex(await output('history', 'show', table, '--revision', before), /192\.0\.2\.0\/24/)
+  t.notRegex(await output('history', 'show', table, '--at', 'now'), /192\.0\.2\.0\/24/)
+  t.regex(await output('history', 'diff', table, '--from', before),
+    /routes\[192\.0\.2\.0\/24\]\.state: "blackhole" → \(none\)/)
+  const tooEarly = await vpcctl('history', 'show', table, '--at', '-1d')
+  t.regex(tooEarly.stderr, /was not there yet at -1d/)
+  t.is((await vpcctl('history', 'show', 'igw-0123456789abcdef0')).code, 2)
+  t.is((await vpcctl('history', 'show', table, '--at', 'yesterday')).code, 2)
+
+  t.regex(await output('audit', 'show', created.eventId), /destinationCidrBlock +192\.0\.2\.0\/24/)
+})
+
+test('the trail and the history outlive a reset and a restart', async (t) => {
+  const { output, table } = await openLab(t)
+  await output('lab', 'reset')
+  await output('lab', 'stop')
+  await output('lab', 'up')
+  const changes = JSON.parse(await output('history', 'list', table, '--json')) as Change[]
+  t.is(changes.length, 4)
+  t.like(changes[0], { status: 'ResourceDeleted', eventName: null })
+  t.regex(await output('audit', 'list', '--event', 'CreateRoute'), /CreateRoute +AKIA/)
+})
+
+test('audit lists calls by resource, refusal and effect, and follows them', async (t) => {
+  const { env, vpcctl, output, table } = await openLab(t)
+  const names = async (...words: string[]): Promise<string[]> =>
+    (JSON.parse(await output('audit', 'list', '--json', ...words)) as { eventName: string }[])
+      .map(({ eventName }) => eventName)
+  t.is((await vpcctl('vpc', 'delete', 'web')).code, 1)
+  t.deepEqual(await names('--errors'), ['DeleteVpc'])
+  t.deepEqual(await names('--resource', table, '--writes'),
+    ['DeleteRoute', 'CreateRoute'])
+  t.deepEqual(await names('--resource', 'front', '--event', 'CreateSubnet', '--since', '-1h'),
+    ['CreateSubnet'])
+  t.deepEqual(await names('--until', '2020-01-01'), [])
+  t.is((await names('--limit', '2')).length, 2)
+  t.is((await vpcctl('audit', 'show', 'nothing')).code, 1)
+  t.is((await vpcctl('audit', 'list', '--resource', 'nothing')).code, 1)
+
+  const tail = spawn(VPCCTL, ['audit', 'tail', '--writes', '--json'],
+    { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => { tail.kill() })
+  const ended = new Promise((resolve) => { tail.on('close', resolve) })
+  const lines = createInterface({ input: tail.stdout })[Symbol.asyncIterator]()
+  // Calls until the first of them is seen: when the reader is there nobody can tell.
+  let seen: string | undefined
+  const first = lines.next().then(({ value }) => { seen = value })
+  while (seen === undefined) await output('subnet', 'create', 'web', '10.0.9.0/24', '-q')
+    .then(async (id) => await output('subnet', 'delete', id))
+  await first
+  t.regex((JSON.parse(seen) as { eventName: string }).eventName, /^(Create|Delete)Subnet$/)
+  await output('lab', 'stop')
+  await ended
+  t.pass('a follower does not keep the daemon from stopping, and ends with it')
+})

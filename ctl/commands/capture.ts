@@ -1,0 +1,206 @@
+/**
+ * `vpcctl capture`: packets of ENIs, instances, VPCs and hosts as pcapng, to a file or into a pipe.
+ *
+ *     daemon ─ pcapng ─▶ admin socket ─▶ standard output │ file
+ *
+ * The stream is passed on as it comes; what it holds is made by the daemon (docs/captures.md). The
+ * first line on standard error says that the capture has begun: packets sent from then on are in
+ * it. SIGINT and SIGTERM end the capture, which then ends its stream with the statistics; a second
+ * one ends the command at once. A reader that goes away ends it too.
+ */
+import { createWriteStream } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import {
+  CAPTURE_HEADER, CAPTURED_TRAILER, LOST_TRAILER
+} from '../../daemon/api/admin/contract.ts'
+import type { Command, Input } from '../command.ts'
+import type { Context } from '../context.ts'
+import { CtlError, EXIT_INTERRUPTED, usageError } from '../exit_codes.ts'
+import { watchNames } from '../names_file.ts'
+import { INSTANCE, NameNotFound, NETWORK_INTERFACE, resolveId, VPC } from '../resolve.ts'
+
+const COUNT_MAX = Number.MAX_SAFE_INTEGER
+const DURATION_S_MAX = 7 * 24 * 3600
+const SNAPLEN_MIN = 64
+const SNAPLEN_MAX = 262_144
+const PORT_MAX = 65_535
+const POINT_KINDS = [INSTANCE, NETWORK_INTERFACE, VPC] as const
+
+export const captureCommand: Command = {
+  name: 'capture',
+  summary: 'Capture packets as pcapng, into a pipe or a file',
+  action: 'GET /capture (admin API)',
+  arguments: [{
+    syntax: '<points...>',
+    description: 'ENIs, instances and VPCs (ids or Name tags) and hosts (host-1: its underlay)'
+  }],
+  options: [
+    { flags: '-w, --write <file>', description: 'write to a file; - is standard output' },
+    { flags: '--direction <direction>', description: 'in or out, seen from the point' },
+    { flags: '--drops-only', description: 'only packets that were dropped there' },
+    { flags: '--host <address>', description: 'only packets from or to an address' },
+    { flags: '--port <port>', description: 'only packets from or to a TCP or UDP port' },
+    { flags: '--protocol <protocol>', description: 'only tcp, udp, icmp or a protocol number' },
+    { flags: '-c, --count <packets>', description: 'end after so many packets' },
+    { flags: '--duration <seconds>', description: 'end after so long' },
+    { flags: '-s, --snaplen <bytes>', description: 'most bytes of a packet (default: all)' }
+  ],
+  note: 'A packet that a guest hands over in one piece of 64 KB is shown as the packets that it\n' +
+    'is on the wire. Dropped packets carry the reason as a comment (frame.comment). A reader\n' +
+    'that is too slow loses packets of the capture, which are counted in it; traffic is not\n' +
+    'affected. tools/wireshark/vpclab.lua shows names of VPCs and ENIs on the underlay.',
+  examples: [
+    'vpcctl capture a | wireshark -k -i -',
+    'vpcctl capture web host-1 host-2 -w web.pcapng',
+    'vpcctl capture a --drops-only | tshark -r - -T fields -e ip.dst -e frame.comment'
+  ],
+  run: capture
+}
+
+async function capture (context: Context, input: Input): Promise<number> {
+  const file = input.text('write')
+  const toFile = file !== undefined && file !== '-'
+  if (!toFile && process.stdout.isTTY) {
+    throw usageError('a capture is not for a terminal: give it to a program ' +
+      `("vpcctl capture ${input.rest('points').join(' ')} | tshark -r -", or wireshark -k -i -), ` +
+      'or to a file with -w')
+  }
+  const points = await Promise.all(
+    input.rest('points').map((point) => resolvePoint(context, point)))
+  const query = queryOf(points, input)
+  // A closed pipe is noticed by writing to it.
+  if (!toFile) query.set('heartbeat', '1')
+  const durationS = input.integer('duration', 1, DURATION_S_MAX)
+  const target: Writable = toFile ? await openFile(file) : process.stdout
+  const stream = await context.admin.capture(query)
+  const stopNames = watchNames(context)
+  const release = endWhenAsked(context, stream, durationS)
+  say(context, `Capturing on ${points.join(', ')}${toFile ? ` into ${file}` : ''}\n`)
+  try {
+    await pipeline(stream, target, { end: toFile })
+  } catch (error) {
+    throw failureOf(error as NodeJS.ErrnoException, file)
+  } finally {
+    release()
+    stopNames()
+  }
+  return report(context, stream, toFile ? file : null)
+}
+
+/** Wireshark takes for an error what its capture program says there: it asks with --quiet. */
+function say (context: Context, text: string): void {
+  if (context.output.form !== 'quiet') process.stderr.write(text)
+}
+
+function report (context: Context, { trailers }: IncomingMessage, file: string | null): number {
+  const captured = Number(trailers[CAPTURED_TRAILER] ?? Number.NaN)
+  const lost = Number(trailers[LOST_TRAILER] ?? Number.NaN)
+  if (Number.isNaN(captured)) {
+    throw new CtlError('InvalidAnswer', 'The daemon broke the capture off: it has no statistics')
+  }
+  say(context, `${String(captured)} packets captured, ${String(lost)} lost\n`)
+  if (file !== null && context.output.form === 'json') {
+    context.output.json({ file, captured, lost })
+  }
+  return 0
+}
+
+/** Ends the capture on signals and after its duration. @returns undoes that */
+function endWhenAsked (
+  context: Context, stream: IncomingMessage, durationS: number | undefined
+): () => void {
+  const id = String(stream.headers[CAPTURE_HEADER])
+  let isAsked = false
+  const end = (): void => {
+    isAsked = true
+    // When it has ended meanwhile, its stream tells so itself.
+    context.admin.stopCapture(id).catch(() => undefined)
+  }
+  const onSignal = (): void => {
+    if (isAsked) process.exit(EXIT_INTERRUPTED)
+    end()
+  }
+  const timer = durationS === undefined ? undefined : setTimeout(end, durationS * 1000)
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return () => {
+    clearTimeout(timer)
+    process.off('SIGINT', onSignal)
+    process.off('SIGTERM', onSignal)
+  }
+}
+
+/** A capture holds other people's traffic. */
+const CAPTURE_FILE_MODE = 0o600
+
+/** @throws CtlError Usage when it cannot be written */
+function openFile (path: string): Promise<Writable> {
+  return new Promise((resolve, reject) => {
+    const stream = createWriteStream(path, { mode: CAPTURE_FILE_MODE })
+    stream.once('open', () => { resolve(stream) })
+    stream.once('error', (error) => {
+      reject(usageError(`${path} cannot be written: ${error.message}`))
+    })
+  })
+}
+
+function failureOf (error: NodeJS.ErrnoException, file: string | undefined): Error {
+  if (error.code === 'ENOSPC' || error.code === 'EIO') {
+    return new CtlError('VPCLAB_ERR_SYSCALL',
+      `${file ?? 'standard output'} cannot be written any more: ${error.message}`)
+  }
+  if (error.code === 'ECONNRESET' || error.code === 'ERR_STREAM_PREMATURE_CLOSE') {
+    return new CtlError('VPCLAB_ERR_LAB_DOWN', 'The daemon went away while it captured')
+  }
+  return error
+}
+
+function queryOf (points: readonly string[], input: Input): URLSearchParams {
+  const direction = input.text('direction')
+  if (direction !== undefined && direction !== 'in' && direction !== 'out') {
+    throw usageError(`--direction is "in" or "out", not "${direction}"`)
+  }
+  const values = {
+    points: points.join(','),
+    direction,
+    dropsOnly: input.flag('dropsOnly') ? 1 : undefined,
+    host: input.text('host'),
+    port: input.integer('port', 0, PORT_MAX),
+    protocol: input.text('protocol'),
+    count: input.integer('count', 1, COUNT_MAX),
+    snaplen: input.integer('snaplen', SNAPLEN_MIN, SNAPLEN_MAX)
+  }
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) query.set(name, String(value))
+  }
+  return query
+}
+
+/** The id of what is meant, or the name of a host. @throws CtlError NameNotFound, NameAmbiguous */
+async function resolvePoint (context: Context, reference: string): Promise<string> {
+  if (POINT_KINDS.some(({ idPrefix }) => reference.startsWith(idPrefix))) return reference
+  const { hosts } = await context.admin.status()
+  if (hosts.some(({ name }) => name === reference)) return reference
+  const ec2 = await context.ec2()
+  const ids = await Promise.all(POINT_KINDS.map(async (kind) => {
+    try {
+      return await resolveId(ec2, kind, reference)
+    } catch (error) {
+      if (error instanceof NameNotFound) return null
+      throw error
+    }
+  }))
+  const [id, other] = ids.filter((found) => found !== null)
+  if (id === undefined) {
+    throw new CtlError('NameNotFound', 'No instance, network interface or VPC has the Name tag ' +
+      `"${reference}", and no host: the hosts are ${hosts.map(({ name }) => name).join(', ')}`)
+  }
+  if (other !== undefined) {
+    throw new CtlError('NameAmbiguous',
+      `"${reference}" names ${id} and ${other}: use the id of the one that is meant`)
+  }
+  return id
+}

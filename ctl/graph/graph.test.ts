@@ -1,0 +1,181 @@
+/**
+ * From the answers of the EC2 API to pictures. The names are hostile: a Name tag may hold anything.
+ *
+ *     VPC "web"   az1: subnet "front" ▭ a (running), b (stopped), a's second interface
+ *                 az2: an empty subnet with a table of its own
+ *     main table: local, 192.0.2.0/24 → a, 198.51.100.0/24 → an ENI that is gone
+ */
+import test from 'ava'
+import type {
+  Instance, NetworkInterface, RouteTable, Subnet, Tag, Vpc
+} from '@aws-sdk/client-ec2'
+import { drawGraph } from './drawing.ts'
+import { toDot, toSvg } from './dot.ts'
+import { toMermaid } from './mermaid.ts'
+import { type Graph, graphVpcs } from './model.ts'
+
+const HOSTILE = 'a"b]c<d>&e\\f\ng#quot;h|i{j}%%k`l\u001b[31m</script>\ud800 end\u202e'
+
+function named (name: string): Tag[] { return [{ Key: 'Name', Value: name }] }
+
+function makeGraph (name = 'web', prefix = '0'): Graph {
+  const id = (kind: string, number: number): string => `${kind}-${prefix}${String(number)}`
+  const vpcs: Vpc[] = [{
+    VpcId: id('vpc', 1),
+    Tags: named(name),
+    CidrBlockAssociationSet: [{ CidrBlock: '10.0.0.0/16' }],
+    Ipv6CidrBlockAssociationSet: [{ Ipv6CidrBlock: '2001:db8::/56' }]
+  }]
+  const subnet = (number: number, zone: number): Subnet => ({
+    SubnetId: id('subnet', number), VpcId: id('vpc', 1), CidrBlock: `10.0.${String(number)}.0/24`,
+    AvailabilityZone: `us-east-1${'ab'[zone - 1] ?? ''}`,
+    AvailabilityZoneId: `use1-az${String(zone)}`, Tags: named(name)
+  })
+  const eni = (number: number, instance?: number, deviceIndex = 0): NetworkInterface => ({
+    NetworkInterfaceId: id('eni', number), SubnetId: id('subnet', 1), TagSet: [],
+    PrivateIpAddresses: [{ PrivateIpAddress: `10.0.1.${String(number + 3)}` }],
+    ...instance === undefined
+      ? {}
+      : { Attachment: { InstanceId: id('i', instance), DeviceIndex: deviceIndex } }
+  })
+  const instances: Instance[] = [
+    {
+      InstanceId: id('i', 1), Tags: named(name), State: { Name: 'running' },
+      Placement: { HostId: 'host-1' }
+    },
+    { InstanceId: id('i', 2), Tags: named('b'), State: { Name: 'stopped' }, Placement: {} }
+  ]
+  const routeTables: RouteTable[] = [
+    {
+      RouteTableId: id('rtb', 1), VpcId: id('vpc', 1), Associations: [{ Main: true }],
+      Routes: [
+        { DestinationCidrBlock: '10.0.0.0/16', GatewayId: 'local', State: 'active' },
+        {
+          DestinationCidrBlock: '192.0.2.0/24', NetworkInterfaceId: id('eni', 1), State: 'active'
+        },
+        {
+          DestinationIpv6CidrBlock: '2001:db8:1::/48', NetworkInterfaceId: id('eni', 2),
+          State: 'blackhole'
+        },
+        {
+          DestinationCidrBlock: '198.51.100.0/24', NetworkInterfaceId: id('eni', 9),
+          State: 'blackhole'
+        }
+      ]
+    },
+    {
+      RouteTableId: id('rtb', 2), VpcId: id('vpc', 1), Tags: named(name), Routes: [],
+      Associations: [{ Main: false, SubnetId: id('subnet', 2) }]
+    }
+  ]
+  return {
+    lab: 'unit',
+    region: 'us-east-1',
+    hosts: [{ name: 'host-1', zoneId: 'use1-az1', underlayAddress: '100.127.0.1', interfaces: 2 }],
+    vpcs: graphVpcs({
+      vpcs,
+      subnets: [subnet(2, 2), subnet(1, 1)],
+      routeTables,
+      interfaces: [eni(1, 1), eni(2, 2), eni(3, 1, 1), eni(4)],
+      instances: new Map(instances.map((instance) => [instance.InstanceId ?? '', instance]))
+    })
+  }
+}
+
+test('the model puts every resource in its place', (t) => {
+  const [vpc] = makeGraph().vpcs
+  t.like(vpc, { id: 'vpc-01', name: 'web', cidrBlocks: ['10.0.0.0/16', '2001:db8::/56'] })
+  t.deepEqual(vpc?.zones.map(({ zoneId, subnets }) =>
+    [zoneId, subnets.map(({ id, routeTableId }) => `${id} ${routeTableId ?? ''}`)]),
+  [['use1-az1', ['subnet-01 rtb-01']], ['use1-az2', ['subnet-02 rtb-02']]])
+  const interfaces = vpc?.zones[0]?.subnets[0]?.interfaces ?? []
+  t.deepEqual(interfaces.map(({ id, instance }) => [id, instance?.state, instance?.host]), [
+    ['eni-01', 'running', 'host-1'], ['eni-02', 'stopped', null], ['eni-03', 'running', 'host-1'],
+    ['eni-04', undefined, undefined]
+  ])
+  t.deepEqual(vpc?.routeTables[0]?.routes.map(({ target, state }) => `${target} ${state}`),
+    ['local active', 'eni-01 active', 'eni-02 blackhole', 'eni-09 blackhole'])
+})
+
+test('a drawing has an edge for what is in the picture', (t) => {
+  const { edges } = drawGraph(makeGraph(), { ids: true })
+  t.deepEqual(edges.map(({ from, to, kind, label }) => [from, to, kind, label].join(' ').trim()), [
+    'subnet1 table1 association', 'eni1 eni3 same-instance', 'subnet2 table2 association',
+    'table1 eni1 route 192.0.2.0/24', 'table1 eni2 blackhole 2001:db8:1::/48'
+  ])
+})
+
+/** Grammar of the part of Mermaid's flowcharts that is written here. */
+const MERMAID_TEXT = '"(?:[\\p{L}\\p{M}\\p{N} .,:/_()→-]|#\\d+;|<br/>)*"'
+const MERMAID_ID = '[a-z]+\\d*'
+const MERMAID_LINE = new RegExp(`^(?:${[
+  'flowchart LR', 'end', `subgraph ${MERMAID_ID}\\[${MERMAID_TEXT}\\]`,
+  `${MERMAID_ID}\\[${MERMAID_TEXT}\\]`,
+  `${MERMAID_ID} (?:-->|==>|-\\.->|-\\.-)(?:\\|${MERMAID_TEXT}\\|)? ${MERMAID_ID}`,
+  'classDef [a-z]+ [a-z-]+:[^,;]+(?:,[a-z-]+:[^,;]+)*', 'class [a-z\\d,]+ [a-z]+',
+  'linkStyle \\d+(?:,\\d+)* [a-z]+:#[\\da-f]+(?:,[a-z]+:#[\\da-f]+)*'
+].join('|')})$`, 'u')
+
+/** Names that Mermaid's parser takes for a keyword. */
+const MERMAID_KEYWORDS =
+  ['end', 'graph', 'subgraph', 'style', 'class', 'click', 'default', 'o', 'x']
+
+test('Mermaid text keeps to the grammar, whatever the names are', (t) => {
+  for (const name of ['web', '', HOSTILE, 'end', '日本語 ü']) {
+    const [comment, ...lines] = toMermaid(drawGraph(makeGraph(name), { ids: true }))
+      .trimEnd().split('\n').map((line) => line.trim())
+    t.regex(comment ?? '', /^%% [\w ,-]+$/)
+    for (const line of lines) t.regex(line, MERMAID_LINE)
+    const opened = lines.filter((line) => line.startsWith('subgraph ')).length
+    t.is(lines.filter((line) => line === 'end').length, opened)
+    const declared = lines.flatMap((line) => /^(?:subgraph )?([a-z]+\d*)\[/.exec(line)?.[1] ?? [])
+    t.is(new Set(declared).size, declared.length, 'every id is declared once')
+    t.false(declared.some((id) => MERMAID_KEYWORDS.includes(id)))
+    for (const line of lines.filter((text) => /^\w+ (-|=)/.test(text))) {
+      const [from = '', to = ''] = [line.split(' ')[0], line.split(' ').at(-1)]
+      t.true(declared.includes(from) && declared.includes(to), line)
+    }
+  }
+})
+
+test('Mermaid marks the blackhole, and only it', (t) => {
+  const lines = toMermaid(drawGraph(makeGraph(), { ids: true })).split('\n')
+  t.true(lines.includes('  table1 -.->|"2001:db8:1::/48"| eni2'))
+  t.true(lines.includes('  linkStyle 4 stroke:#c62828,color:#c62828'))
+})
+
+test('Graphviz draws hostile names as they are, and nothing that runs', async (t) => {
+  const svg = await toSvg(drawGraph(makeGraph(HOSTILE), { ids: true }))
+  t.regex(svg, /<svg [^]*<\/svg>\s*$/)
+  t.notRegex(svg, /<script|<\/script|\u001b/)
+  const texts = [...svg.matchAll(/<text [^>]*>([^<]*)<\/text>/g)]
+    .map(([, text = '']) => decoded(text))
+  const shown = 'a"b]c<d>&e\\f g#quot;h|i{j}%%k`l [31m</script>\ufffd end\u202e'
+  t.true(texts.includes(`${shown} i-01`), texts.join('\n'))
+  t.is(texts.filter((text) => text.includes('(blackhole)')).length, 2)
+})
+
+test('every text of an SVG stands on a fill of its own, and the page is transparent', async (t) => {
+  const dot = toDot(drawGraph(makeGraph(), { ids: true }))
+  t.true(dot.includes('bgcolor="transparent"'))
+  for (const line of dot.split('\n').filter((text) => text.includes('label="'))) {
+    t.true(/fillcolor=|shape=plaintext|->/.test(line), line)
+  }
+})
+
+test('the same lab gives the same picture; without ids also when it is built anew', (t) => {
+  for (const write of [toMermaid, toDot]) {
+    const draw = (prefix: string, ids: boolean): string =>
+      write(drawGraph(makeGraph('web', prefix), { ids }))
+    t.is(draw('0', true), draw('0', true))
+    t.is(draw('0', false), draw('7', false))
+    t.not(draw('0', true), draw('7', true))
+  }
+})
+
+/** The text of an XML text node. */
+function decoded (text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"')
+    .replaceAll('&#45;', '-').replaceAll('&#160;', ' ').replaceAll('&#39;', '\'')
+    .replaceAll('&amp;', '&')
+}

@@ -1,0 +1,215 @@
+/**
+ * The lab as a tree: what `vpcctl graph --format json` prints and what every picture is drawn from.
+ * Read through the EC2 API, so that it is what any AWS client would see; the hosts come from the
+ * admin API. Everything is in the order of its creation: the same lab gives the same text.
+ *
+ *     Graph ─┬─ hosts
+ *            └─ vpcs ─┬─ zones ── subnets ── interfaces (with the instance each is attached to)
+ *                     └─ routeTables ── routes
+ */
+import type {
+  Instance, NetworkInterface, Route, RouteTable, Subnet, Vpc
+} from '@aws-sdk/client-ec2'
+import type { Context } from '../context.ts'
+import { describeInstances } from '../instances.ts'
+import { inVpc, nameOf } from '../resolve.ts'
+
+export interface Graph {
+  readonly lab: string
+  readonly region: string
+  readonly hosts: readonly GraphHost[]
+  readonly vpcs: readonly GraphVpc[]
+}
+
+export interface GraphHost {
+  readonly name: string
+  readonly zoneId: string
+  readonly underlayAddress: string
+  /** Interfaces that are open on it. */
+  readonly interfaces: number
+}
+
+export interface GraphVpc {
+  readonly id: string
+  readonly name: string
+  readonly cidrBlocks: readonly string[]
+  readonly zones: readonly GraphZone[]
+  readonly routeTables: readonly GraphRouteTable[]
+}
+
+export interface GraphZone {
+  readonly zoneId: string
+  readonly zoneName: string
+  readonly subnets: readonly GraphSubnet[]
+}
+
+export interface GraphSubnet {
+  readonly id: string
+  readonly name: string
+  readonly cidrBlocks: readonly string[]
+  /** The table it is associated with, or the main one; null for none. */
+  readonly routeTableId: string | null
+  readonly interfaces: readonly GraphInterface[]
+}
+
+export interface GraphInterface {
+  readonly id: string
+  readonly name: string
+  readonly addresses: readonly string[]
+  readonly deviceIndex: number | null
+  readonly instance: GraphInstance | null
+}
+
+export interface GraphInstance {
+  readonly id: string
+  readonly name: string
+  readonly state: string
+  /** null while it runs nowhere. */
+  readonly host: string | null
+}
+
+export interface GraphRouteTable {
+  readonly id: string
+  readonly name: string
+  readonly isMain: boolean
+  readonly routes: readonly GraphRoute[]
+}
+
+export interface GraphRoute {
+  readonly destination: string
+  /** `local`, or the id of an ENI or gateway. */
+  readonly target: string
+  readonly state: 'active' | 'blackhole'
+}
+
+interface Described {
+  readonly vpcs: readonly Vpc[]
+  readonly subnets: readonly Subnet[]
+  readonly routeTables: readonly RouteTable[]
+  readonly interfaces: readonly NetworkInterface[]
+  readonly instances: ReadonlyMap<string, Instance>
+}
+
+/** @param vpc id or Name tag of the only VPC wanted; undefined for all */
+export async function readGraph (context: Context, vpc: string | undefined): Promise<Graph> {
+  const [ec2, status] = await Promise.all([context.ec2(), context.admin.status()])
+  const filter = await inVpc(ec2, vpc)
+  const [vpcs, subnets, routeTables, interfaces, instances] = await Promise.all([
+    ec2.all('DescribeVpcs', filter, (page) => page.Vpcs),
+    ec2.all('DescribeSubnets', filter, (page) => page.Subnets),
+    ec2.all('DescribeRouteTables', filter, (page) => page.RouteTables),
+    ec2.all('DescribeNetworkInterfaces', filter, (page) => page.NetworkInterfaces),
+    describeInstances(ec2, filter)
+  ])
+  return {
+    lab: status.lab,
+    region: status.region,
+    hosts: status.hosts.map(({ name, zoneId, underlayAddress, ports }) =>
+      ({ name, zoneId, underlayAddress, interfaces: ports })),
+    vpcs: graphVpcs({
+      vpcs, subnets, routeTables, interfaces,
+      instances: new Map(instances.map((instance) => [instance.InstanceId ?? '', instance]))
+    })
+  }
+}
+
+/** The tree of what the Describe calls answered. */
+export function graphVpcs (described: Described): GraphVpc[] {
+  return described.vpcs.map((vpc) => {
+    const id = vpc.VpcId ?? ''
+    const routeTables = described.routeTables.filter(({ VpcId }) => VpcId === id)
+    const subnets = described.subnets.filter(({ VpcId }) => VpcId === id)
+    return {
+      id,
+      name: nameOf(vpc),
+      cidrBlocks: [
+        ...(vpc.CidrBlockAssociationSet ?? []).map(({ CidrBlock }) => CidrBlock ?? ''),
+        ...(vpc.Ipv6CidrBlockAssociationSet ?? []).map(({ Ipv6CidrBlock }) => Ipv6CidrBlock ?? '')
+      ],
+      zones: zonesOf(subnets, routeTables, described),
+      routeTables: routeTables.map(graphRouteTable)
+    }
+  })
+}
+
+/** By zone id, so that the order does not depend on which zone was used first. */
+function zonesOf (subnets: readonly Subnet[], tables: readonly RouteTable[],
+  described: Described): GraphZone[] {
+  const zones = Map.groupBy(subnets, ({ AvailabilityZoneId }) => AvailabilityZoneId ?? '')
+  return [...zones].toSorted(([one], [other]) => one < other ? -1 : 1)
+    .map(([zoneId, members]) => ({
+      zoneId,
+      zoneName: members[0]?.AvailabilityZone ?? '',
+      subnets: members.map((subnet) => graphSubnet(subnet, tables, described))
+    }))
+}
+
+function graphSubnet (subnet: Subnet, tables: readonly RouteTable[],
+  { interfaces, instances }: Described): GraphSubnet {
+  const id = subnet.SubnetId ?? ''
+  return {
+    id,
+    name: nameOf(subnet),
+    cidrBlocks: [
+      ...subnet.CidrBlock === undefined ? [] : [subnet.CidrBlock],
+      ...(subnet.Ipv6CidrBlockAssociationSet ?? []).map(({ Ipv6CidrBlock }) => Ipv6CidrBlock ?? '')
+    ],
+    routeTableId: tableOfSubnet(id, tables)?.RouteTableId ?? null,
+    interfaces: interfaces.filter(({ SubnetId }) => SubnetId === id)
+      .map((one) => graphInterface(one, instances))
+  }
+}
+
+function tableOfSubnet (subnetId: string, tables: readonly RouteTable[]): RouteTable | undefined {
+  return tables.find(({ Associations }) =>
+    Associations?.some(({ SubnetId }) => SubnetId === subnetId)) ?? tables.find(isMain)
+}
+
+function isMain ({ Associations }: RouteTable): boolean {
+  return Associations?.some(({ Main }) => Main === true) ?? false
+}
+
+function graphInterface (
+  one: NetworkInterface, instances: ReadonlyMap<string, Instance>
+): GraphInterface {
+  const { InstanceId, DeviceIndex } = one.Attachment ?? {}
+  const instance = InstanceId === undefined ? undefined : instances.get(InstanceId)
+  const tagged = { Tags: one.TagSet }
+  return {
+    id: one.NetworkInterfaceId ?? '',
+    name: nameOf(tagged),
+    addresses: [
+      ...(one.PrivateIpAddresses ?? []).map(({ PrivateIpAddress }) => PrivateIpAddress ?? ''),
+      ...(one.Ipv6Addresses ?? []).map(({ Ipv6Address }) => Ipv6Address ?? '')
+    ],
+    deviceIndex: DeviceIndex ?? null,
+    instance: instance === undefined
+      ? null
+      : {
+          id: instance.InstanceId ?? '',
+          name: nameOf(instance),
+          state: instance.State?.Name ?? '',
+          host: instance.Placement?.HostId ?? null
+        }
+  }
+}
+
+function graphRouteTable (table: RouteTable): GraphRouteTable {
+  return {
+    id: table.RouteTableId ?? '',
+    name: nameOf(table),
+    isMain: isMain(table),
+    routes: (table.Routes ?? []).map((route) => ({
+      destination: route.DestinationCidrBlock ?? route.DestinationIpv6CidrBlock ??
+        route.DestinationPrefixListId ?? '',
+      target: targetOf(route),
+      state: route.State === 'blackhole' ? 'blackhole' : 'active'
+    }))
+  }
+}
+
+function targetOf (route: Route): string {
+  return route.NetworkInterfaceId ?? route.GatewayId ?? route.NatGatewayId ??
+    route.EgressOnlyInternetGatewayId ?? route.VpcPeeringConnectionId ?? route.TransitGatewayId ??
+    route.LocalGatewayId ?? route.CarrierGatewayId ?? route.CoreNetworkArn ?? ''
+}
