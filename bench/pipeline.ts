@@ -16,7 +16,7 @@ import { writeU16, writeU32 } from '../daemon/wire/bytes.ts'
 import { ipv4WriteChecksum } from '../daemon/wire/ipv4.ts'
 import { RX_MAX } from '../daemon/dataplane/loop.ts'
 import { buildTables, ENI_HIGH, hostAddress, Lab } from '../daemon/dataplane/testing/lab.ts'
-import type { EniSpec, VpcSpec } from '../daemon/dataplane/testing/lab.ts'
+import type { EniSpec, PolicySpec, VpcSpec } from '../daemon/dataplane/testing/lab.ts'
 import { ipPacket, vpcPacket } from '../daemon/dataplane/testing/packets.ts'
 import {
   PORT_UNDERLAY, RX_AT, RX_BYTES, RX_HEADROOM_BYTES, RX_PORT, RX_SEGMENTS, RX_SOURCE_AT,
@@ -27,14 +27,15 @@ import { median } from './statistics.ts'
 
 const FLOWS = 100_000
 const ROUTES = 1_000
-const REMOTE_ADDRESSES = 250
+export const REMOTE_ADDRESSES = 250
 const PACKET_BYTES = 64
 const WARM_UP_BURSTS = 1_000
 const BURSTS = 6_000
-const VNI = 100
-const LOCAL_ENI = 1
-const REMOTE_ENI = 2
-const LOCAL_ADDRESS = '10.0.1.10'
+export const VNI = 100
+export const LOCAL_ENI = 1
+export const REMOTE_ENI = 2
+export const LOCAL_ADDRESS = '10.0.1.10'
+const SUBNETS = [1, 2]
 const SLOT_BYTES = 256
 
 export interface PipelineResult {
@@ -46,17 +47,28 @@ export interface PipelineResult {
   readonly slowIngressNs: number
 }
 
-function remoteAddress (index: number): string {
+export function remoteAddress (index: number): string {
   return `10.0.2.${String(1 + index % REMOTE_ADDRESSES)}`
 }
 
-function buildVpc (): VpcSpec {
-  const local: EniSpec = { eni: LOCAL_ENI, subnet: 1, host: 1, addresses: [LOCAL_ADDRESS] }
+/** What judges the packets; absent: groups and ACLs that let everything through. */
+export interface PipelinePolicy {
+  readonly groups: readonly PolicySpec[]
+  readonly networkAcl: PolicySpec
+}
+
+/** The VPC of the bench. Both ENIs carry all groups, both subnets have the ACL. */
+export function buildVpc (policy?: PipelinePolicy): VpcSpec {
+  const carried = policy === undefined ? {} : { groups: policy.groups.map(({ index }) => index) }
+  const judged = policy === undefined ? {} : { networkAcl: policy.networkAcl.index }
+  const local: EniSpec =
+    { eni: LOCAL_ENI, subnet: 1, host: 1, addresses: [LOCAL_ADDRESS], ...carried }
   const remote: EniSpec = {
     eni: REMOTE_ENI,
     subnet: 2,
     host: 2,
-    addresses: Array.from({ length: REMOTE_ADDRESSES }, (_address, index) => remoteAddress(index))
+    addresses: Array.from({ length: REMOTE_ADDRESSES }, (_address, index) => remoteAddress(index)),
+    ...carried
   }
   const routes = Array.from({ length: ROUTES - 1 }, (_route, index) => ({
     to: `172.${String(16 + (index >> 8))}.${String(index & 255)}.0/24`, target: 'blackhole' as const
@@ -64,12 +76,14 @@ function buildVpc (): VpcSpec {
   return {
     vpc: 1,
     vni: VNI,
-    subnets: [
-      { subnet: 1, cidrs: ['10.0.1.0/24'],
-        routes: [...routes, { to: '10.0.0.0/16', target: 'local' }] },
-      { subnet: 2, cidrs: ['10.0.2.0/24'], routes: [{ to: '10.0.0.0/16', target: 'local' }] }
-    ],
-    enis: [local, remote]
+    subnets: SUBNETS.map((subnet) => ({
+      subnet,
+      cidrs: [`10.0.${String(subnet)}.0/24`],
+      routes: [...subnet === 1 ? routes : [], { to: '10.0.0.0/16', target: 'local' }],
+      ...judged
+    })),
+    enis: [local, remote],
+    ...policy === undefined ? {} : { groups: policy.groups, networkAcls: [policy.networkAcl] }
   }
 }
 
@@ -88,7 +102,7 @@ function randomSequence (): () => number {
  * A direction of traffic: how a packet of flow number `flow` is written, and where its descriptor
  * leads.
  */
-interface Direction {
+export interface Direction {
   readonly template: Uint8Array
   /** Offset of the inner IP header in the template. */
   readonly ipAt: number
@@ -152,7 +166,9 @@ function writeBurst (lab: Lab, direction: Direction, nextFlow: () => number): vo
  * Nanoseconds per packet, the median of `bursts` bursts: a burst is far shorter than a turn on the
  * processor, so what else runs on the machine falls out.
  */
-function measure (lab: Lab, direction: Direction, bursts: number, nextFlow: () => number): number {
+export function measure (
+  lab: Lab, direction: Direction, bursts: number, nextFlow: () => number
+): number {
   const { router } = lab.loop
   const { rx } = lab.nic
   const elapsedNs: number[] = []
@@ -176,10 +192,10 @@ function measureRandom (lab: Lab, direction: Direction): number {
 }
 
 /** Measures all four: both paths, both directions. */
-export function measurePipeline (): PipelineResult {
+export function measurePipeline (policy?: PipelinePolicy): PipelineResult {
   tuneForHotLoop()
   const lab = new Lab({ flowCapacity: FLOWS })
-  lab.apply(buildTables([buildVpc()], 2))
+  lab.apply(buildTables([buildVpc(policy)], 2))
   const { egress, ingress } = directions(lab)
   let flow = 0
   const everyFlow = (): number => flow++ % FLOWS

@@ -21,9 +21,17 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     claim: 'nanoseconds per packet of the fast path and of the slow path, in memory',
     load: () => import('./pipeline.ts')
   },
+  policy: {
+    claim: 'what security groups, network ACLs and flow logs cost: throughput, flows, rule changes',
+    load: () => import('./policy.ts')
+  },
   api: {
     claim: 'API calls per second on the embedded store, and cold start of the SDK',
     load: () => import('./api.ts')
+  },
+  cli: {
+    claim: 'how long vpcctl takes: its help, and a list from a running daemon',
+    load: () => import('./cli.ts')
   },
   memory: {
     claim: 'resident memory that an agent with 100 ENIs adds to the daemon',

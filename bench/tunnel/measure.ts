@@ -65,7 +65,8 @@ export async function measure (system: TunnelSystem, seconds: number): Promise<T
   }
 }
 
-async function tcp (
+/** One transfer from `a` to `b`. @param options of iperf3, such as `-P 1` */
+export async function tcp (
   system: TunnelSystem, seconds: number, options: readonly string[]): Promise<Transfer> {
   const cpuBefore = machineCpuSeconds()
   const { end } = await iperf(system, ['-t', String(seconds), ...options])
