@@ -4,35 +4,8 @@
  *     create a VPC, two subnets in two zones ─▶ describe, filter, tag ─▶ delete all
  */
 import test from 'ava'
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-import type { Endpoint } from './endpoint.ts'
-import { ALICE, openEndpoint } from './endpoint.ts'
-
-const CLI = '/usr/bin/aws'
-
-/** Runs `aws ec2 …`. @returns the answer, or the code of the refusal */
-function commandLine (endpoint: Endpoint): (...args: readonly string[]) => Promise<Answer> {
-  return async (...args) => {
-    try {
-      const { stdout } = await promisify(execFile)(
-        CLI, ['--endpoint-url', endpoint.url, '--output', 'json', 'ec2', ...args], {
-        env: {
-          PATH: process.env['PATH'], HOME: '/nonexistent', AWS_PAGER: '',
-          AWS_DEFAULT_REGION: 'us-east-1', AWS_MAX_ATTEMPTS: '1',
-          AWS_ACCESS_KEY_ID: ALICE.accessKeyId, AWS_SECRET_ACCESS_KEY: ALICE.secretAccessKey
-        }
-      })
-      return { code: '', output: stdout === '' ? {} : JSON.parse(stdout) as Output }
-    } catch (error) {
-      const { stderr = '' } = error as { readonly stderr?: string }
-      return { code: /An error occurred \((.*?)\)/.exec(stderr)?.[1] ?? stderr, output: {} }
-    }
-  }
-}
-
-type Output = Readonly<Record<string, unknown>>
-interface Answer { readonly code: string, readonly output: Output }
+import { commandLine } from './command_line.ts'
+import { openEndpoint } from './endpoint.ts'
 
 interface Tagged { readonly Tags?: readonly { readonly Key: string, readonly Value: string }[] }
 interface Subnet extends Tagged {

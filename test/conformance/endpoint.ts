@@ -6,15 +6,25 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { CallRecorder } from '../../daemon/api/cloudtrail/event.ts'
+import { createCloudTrailService } from '../../daemon/api/cloudtrail/service.ts'
+import { createConfigService } from '../../daemon/api/config/service.ts'
+import { createStacks } from '../../daemon/api/cloudformation/stacks.ts'
 import { ACTIONS } from '../../daemon/api/ec2/actions/registry.ts'
 import type { AccessKey } from '../../daemon/api/key_ring.ts'
 import { KeyRing } from '../../daemon/api/key_ring.ts'
 import { ActionRunner } from '../../daemon/api/ec2/runner.ts'
 import { createEc2Service } from '../../daemon/api/ec2/service.ts'
 import { createEndpoint } from '../../daemon/api/endpoint.ts'
+import { MetricHistory } from '../../daemon/api/cloudwatch/metric_history.ts'
+import { createCloudWatchService } from '../../daemon/api/cloudwatch/service.ts'
+import { createLogsService } from '../../daemon/api/logs/service.ts'
+import { ChangeHistory } from '../../daemon/audit/change_history.ts'
+import { AuditTrail } from '../../daemon/audit/trail.ts'
 import type { Clock } from '../../daemon/base/clock.ts'
 import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
+import { LogGroups } from '../../daemon/flow_logs/log_groups.ts'
 import type { Host } from '../../daemon/model/lab.ts'
 import type { QuotaName } from '../../daemon/model/quota.ts'
 import type { Snapshot } from '../../daemon/model/snapshot.ts'
@@ -33,6 +43,8 @@ export const BOB: AccessKey = {
 export interface Endpoint {
   /** `http://127.0.0.1:<port>` */
   readonly url: string
+  /** Where the store, the audit trail and the change history are. */
+  readonly directory: string
   /** What the store holds, to show that a refused call changed nothing. */
   readonly snapshot: Snapshot
   close(): Promise<void>
@@ -44,6 +56,8 @@ export interface EndpointOptions {
   readonly clock?: Clock
   /** Zones of hosts that are there in name only: instances are placed and never leave `pending`. */
   readonly hostZoneIds?: readonly string[]
+  /** What CloudWatch knows; nothing by default. */
+  readonly metricHistory?: MetricHistory
 }
 
 /**
@@ -64,24 +78,48 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
     ],
     result: null
   }))
+  const log = pino({ level: 'error' }, pino.destination(2))
+  const trail = new AuditTrail({ directory: join(directory, 'audit'), log })
+  const recorder = new CallRecorder({ trail, clock: systemClock, random: systemRandom })
+  const history =
+    await ChangeHistory.open(join(directory, 'history.sqlite'), { engine, clock, log })
   const runner = new ActionRunner(ACTIONS, {
     ledger: replica, clock, random: systemRandom,
-    lab: () => ({ appliedRevision: replica.snapshot.revision })
+    lab: () => ({ appliedRevision: replica.snapshot.revision }),
+    onInvoke: recorder.record
   })
+  const stacks = createStacks({
+    ledger: replica, clock, random: systemRandom, log, runner,
+    onCommit: (listener) => replica.onCommit(listener),
+    waitApplied: () => Promise.resolve()
+  })
+  const logGroups = new LogGroups(join(directory, 'log_groups.sqlite'))
   const server = createEndpoint({
-    services: [createEc2Service(runner)], clock, random: systemRandom,
+    services: [
+      createEc2Service(runner),
+      stacks.service,
+      createCloudTrailService(trail),
+      createConfigService({ history, trail, actions: ACTIONS }),
+      createLogsService(logGroups),
+      createCloudWatchService(options.metricHistory ?? new MetricHistory())
+    ], clock, random: systemRandom,
     keyRing: new KeyRing([ALICE, BOB]),
-    log: pino({ level: 'error' }, pino.destination(2)),
-    onCall: () => { /* nobody keeps a trail of a test */ },
+    log,
+    onCall: recorder.record,
     reset: async () => await replica.resetRecords()
   })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,
+    directory,
     snapshot: replica.snapshot,
     close: async () => {
       await server.close()
+      await stacks.engine.stop()
       replica.close()
+      history.close()
+      trail.close()
+      logGroups.close()
       await engine.close()
       rmSync(directory, { recursive: true })
     }

@@ -274,7 +274,7 @@ async function tearDown (name: string): Promise<void> {
 }
 
 /** A TCP port of the loopback address that nobody listens on now. */
-async function freePort (): Promise<number> {
+export async function freePort (): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
   const address = server.address()

@@ -161,6 +161,12 @@ test.serial('ping, TCP and UDP cross an IPv6 underlay, in runs and super-packets
   await checkTraffic(t, topology)
 })
 
+/**
+ * Enough to judge them. iperf3 ends when it has written its bytes, and what then still waits in the
+ * sender's socket is never sent, so there is no telling how many there are.
+ */
+const FRAMES_MIN = 1000
+
 /** Traffic of every kind under a capture. @returns the capture, ended */
 async function captured (topology: Topology): Promise<Capture> {
   const { net, hosts } = topology
@@ -188,7 +194,7 @@ test.serial('one packet per frame, all checksums good, when a capture asks for i
   t.deepEqual(await capture.brokenFrames(), [])
   const frames = await capture.fields(
     ['frame.len', 'udp.checksum', 'ip.ttl', 'ip.flags.df', 'udp.srcport', 'tcp.len'])
-  t.true(frames.length > 3000, `${String(frames.length)} frames`)
+  t.true(frames.length > FRAMES_MIN, `${String(frames.length)} frames`)
   t.true(frames.every((frame) => Number(frame['frame.len']) <= 1514), 'no lump')
   t.true(frames.every((frame) => frame['udp.checksum']!.startsWith('0x0000')), 'checksum is 0')
   t.true(frames.every((frame) => frame['ip.ttl']!.startsWith('64')))
@@ -206,7 +212,7 @@ test.serial('one packet per frame with an outer checksum over IPv6', async (t) =
   await using capture = await captured(topology)
   t.deepEqual(await capture.brokenFrames(), [])
   const frames = await capture.fields(['frame.len', 'udp.checksum'])
-  t.true(frames.length > 3000, `${String(frames.length)} frames`)
+  t.true(frames.length > FRAMES_MIN, `${String(frames.length)} frames`)
   t.true(frames.every((frame) => Number(frame['frame.len']) <= 1514), 'no lump')
   t.true(frames.every((frame) => !frame['udp.checksum']!.startsWith('0x0000')))
 })

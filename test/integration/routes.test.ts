@@ -10,6 +10,7 @@
  */
 import test from 'ava'
 import * as ec2 from '@aws-sdk/client-ec2'
+import type { Instance } from '../harness/instance.ts'
 import { withLab } from '../harness/with_lab.ts'
 
 const SERVICE = '192.0.2.1'
@@ -60,4 +61,63 @@ test.serial('packets follow the most specific route of the subnet\'s own table',
     await pings.printed('bytes from')
     await pings.stop('SIGINT')
     t.pass('the change acted on the flow that was there')
+  }))
+
+/** Packets that an instance's kernel has passed on so far: `Ip: ForwDatagrams`, RFC 4293. */
+async function forwarded (router: Instance): Promise<number> {
+  const counters = await router.exec('cat', '/proc/net/snmp')
+  const [names = [], values = []] = counters.split('\n')
+    .filter((line) => line.startsWith('Ip: ')).map((line) => line.split(' '))
+  return Number(values[names.indexOf('ForwDatagrams')] ?? NaN)
+}
+
+/*
+ *     host-1                               host-2
+ *     └ a   subnet 10.0.1.0/24             ├ r   subnet 10.0.3.0/24, check off, forwards
+ *                                          └ b   subnet 10.0.2.0/24
+ *
+ *     route table of 10.0.1.0/24:   10.0.0.0/16 local, then → r        10.0.2.0/24 → r
+ */
+test.serial('a route inside the VPC, or the local one itself, leads through an appliance',
+  withLab({}, async (t, lab) => {
+    const vpc = await lab.vpc('10.0.0.0/16')
+    const one = await lab.subnet(vpc, '10.0.1.0/24')
+    const two = await lab.subnet(vpc, '10.0.2.0/24')
+    const middle = await lab.subnet(vpc, '10.0.3.0/24')
+    const a = await lab.instance(one, { host: 'host-1' })
+    const b = await lab.instance(two, { host: 'host-2' })
+    const r = await lab.instance(middle, { host: 'host-2' })
+    await r.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.send_redirects=0')
+    await lab.ec2.send(new ec2.ModifyNetworkInterfaceAttributeCommand({
+      NetworkInterfaceId: r.eni, SourceDestCheck: { Value: false }
+    }))
+    const { RouteTable } = await lab.ec2.send(new ec2.CreateRouteTableCommand({ VpcId: vpc.id }))
+    const RouteTableId = RouteTable?.RouteTableId ?? ''
+    await lab.ec2.send(new ec2.AssociateRouteTableCommand({ RouteTableId, SubnetId: one.id }))
+    await lab.waitApplied()
+    const pingsThrough = async (): Promise<number> => {
+      const before = await forwarded(r)
+      t.is((await a.ping(b.ipv4)).received, 5)
+      return await forwarded(r) - before
+    }
+    t.is(await pingsThrough(), 0, 'by the local route')
+
+    await lab.ec2.send(new ec2.CreateRouteCommand({
+      RouteTableId, DestinationCidrBlock: two.cidr, NetworkInterfaceId: r.eni
+    }))
+    await lab.waitApplied()
+    t.is(await pingsThrough(), 5, 'one way through r, the answers straight back')
+    await lab.ec2.send(new ec2.DeleteRouteCommand({
+      RouteTableId, DestinationCidrBlock: two.cidr
+    }))
+    await lab.ec2.send(new ec2.ReplaceRouteCommand({
+      RouteTableId, DestinationCidrBlock: vpc.cidr, NetworkInterfaceId: r.eni
+    }))
+    await lab.waitApplied()
+    t.is(await pingsThrough(), 5, 'the local route has another target')
+    await lab.ec2.send(new ec2.ReplaceRouteCommand({
+      RouteTableId, DestinationCidrBlock: vpc.cidr, LocalTarget: true
+    }))
+    await lab.waitApplied()
+    t.is(await pingsThrough(), 0, 'and its own one again')
   }))

@@ -55,6 +55,12 @@ test.serial('a forged source address is dropped and counted until the check is s
     await lab.ec2.send(new ec2.ModifyNetworkInterfaceAttributeCommand({
       NetworkInterfaceId: a.eni, SourceDestCheck: { Value: false }
     }))
+    // The address is nobody's, so the group of b would not let it in either.
+    const [group] = b.description.SecurityGroups ?? []
+    await lab.ec2.send(new ec2.AuthorizeSecurityGroupIngressCommand({
+      GroupId: group?.GroupId ?? '', IpProtocol: 'udp', FromPort: 0, ToPort: 65_535,
+      CidrIp: `${FORGED_SOURCE}/32`
+    }))
     await lab.waitApplied()
     const after = await receivedDuring(a, b, () => sendForged(a, b))
     t.is(after.split(`${FORGED_SOURCE}.40000 >`).length - 1, PACKETS)

@@ -5,6 +5,7 @@
  *     base ◀ wire ◀ encap, tun ◀ dataplane
  *     base ◀ wire ◀ model ◀ store
  *     dataplane, model ◀ mapping, compile ◀ observe ◀ host ◀ api ◀ main
+ *     store ◀ audit ◀ api
  *
  * Type imports count: what a file names, its reader must know.
  */
@@ -29,8 +30,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   mapping: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store'],
   compile: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'mapping'],
   observe: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'mapping', 'compile'],
+  explain: [...BELOW_DATAPLANE, 'dataplane', 'model', 'mapping', 'compile'],
+  audit: ['base', 'model', 'store', 'observe'],
   host: BELOW_HOST,
-  api: [...BELOW_HOST, 'host']
+  flow_logs: [...BELOW_HOST, 'audit', 'host'],
+  api: [...BELOW_HOST, 'explain', 'audit', 'host', 'flow_logs']
 }
 
 /** What `ctl` may know of the daemon: the words of its API, its flags, where its files are. */
