@@ -65,6 +65,9 @@ test('a call that cannot be meant is refused', (t) => {
     ['InvalidParameter', { logGroupName: null }],
     ['InvalidParameter', { logGroupName: 'white space' }],
     ['InvalidParameter', { logDestination: 'arn:aws:logs:us-east-1:111111111111:log-group:x' }],
+    ['LogDestinationPermissionIssue', {
+      logGroupName: null, logDestination: 'arn:aws:logs:us-east-1:222222222222:log-group:x'
+    }],
     ['InvalidParameter', { hiveCompatible: true }],
     ['InvalidParameter', { aggregationIntervalS: 61 }],
     ['InvalidParameter', { format: '${srcaddr} ${colour}' }],

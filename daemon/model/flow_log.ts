@@ -90,8 +90,8 @@ export interface CreatedFlowLogs {
 
 /**
  * CreateFlowLogs.
- * @throws AwsError InvalidParameter, InvalidParameterValue, MissingParameter; what is wrong with a
- *   single resource does not throw
+ * @throws AwsError InvalidParameter, InvalidParameterValue, MissingParameter,
+ *   LogDestinationPermissionIssue; what is wrong with a single resource does not throw
  */
 export function planCreateFlowLogs (view: AccountView, input: CreateFlowLogsInput,
   context: PlanContext): Plan<CreatedFlowLogs> {
@@ -107,7 +107,7 @@ export function planCreateFlowLogs (view: AccountView, input: CreateFlowLogsInpu
   }
   const common = {
     region: view.region, ownerId: view.accountId, tags: input.tags, resourceType,
-    trafficType: trafficTypeOf(input.trafficType), destination: destinationOf(input, view.region),
+    trafficType: trafficTypeOf(input.trafficType), destination: destinationOf(input, view),
     format: input.format === null ? null : checkFlowLogFormat(input.format),
     aggregationIntervalS: intervalOf(input.aggregationIntervalS), createdMs: context.nowMs,
     deliveryError: null
@@ -216,10 +216,11 @@ const PREFIX_LENGTH_MAX = 512
 const RESERVED_FOLDER = 'AWSLogs'
 const ROLE_ARN = /^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/
 
-function destinationOf (input: CreateFlowLogsInput, region: string): FlowLogDestination {
+/** @param view whose account and Region the log group is in */
+function destinationOf (input: CreateFlowLogsInput, view: AccountView): FlowLogDestination {
   const type = input.destinationType ?? 'cloud-watch-logs'
   switch (type) {
-    case 'cloud-watch-logs': return logGroupOf(input, region)
+    case 'cloud-watch-logs': return logGroupOf(input, view)
     case 's3': return bucketOf(input)
     case 'kinesis-data-firehose':
       throw new AwsError('UnsupportedOperation',
@@ -230,7 +231,7 @@ function destinationOf (input: CreateFlowLogsInput, region: string): FlowLogDest
   }
 }
 
-function logGroupOf (input: CreateFlowLogsInput, region: string): LogGroupDestination {
+function logGroupOf (input: CreateFlowLogsInput, view: AccountView): LogGroupDestination {
   if (input.fileFormat !== null || input.hiveCompatible || input.perHour) {
     throw invalid('DestinationOptions are for LogDestinationType s3 alone')
   }
@@ -242,7 +243,7 @@ function logGroupOf (input: CreateFlowLogsInput, region: string): LogGroupDestin
     throw invalid(`DeliverLogsPermissionArn ${input.permissionArn} is not the ARN of a role, ` +
       'such as arn:aws:iam::123456789012:role/flow-logs')
   }
-  const logGroupName = input.logGroupName ?? groupOfArn(input.logDestination, region)
+  const logGroupName = input.logGroupName ?? groupOfArn(input.logDestination, view)
   if (input.logGroupName !== null && input.logDestination !== null) {
     throw invalid('Provide LogGroupName or LogDestination, not both')
   }
@@ -253,7 +254,7 @@ function logGroupOf (input: CreateFlowLogsInput, region: string): LogGroupDestin
   return { type: 'cloud-watch-logs', logGroupName, permissionArn: input.permissionArn }
 }
 
-function groupOfArn (arn: string | null, region: string): string {
+function groupOfArn (arn: string | null, { accountId, region }: AccountView): string {
   if (arn === null) throw invalid("LogDestination can't be empty if LogGroupName is not provided.")
   const match = LOG_GROUP_ARN.exec(arn)
   if (match === null) {
@@ -262,6 +263,11 @@ function groupOfArn (arn: string | null, region: string): string {
   }
   if (match[1] !== region) {
     throw invalid(`LogDestination ${arn} is in another Region than ${region}`)
+  }
+  if (match[2] !== accountId) {
+    throw new AwsError('LogDestinationPermissionIssue',
+      `Access Denied for LogDestination: ${arn} is a log group of another account than ` +
+      accountId)
   }
   return match[3] ?? ''
 }

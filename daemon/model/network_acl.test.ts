@@ -67,6 +67,11 @@ for (const [what, entry, code] of [
   ['both blocks', { ipv6CidrBlock: '::/0' }, 'InvalidParameterCombination'],
   ['tcp without ports', { portFrom: null, portTo: null }, 'MissingParameter'],
   ['ICMP without a type', { protocol: '1' }, 'MissingParameter'],
+  ['ICMP type 256', { protocol: '1', icmpType: 256, icmpCode: 0 }, 'InvalidParameterValue'],
+  ['ICMP code -2', { protocol: '1', icmpType: 8, icmpCode: -2 }, 'InvalidParameterValue'],
+  ['ICMPv6 of an IPv4 block, which has no types', { protocol: '58', icmpType: 256 }, ''],
+  ['ICMPv6 without a type', { protocol: '58', cidrBlock: null, ipv6CidrBlock: '::/0' },
+    'MissingParameter'],
   ['ports in the wrong order', { portFrom: 81 }, 'InvalidParameterValue'],
   ['a malformed block', { cidrBlock: '10.0.0.0/40' }, 'InvalidParameterValue']
 ] as readonly (readonly [string, Partial<EntryInput>, string])[]) {
@@ -90,6 +95,17 @@ test('a rule number exists once per direction, and can be replaced and deleted',
     { networkAclId: net.networkAclId, ruleNumber: 100, isEgress: false })))
   t.is(remove(), '')
   t.is(remove(), 'InvalidNetworkAclEntry.NotFound')
+})
+
+test('an entry that changes its family counts there', (t) => {
+  const net = new TestAcl()
+  net.setQuota('rules-per-network-acl', 1)
+  t.is(net.create({}), '')
+  const ipv6 = { ruleNumber: 101, cidrBlock: null, ipv6CidrBlock: '::/0' }
+  t.is(net.create(ipv6), '')
+  t.is(net.refusal(() => net.run(planReplaceNetworkAclEntry(net.view(),
+    { networkAclId: net.networkAclId, entry: { ...HTTP, ...ipv6, ruleNumber: 100 } }))),
+  'NetworkAclEntryLimitExceeded')
 })
 
 test('20 entries per direction and family', (t) => {

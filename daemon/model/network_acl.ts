@@ -203,6 +203,9 @@ export type EntryInput = Omit<NetworkAclEntry, 'action' | 'protocol'> & {
 const RULE_NUMBER_MAX = 32_766
 const PROTOCOL_MAX = 255
 const PORT_MAX = 65_535
+/** Types and codes; -1 for all. */
+const ICMP_MIN = -1
+const ICMP_MAX = 255
 const PROTOCOL_NUMBERS: Readonly<Record<string,
   number>> = { all: -1, icmp: 1, tcp: 6, udp: 17, icmpv6: 58 }
 const TCP = 6
@@ -225,12 +228,7 @@ export function planCreateNetworkAclEntry (view: AccountView,
       `The network acl entry identified by ${entry.ruleNumber} ` +
       `already exists in ${acl.id} for ${entry.isEgress ? 'egress' : 'ingress'}.`)
   }
-  const entries = [...acl.entries, entry]
-  const isIpv6 = entry.ipv6CidrBlock !== null
-  const alike = entries.filter((other) => other.isEgress === entry.isEgress &&
-    (other.ipv6CidrBlock !== null) === isIpv6)
-  checkQuota(view.snapshot, 'rules-per-network-acl', alike.length)
-  return { changes: [put('networkAcl', { ...acl, entries })], result: null }
+  return withEntries(view, acl, [...acl.entries, entry], entry)
 }
 
 /**
@@ -242,7 +240,16 @@ export function planReplaceNetworkAclEntry (view: AccountView,
   const acl = requireRecord(view, 'networkAcl', input.networkAclId)
   const entry = checkEntry(input.entry)
   const old = requireEntry(acl, entry)
-  const entries = acl.entries.map((one) => one === old ? entry : one)
+  return withEntries(view, acl, acl.entries.map((one) => one === old ? entry : one), entry)
+}
+
+/** An ACL with `entries`, of which `entry` is new; the quota is one of its direction and family. */
+function withEntries (view: AccountView, acl: NetworkAcl, entries: readonly NetworkAclEntry[],
+  entry: NetworkAclEntry): Plan<null> {
+  const isIpv6 = entry.ipv6CidrBlock !== null
+  const alike = entries.filter((other) => other.isEgress === entry.isEgress &&
+    (other.ipv6CidrBlock !== null) === isIpv6)
+  checkQuota(view.snapshot, 'rules-per-network-acl', alike.length)
   return { changes: [put('networkAcl', { ...acl, entries })], result: null }
 }
 
@@ -293,8 +300,8 @@ function checkEntry (input: EntryInput): NetworkAclEntry {
   }
   const protocol = checkProtocol(input.protocol)
   return {
-    ...checkRange(protocol, input), ruleNumber: input.ruleNumber, isEgress: input.isEgress,
-    action: input.action, protocol,
+    ...checkRange(protocol, input.ipv6CidrBlock !== null, input),
+    ruleNumber: input.ruleNumber, isEgress: input.isEgress, action: input.action, protocol,
     cidrBlock: checkCidr(input.cidrBlock, 4), ipv6CidrBlock: checkCidr(input.ipv6CidrBlock, 6)
   }
 }
@@ -312,15 +319,21 @@ type EntryRange = Pick<NetworkAclEntry, 'icmpType' | 'icmpCode' | 'portFrom' | '
 
 /**
  * Ports for TCP and UDP, type and code for ICMP; what does not belong to the protocol is dropped,
- * as EC2 does.
+ * as EC2 does. ICMPv6 of an IPv4 block has neither type nor code: EC2 API Reference,
+ * CreateNetworkAclEntry, Protocol.
  */
-function checkRange (protocol: number,
+function checkRange (protocol: number, isIpv6: boolean,
   { icmpType, icmpCode, portFrom, portTo }: EntryRange): EntryRange {
   const none: EntryRange = { icmpType: null, icmpCode: null, portFrom: null, portTo: null }
-  if (protocol === ICMP || protocol === ICMPV6) {
+  if (protocol === ICMP || (protocol === ICMPV6 && isIpv6)) {
     if (icmpType === null || icmpCode === null) {
       throw new AwsError('MissingParameter',
         'The request must contain the parameter icmpTypeCode: type and code')
+    }
+    for (const value of [icmpType, icmpCode]) {
+      if (value >= ICMP_MIN && value <= ICMP_MAX) continue
+      throw new AwsError('InvalidParameterValue', `Invalid value '${value}' for icmpTypeCode; ` +
+        `expecting ${ICMP_MIN} to ${ICMP_MAX}`)
     }
     return { ...none, icmpType, icmpCode }
   }

@@ -51,7 +51,7 @@ export const QUOTAS = {
   },
   'rules-per-security-group': {
     value: 60, code: 'RulesPerSecurityGroupLimitExceeded',
-    what: 'rules of a security group and direction'
+    what: 'rules of a security group, direction and family'
   },
   'prefix-lists-per-region': {
     value: 100, code: 'ResourceLimitExceeded', what: 'prefix lists'
@@ -66,7 +66,8 @@ export const QUOTAS = {
     value: 200, code: 'NetworkAclLimitExceeded', what: 'network ACLs of a VPC'
   },
   'rules-per-network-acl': {
-    value: 20, code: 'NetworkAclEntryLimitExceeded', what: 'rules of a network ACL and direction'
+    value: 20, code: 'NetworkAclEntryLimitExceeded',
+    what: 'rules of a network ACL, direction and family', max: 40
   },
   'dhcp-options-per-region': {
     value: 100, code: 'DhcpOptionsLimitExceeded', what: 'DHCP option sets'

@@ -41,6 +41,8 @@ const USAGES: { readonly [N in QuotaName]?: (view: AccountView) => QuotaUsage } 
   'network-insights-analyses-per-region': (view) =>
     inRegion(view.list('networkInsightsAnalysis')),
   'dhcp-options-per-region': (view) => inRegion(view.list('dhcpOptions')),
+  'flow-logs-per-resource': (view) => mostOf(view.list('flowLog').map(({ resourceId }) =>
+    resourceId)),
   'instances-per-region': (view) =>
     inRegion(view.list('instance').filter(({ state }) => state !== 'terminated')),
   'traffic-mirror-targets-per-region': (view) => inRegion(view.list('trafficMirrorTarget')),
@@ -74,6 +76,15 @@ function most<N extends OwnedNoun> (view: AccountView, noun: N,
     const used = count(record)
     if (used > usage.used) usage = { used, resource: record.id }
   }
+  return usage
+}
+
+/** How often the most frequent id is there. */
+function mostOf (ids: readonly string[]): QuotaUsage {
+  const counts = new Map<string, number>()
+  for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1)
+  let usage: QuotaUsage = { used: 0, resource: null }
+  for (const [resource, used] of counts) if (used > usage.used) usage = { used, resource }
   return usage
 }
 

@@ -56,7 +56,11 @@ test('a new group lets nothing in and everything out, over both families of the 
 test('names are unique in a VPC, and some cannot be had', (t) => {
   const net = new TestGroups()
   t.is(net.refusal(() => net.createGroup('web')), 'InvalidGroup.Duplicate')
-  t.is(net.refusal(() => net.createGroup('default')), 'InvalidGroup.Reserved')
+  t.is(net.refusal(() => net.createGroup('WEB  ')), 'InvalidGroup.Duplicate',
+    'neither case nor spaces at the end make another name')
+  for (const name of ['default', 'Default', 'default ']) {
+    t.is(net.refusal(() => net.createGroup(name)), 'InvalidGroup.Reserved')
+  }
   t.is(net.refusal(() => net.createGroup('sg-web')), 'InvalidParameterValue')
   t.is(net.refusal(() => net.createGroup('x'.repeat(256))), 'InvalidParameterValue')
   t.is(net.refusal(() => net.createGroup('web', net.createVpc())), '')
@@ -73,9 +77,19 @@ for (const [what, permission, code] of [
   ['an unknown protocol', { ipProtocol: 'tpc' }, 'InvalidPermission.Malformed'],
   ['protocol 256', { ipProtocol: '256' }, 'InvalidPermission.Malformed'],
   ['no protocol', { ipProtocol: undefined }, 'MissingParameter'],
-  ['tcp without ports', { fromPort: undefined, toPort: undefined }, 'InvalidPermission.Malformed'],
+  ['all of ICMPv6', { ipProtocol: 'icmpv6', fromPort: undefined, toPort: undefined }, ''],
+  ['tcp without ports', { fromPort: undefined, toPort: undefined }, 'InvalidParameterValue'],
+  ['tcp with one port', { toPort: undefined }, 'InvalidParameterValue'],
+  ['ICMP without a type', { ipProtocol: 'icmp', fromPort: undefined, toPort: undefined },
+    'InvalidParameterValue'],
+  ['ICMPv6 with a code alone', { ipProtocol: 'icmpv6', fromPort: undefined, toPort: 0 },
+    'InvalidParameterValue'],
+  ['one code of all ICMP types', { ipProtocol: 'icmp', fromPort: -1, toPort: 4 },
+    'InvalidParameterValue'],
+  ['ICMP type 256', { ipProtocol: 'icmp', fromPort: 256, toPort: -1 },
+    'InvalidPermission.Malformed'],
   ['ports in the wrong order', { fromPort: 23, toPort: 22 }, 'InvalidParameterValue'],
-  ['port 65536', { toPort: 65_536 }, 'InvalidParameterValue'],
+  ['port 65536', { toPort: 65_536 }, 'InvalidPermission.Malformed'],
   ['an IPv6 block as IPv4', { cidrIpv4: '2001:db8::/32' }, 'InvalidParameterValue'],
   ['a malformed block', { cidrIpv4: '10.0.0.0/33' }, 'InvalidParameterValue'],
   ['an unknown group', { cidrIpv4: null, referencedGroupId: 'sg-0aaaaaaaaaaaaaaaa' },
@@ -103,6 +117,7 @@ test('rules go by value or by id', (t) => {
   net.authorize({}, { cidrIpv4: '192.0.2.0/24' })
   t.is(net.revoke([{ toPort: 23 }]), 'InvalidPermission.NotFound')
   t.is(net.revoke([], ['sgr-0aaaaaaaaaaaaaaaa']), 'InvalidSecurityGroupRuleId.NotFound')
+  t.is(net.revoke([], ['rule-1']), 'InvalidSecurityGroupRuleId.Malformed')
   t.is(net.revoke([]), 'MissingParameter')
   t.is(net.revoke([{}]), '')
   const left = requireRecord(net.view(), 'securityGroup', net.groupId).rules.find(({ isEgress }) =>

@@ -81,6 +81,11 @@ export function withIpv6Egress (group: SecurityGroup, context: PlanContext): Sec
   return { ...group, rules: [...group.rules, allowAllEgress(context.newId('sgr'), null, '::/0')] }
 }
 
+/** Names of groups are not case-sensitive: VPC User Guide, "Security groups", basics. */
+export function isSameGroupName (one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}
+
 /** Letters of names and descriptions: EC2 API Reference, CreateSecurityGroup. */
 const GROUP_TEXT = /^[a-zA-Z0-9 ._\-:/()#,@[\]+=&;{}!$*]{1,255}$/
 
@@ -93,7 +98,7 @@ function checkGroupText (parameter: string, text: string): void {
 }
 
 /**
- * CreateSecurityGroup: no ingress, everything out.
+ * CreateSecurityGroup: no ingress, everything out. Spaces at the end of a name are cut off.
  * @returns the id of the new group
  * @throws AwsError InvalidVpcID.*, InvalidGroup.Reserved, InvalidGroup.Duplicate,
  *   InvalidParameterValue, SecurityGroupLimitExceeded
@@ -101,20 +106,22 @@ function checkGroupText (parameter: string, text: string): void {
 export function planCreateSecurityGroup (view: AccountView,
   input: Pick<SecurityGroup, 'vpcId' | 'name' | 'description' | 'tags'>,
   context: PlanContext): Plan<string> {
-  const { name, description, tags } = input
+  const { description, tags } = input
+  const name = input.name.trimEnd()
   const vpc = requireRecord(view, 'vpc', input.vpcId)
   checkGroupText('groupName', name)
   checkGroupText('groupDescription', description)
-  if (name.startsWith('sg-')) {
+  if (name.toLowerCase().startsWith('sg-')) {
     throw new AwsError('InvalidParameterValue',
       `Value (${name}) for parameter groupName is invalid. Group names may not be in the format ` +
       'sg-*.')
   }
-  if (name === DEFAULT_GROUP_NAME) {
+  if (isSameGroupName(name, DEFAULT_GROUP_NAME)) {
     throw new AwsError('InvalidGroup.Reserved',
       `The security group '${name}' is reserved: every VPC has it from birth`)
   }
-  const twin = view.by('securityGroup', 'vpcId', vpc.id).find((group) => group.name === name)
+  const twin = view.by('securityGroup', 'vpcId', vpc.id).find((group) =>
+    isSameGroupName(group.name, name))
   if (twin !== undefined) {
     throw new AwsError('InvalidGroup.Duplicate',
       `The security group '${name}' already exists for VPC '${vpc.id}': ${twin.id}`)

@@ -8,9 +8,10 @@
  *
  *     protocol     fromPort, toPort
  *     tcp, udp     0..65535, from <= to; both -1: all ports
- *     icmp(v6)     type and code, -1: all
+ *     icmp(v6)     type and code, -1: all; all types have all codes
  *     others       none
  */
+import { isWellFormedId } from '../base/ids.ts'
 import { AwsError } from './aws_error.ts'
 import { formatCidr, parseCidr } from './cidr.ts'
 import type { AddressFamily } from './cidr.ts'
@@ -186,8 +187,14 @@ function checkOneWay (permissions: readonly unknown[], ids: readonly unknown[],
     `The request must contain either ipPermissions or ${idParameter}`)
 }
 
+export function malformedRuleId (id: string): AwsError {
+  return new AwsError('InvalidSecurityGroupRuleId.Malformed',
+    `Invalid id: "${id}" (expecting "sgr-" and 8 or 17 hexadecimal digits)`)
+}
+
 /** @param isEgress the direction that it must have; undefined for either */
 function requireRule (group: SecurityGroup, id: string, isEgress?: boolean): SecurityGroupRule {
+  if (!isWellFormedId('sgr', id)) throw malformedRuleId(id)
   const rule = group.rules.find((one) => one.id === id)
   if (rule !== undefined && (isEgress ?? rule.isEgress) === rule.isEgress) return rule
   throw new AwsError('InvalidSecurityGroupRuleId.NotFound',
@@ -257,19 +264,25 @@ function checkRange (ipProtocol: string, { fromPort, toPort }: PermissionInput):
   const hasPorts = ipProtocol === 'tcp' || ipProtocol === 'udp'
   if (!isIcmp && !hasPorts) return { fromPort: null, toPort: null }
   if (fromPort === undefined || toPort === undefined) {
-    if (isIcmp && fromPort === undefined) return { fromPort: ANY, toPort: ANY }
-    throw new AwsError('InvalidPermission.Malformed',
-      `Invalid ${ipProtocol} rule: give both FromPort and ToPort`)
+    // IpPermission: for icmpv6 the range is optional.
+    const isAll = ipProtocol === 'icmpv6' && fromPort === toPort
+    if (isAll) return { fromPort: ANY, toPort: ANY }
+    throw new AwsError('InvalidParameterValue', "Invalid value 'Must specify both from and to " +
+      `ports with ${isIcmp ? 'ICMP' : 'TCP/UDP'}.' for portRange.`)
   }
   if (hasPorts && fromPort === ANY && toPort === ANY) return { fromPort: 0, toPort: PORT_MAX }
   const max = isIcmp ? ICMP_MAX : PORT_MAX
   const min = isIcmp ? ANY : 0
   for (const value of [fromPort, toPort]) {
     if (value < min || value > max) {
-      throw new AwsError('InvalidParameterValue',
-        `Invalid value '${value}' for ${isIcmp ? 'ICMP type or code' : 'port'} ` +
-        `of ${ipProtocol}; expecting ${min} to ${max}`)
+      throw new AwsError('InvalidPermission.Malformed',
+        `${isIcmp ? 'ICMP type or code' : 'TCP/UDP port'} (${value}) out of range; ` +
+        `expecting ${min} to ${max}`)
     }
+  }
+  if (isIcmp && fromPort === ANY && toPort !== ANY) {
+    throw new AwsError('InvalidParameterValue',
+      `Invalid ${ipProtocol} rule: all types (-1) have all codes (-1), and not ${toPort}`)
   }
   if (hasPorts && fromPort > toPort) {
     throw new AwsError('InvalidParameterValue',

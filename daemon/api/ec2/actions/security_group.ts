@@ -17,14 +17,15 @@ import type {
   UpdateSecurityGroupRuleDescriptionsIngressRequest,
   UpdateSecurityGroupRuleDescriptionsIngressResult, UserIdGroupPair
 } from '@aws-sdk/client-ec2'
+import { isWellFormedId } from '../../../base/ids.ts'
 import { AwsError } from '../../../model/aws_error.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import {
-  planCreateSecurityGroup, planDeleteSecurityGroup, staleRules
+  isSameGroupName, planCreateSecurityGroup, planDeleteSecurityGroup, staleRules
 } from '../../../model/security_group.ts'
 import type { SecurityGroup, SecurityGroupRule } from '../../../model/security_group.ts'
 import {
-  planAuthorize, planModifyRules, planRevoke, planUpdateDescriptions
+  malformedRuleId, planAuthorize, planModifyRules, planRevoke, planUpdateDescriptions
 } from '../../../model/security_group_rule.ts'
 import type { PermissionInput } from '../../../model/security_group_rule.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
@@ -68,7 +69,8 @@ function groupIdFromInput (view: AccountView, { GroupId,
   if (GroupName === undefined) throw new AwsError('MissingParameter',
     'The request must contain the parameter groupName or groupId')
   const vpcId = defaultVpcId(view, 'name the group by GroupId.')
-  const group = view.by('securityGroup', 'vpcId', vpcId).find(({ name }) => name === GroupName)
+  const group = view.by('securityGroup', 'vpcId', vpcId).find(({ name }) =>
+    isSameGroupName(name, GroupName))
   if (group === undefined) throw new AwsError('InvalidGroup.NotFound',
     `The security group '${GroupName}' does not exist in default VPC '${vpcId}'`)
   return group.id
@@ -110,7 +112,7 @@ function sourcesOf (view: AccountView, groupId: string,
     ipProtocol: permission.IpProtocol, fromPort: permission.FromPort, toPort: permission.ToPort,
     cidrIpv4: null, cidrIpv6: null, referencedGroupId: null, prefixListId: null
   }
-  return [
+  const sources = [
     ...(permission.IpRanges ?? []).map(({ CidrIp = '', Description = '' }) =>
       ({ ...common, cidrIpv4: CidrIp, description: Description })),
     ...(permission.Ipv6Ranges ?? []).map(({ CidrIpv6 = '', Description = '' }) =>
@@ -121,6 +123,9 @@ function sourcesOf (view: AccountView, groupId: string,
     ...(permission.PrefixListIds ?? []).map(({ PrefixListId = '', Description = '' }) =>
       ({ ...common, prefixListId: PrefixListId, description: Description }))
   ]
+  if (sources.length > 0) return sources
+  throw new AwsError('MissingParameter', 'The request must contain at least one of ipRanges, ' +
+    'ipv6Ranges, userIdGroupPairs, prefixListIds in each of its ipPermissions')
 }
 
 /**
@@ -142,7 +147,8 @@ function peerGroupId (view: AccountView, groupId: string, pair: UserIdGroupPair)
 /** A group of the same VPC by its name. */
 function groupIdOfName (view: AccountView, groupId: string, name: string | undefined): string {
   const { vpcId } = requireRecord(view, 'securityGroup', groupId)
-  const found = view.by('securityGroup', 'vpcId', vpcId).find((group) => group.name === name)
+  const found = view.by('securityGroup', 'vpcId', vpcId).find((group) =>
+    isSameGroupName(group.name, name ?? ''))
   if (found === undefined) throw new AwsError('InvalidGroup.NotFound',
     `The security group '${name ?? ''}' does not exist in VPC '${vpcId}'`)
   return found.id
@@ -319,6 +325,8 @@ const describeSecurityGroupRules = defineRead<DescribeSecurityGroupRulesRequest,
   name: 'DescribeSecurityGroupRules',
   read: (view, input) => {
     checkPageInput(input, 'SecurityGroupRuleIds', input.SecurityGroupRuleIds)
+    const malformed = input.SecurityGroupRuleIds?.find((id) => !isWellFormedId('sgr', id))
+    if (malformed !== undefined) throw malformedRuleId(malformed)
     const all = view.list('securityGroup').flatMap((group) =>
       group.rules.map((rule) => ({ group, rule })))
     const absent = input.SecurityGroupRuleIds?.filter((id) =>
