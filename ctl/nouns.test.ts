@@ -74,7 +74,9 @@ test('rules of a security group are listed and revoked one by one', async (t) =>
 test('what the lab offers is listed: quotas, Regions, types, attributes', async (t) => {
   const { vpcctl } = makeVpcctl(t)
   const run = async (...words: string[]): Promise<string> => await succeed(t, vpcctl(...words))
-  await run('lab', 'up', '--hosts', '0', '--api-port', '0', '--quota', 'vpcs-per-region=7')
+  await run('lab', 'up', '--hosts', '0', '--api-port', '0', '--quota', 'vpcs-per-region=7',
+    '--quota-profile', 'current')
+  t.regex(await run('quota', 'list'), /^routes-per-route-table +500 +500 +0 /m)
   await run('vpc', 'create', '10.0.0.0/16')
   t.regex(await run('quota', 'list'), /^vpcs-per-region +7 +5 +1 +- +VPCs$/m)
   t.is(await run('region', 'list', '--query', 'length([?RegionName==\'us-east-1\'])'), '1\n')

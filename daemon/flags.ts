@@ -26,6 +26,8 @@ How it is served:
   --api-address ADDRESS  default 127.0.0.1
   --metrics-port PORT    Prometheus metrics on 127.0.0.1 (default off; 0 takes a free one)
   --access-keys FILE     lines of id:secret:account; also VPCLAB_ACCESS_KEYS
+  --quota-profile NAME   quotas as the features were described (seed, the default), or as AWS has
+                         them today (current)
   --quota NAME=VALUE     overrides a quota; any number of times
   --instance-slots N     instances per host
   --spin-us N            how long a data plane spins before it sleeps, µs (default 100; 0 never)
@@ -47,6 +49,7 @@ const OPTIONS = {
   'api-address': { type: 'string' },
   'metrics-port': { type: 'string' },
   'access-keys': { type: 'string' },
+  'quota-profile': { type: 'string' },
   'quota': { type: 'string', multiple: true },
   'instance-slots': { type: 'string' },
   'spin-us': { type: 'string' },
@@ -98,6 +101,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       flowCapacity: values['flow-capacity'],
       flowLogInterval: values['flow-log-interval'],
       accessKeys: values['access-keys'],
+      quotaProfile: values['quota-profile'],
       quotas: values.quota
     }
   }

@@ -49,7 +49,8 @@ import {
 import { claimLab, releaseLab } from './host/pid_file.ts'
 import { checkMachine, checkRoot } from './host/preflight.ts'
 import { teardownLab } from './host/teardown.ts'
-import { put } from './model/snapshot.ts'
+import { isQuotaName, quotaOverrides } from './model/quota.ts'
+import { put, remove } from './model/snapshot.ts'
 import type { Change } from './model/snapshot.ts'
 import { createLog } from './observe/log.ts'
 import type { Log } from './observe/log.ts'
@@ -198,8 +199,12 @@ function labRecords (config: LabConfig, replica: Replica): Change[] {
     const differs = JSON.stringify(hosts.get(record.id)) !== JSON.stringify(record)
     if (differs) changes.push(put('host', record))
   }
-  for (const [id, value] of Object.entries(config.quotas)) {
+  const overrides = quotaOverrides(config.quotaProfile, config.quotas)
+  for (const [id, value] of overrides) {
     if (quotas.get(id)?.value !== value) changes.push(put('quotaOverride', { id, value }))
+  }
+  for (const { id } of quotas.values()) {
+    if (!isQuotaName(id) || !overrides.has(id)) changes.push(remove('quotaOverride', id))
   }
   return changes
 }

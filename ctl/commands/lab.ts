@@ -47,6 +47,11 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
     description: 'what a line of a flow log may span, 1 to 60 (default: 60)'
   },
   { flags: '--access-keys <file>', description: 'lines of access key:secret:account id' },
+  {
+    flags: '--quota-profile <profile>',
+    description: 'quotas as first described, or as AWS has them today (default: seed)',
+    values: ['seed', 'current']
+  },
   { flags: '--quota <name=value>', description: 'a quota of the lab', repeats: true }
 ]
 
@@ -182,6 +187,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     flowCapacity: input.text('flowCapacity'),
     flowLogInterval: input.text('flowLogInterval'),
     accessKeys: accessKeysPath(input),
+    quotaProfile: input.text('quotaProfile'),
     quotas: input.list('quota')
   }, running)
   const different = Object.entries(wanted).filter(([field, value]) =>

@@ -1,7 +1,8 @@
 /**
  * `vpcctl quota …`: how many of each thing there may be. AWS VPC User Guide, "Amazon VPC quotas".
  *
- * A quota belongs to the lab and is given when its daemon starts (`lab up --quota`).
+ * A quota belongs to the lab and is given when its daemon starts (`lab up --quota`,
+ * `--quota-profile`).
  */
 import type { QuotasAnswer } from '../../daemon/api/admin/contract.ts'
 import { type Command, defineCommand } from '../command.ts'
@@ -24,11 +25,13 @@ export const quotaCommands: readonly Command[] = [
     summary: 'List the quotas, and how much of each is used',
     action: 'GET /quotas (admin API)',
     note: 'Of a quota per VPC, group … the one that uses most of it is counted, and named.\n' +
-      'Change one with "vpcctl lab stop" and "vpcctl lab up --quota <name>=<value>".',
+      'Change one with "vpcctl lab stop" and "vpcctl lab up --quota <name>=<value>"; with\n' +
+      '"--quota-profile current" those that AWS has raised are as today.',
     examples: ['vpcctl quota list', 'vpcctl quota list --query "[?used==value].name"'],
     async run (context) {
-      const { quotas } = await context.admin.quotas()
+      const { profile, quotas } = await context.admin.quotas()
       context.output.rows(quotas, COLUMNS, (quota) => quota.name)
+      context.output.note(`Defaults of the profile ${profile}.`)
     }
   })
 ]

@@ -34,6 +34,14 @@ test('a later start needs no flags, and may change how the lab is served', (t) =
     'saying the same again is fine')
 })
 
+test('a profile of quotas is kept until a start names another one', (t) => {
+  const first = resolveConfig({}, null)
+  t.is(first.quotaProfile, 'seed')
+  const second = resolveConfig({ quotaProfile: 'current' }, first)
+  t.is(resolveConfig({}, second).quotaProfile, 'current')
+  t.is(resolveConfig({ quotaProfile: 'seed' }, second).quotaProfile, 'seed')
+})
+
 test('metrics are served from the start that asks for them until one that says off', (t) => {
   const first = resolveConfig({}, null)
   t.is(first.metricsPort, null)
@@ -59,6 +67,7 @@ const REFUSED: readonly { readonly flags: LabFlags, readonly names: RegExp }[] =
   { flags: { underlayMtu: '576' }, names: /"576" of --underlay-mtu/ },
   { flags: { apiPort: '65536' }, names: /"65536" of --api-port/ },
   { flags: { flowCapacity: '4194303' }, names: /"4194303" of --flow-capacity .* to 4194302/ },
+  { flags: { quotaProfile: 'old' }, names: /"old" of --quota-profile .* seed or current/ },
   { flags: { quotas: ['vpcs=1'] }, names: /"vpcs=1" of --quota/ },
   { flags: { quotas: ['vpcs-per-region=many'] }, names: /"vpcs-per-region=many" of --quota/ },
   { flags: { quotas: ['routes-per-route-table=1001'] }, names: /can be 1000 at most/ }

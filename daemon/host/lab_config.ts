@@ -13,7 +13,10 @@ import { z } from 'zod'
 import { VpclabError } from '../base/errors.ts'
 import { FLOW_CAPACITY_MAX } from '../dataplane/tables/flow_layout.ts'
 import type { Host } from '../model/lab.ts'
-import { QUOTA_NAMES, isQuotaName, quotaFault } from '../model/quota.ts'
+import {
+  QUOTA_NAMES, QUOTA_PROFILE_DEFAULT, QUOTA_PROFILES, isQuotaName, quotaFault
+} from '../model/quota.ts'
+import type { QuotaProfile } from '../model/quota.ts'
 import { REGIONS, findRegion } from '../model/region.ts'
 import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
@@ -58,6 +61,7 @@ const SCHEMA = z.object({
   /** Length of a flow log's windows. */
   flowLogIntervalS: z.int().default(FLOW_LOG_INTERVAL_S_DEFAULT),
   accessKeysFile: z.string().nullable(),
+  quotaProfile: z.enum(QUOTA_PROFILES).default(QUOTA_PROFILE_DEFAULT),
   quotas: z.record(z.string(), z.int())
 })
 
@@ -80,6 +84,7 @@ export interface LabFlags {
   readonly flowCapacity?: string | undefined
   readonly flowLogInterval?: string | undefined
   readonly accessKeys?: string | undefined
+  readonly quotaProfile?: string | undefined
   /** `name=value`, any number of them. */
   readonly quotas?: readonly string[] | undefined
 }
@@ -116,10 +121,11 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
     flowLogIntervalS: number('--flow-log-interval', flags.flowLogInterval,
       saved?.flowLogIntervalS ?? FLOW_LOG_INTERVAL_S_DEFAULT, 1, FLOW_LOG_INTERVAL_S_DEFAULT),
     accessKeysFile: flags.accessKeys ?? saved?.accessKeysFile ?? null,
+    quotaProfile: quotaProfile(flags.quotaProfile, saved?.quotaProfile ?? QUOTA_PROFILE_DEFAULT),
     quotas: { ...saved?.quotas, ...parseQuotas(flags.quotas ?? []) }
   }
   if (saved !== null) checkUnchanged(config, saved)
-  const fault = quotaFault(config.quotas)
+  const fault = quotaFault(config.quotas, config.quotaProfile)
   if (fault !== null) throw new VpclabError('VPCLAB_ERR_CONFIG', `--quota: ${fault}`)
   return config
 }
@@ -217,6 +223,13 @@ function parseQuotas (flags: readonly string[]): Record<string, number> {
     quotas[name] = Number(value)
   }
   return quotas
+}
+
+function quotaProfile (flag: string | undefined, otherwise: QuotaProfile): QuotaProfile {
+  if (flag === undefined) return otherwise
+  const profile = QUOTA_PROFILES.find((one) => one === flag)
+  if (profile === undefined) throw badFlag('--quota-profile', flag, QUOTA_PROFILES.join(' or '))
+  return profile
 }
 
 function metricsPort (flag: string | undefined, otherwise: number | null): number | null {

@@ -7,7 +7,6 @@ import {
 import type { NewPrefixList, PrefixList, PrefixListModification } from './prefix_list.ts'
 import { awsPrefixLists } from './prefix_list_aws.ts'
 import { prefixListReferences, requirePrefixList } from './prefix_list_reference.ts'
-import { quotaFault } from './quota.ts'
 import { requireRecord } from './resource_kind.ts'
 import { planCreateRoute, planDeleteRoute, planReplaceRoute } from './route.ts'
 import { effectiveRoutes } from './route_order.ts'
@@ -228,12 +227,4 @@ test('of two lists with one block the route that was made first wins', (t) => {
   net.route({ prefixListId: net.listId })
   t.true(net.effective().includes(`192.0.2.0/24 ${other}`))
   t.false(net.effective().includes(`192.0.2.0/24 ${net.listId}`))
-})
-
-test('quotas can be raised as far as AWS raises them', (t) => {
-  t.is(quotaFault({ 'routes-per-route-table': 1000 }), null)
-  t.regex(quotaFault({ 'routes-per-route-table': 1001 }) ?? '', /1000 at most/)
-  t.is(quotaFault({ 'rules-per-security-group': 200 }), null)
-  t.regex(quotaFault({ 'rules-per-security-group': 201 }) ?? '', /times/)
-  t.regex(quotaFault({ 'security-groups-per-network-interface': 17 }) ?? '', /16 at most/)
 })

@@ -1,15 +1,25 @@
 /**
- * Quotas: the one table of how many of each thing there may be, with AWS's default of the day the
- * feature was described. A `quotaOverride` record raises or lowers one
- * for the whole lab; nothing else does.
+ * Quotas: the one table of how many of each thing there may be. AWS has raised some defaults since
+ * the features were described; a lab takes one profile of them:
+ *
+ *     seed      as described: `value`; a lab that says nothing has it
+ *     current   as AWS has it today: `current`, where that differs
+ *
+ * What a lab has instead of the seed, by its profile or by name, are `quotaOverride` records.
  *
  * Source: AWS VPC User Guide, "Amazon VPC quotas".
  */
 import { AwsError } from './aws_error.ts'
 import type { Snapshot } from './snapshot.ts'
 
+export const QUOTA_PROFILES = ['seed', 'current'] as const
+export type QuotaProfile = (typeof QUOTA_PROFILES)[number]
+export const QUOTA_PROFILE_DEFAULT: QuotaProfile = 'seed'
+
 export interface Quota {
   readonly value: number
+  /** AWS's default of today, where it is another. */
+  readonly current?: number
   /** EC2's code when the quota is reached. */
   readonly code: string
   /** For the refusal: "The maximum number of … has been reached". */
@@ -37,7 +47,8 @@ export const QUOTAS = {
     value: 200, code: 'RouteTableLimitExceeded', what: 'route tables of a VPC'
   },
   'routes-per-route-table': {
-    value: 50, code: 'RouteLimitExceeded', what: 'routes of a route table and family', max: 1000
+    value: 50, current: 500, code: 'RouteLimitExceeded',
+    what: 'routes of a route table and family', max: 1000
   },
   'network-interfaces-per-region': {
     value: 5000, code: 'NetworkInterfaceLimitExceeded', what: 'network interfaces'
@@ -107,17 +118,38 @@ export const QUOTA_NAMES = Object.keys(QUOTAS) as readonly QuotaName[]
 
 export function isQuotaName (name: string): name is QuotaName { return Object.hasOwn(QUOTAS, name) }
 
+/** What a quota is while nothing overrides it by name. */
+export function quotaDefault (name: QuotaName, profile: QuotaProfile): number {
+  const { value, current = value }: Quota = QUOTAS[name]
+  return profile === 'current' ? current : value
+}
+
+/**
+ * The overrides of a lab, by the name of their quota: what differs from the seed.
+ * @param values quotas that the lab was given by name; they come before its profile
+ */
+export function quotaOverrides (profile: QuotaProfile,
+  values: Readonly<Record<string, number>>): ReadonlyMap<QuotaName, number> {
+  const overrides = new Map<QuotaName, number>()
+  for (const name of QUOTA_NAMES) {
+    const value = values[name] ?? quotaDefault(name, profile)
+    if (value !== QUOTAS[name].value) overrides.set(name, value)
+  }
+  return overrides
+}
+
 /** The quota in force. */
 export function quota (snapshot: Snapshot, name: QuotaName): number {
   return snapshot.tables.quotaOverride.get(name)?.value ?? QUOTAS[name].value
 }
 
 /**
- * What is wrong with the values that quotas are to have (by name; the others keep their defaults),
- * in a sentence; null when nothing is.
+ * What is wrong with the values that quotas are to have (by name; the others keep the defaults of
+ * the profile), in a sentence; null when nothing is.
  */
-export function quotaFault (values: Readonly<Record<string, number>>): string | null {
-  const valueOf = (name: QuotaName): number => values[name] ?? QUOTAS[name].value
+export function quotaFault (values: Readonly<Record<string, number>>,
+  profile = QUOTA_PROFILE_DEFAULT): string | null {
+  const valueOf = (name: QuotaName): number => values[name] ?? quotaDefault(name, profile)
   for (const name of QUOTA_NAMES) {
     const { max = Infinity }: Quota = QUOTAS[name]
     if (valueOf(name) > max) {

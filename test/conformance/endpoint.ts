@@ -26,7 +26,8 @@ import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
 import { LogGroups } from '../../daemon/flow_logs/log_groups.ts'
 import type { Host } from '../../daemon/model/lab.ts'
-import type { QuotaName } from '../../daemon/model/quota.ts'
+import type { QuotaName, QuotaProfile } from '../../daemon/model/quota.ts'
+import { quotaOverrides } from '../../daemon/model/quota.ts'
 import type { Snapshot } from '../../daemon/model/snapshot.ts'
 import { put } from '../../daemon/model/snapshot.ts'
 import { Replica } from '../../daemon/store/replica.ts'
@@ -51,6 +52,8 @@ export interface Endpoint {
 }
 
 export interface EndpointOptions {
+  /** `seed` by default. */
+  readonly quotaProfile?: QuotaProfile
   readonly quotas?: Partial<Readonly<Record<QuotaName, number>>>
   /** For what depends on time; the system's by default. */
   readonly clock?: Clock
@@ -69,7 +72,7 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
   const clock = options.clock ?? systemClock
   const engine = new SqliteEngine(join(directory, 'store.sqlite'), clock)
   const replica = await Replica.open(engine)
-  const quotas = Object.entries(options.quotas ?? {})
+  const quotas = [...quotaOverrides(options.quotaProfile ?? 'seed', options.quotas ?? {})]
   const hosts = (options.hostZoneIds ?? []).map(hostOf)
   await replica.transact(() => ({
     changes: [

@@ -299,11 +299,13 @@ export interface DetachRequest {
 export interface DetachAnswer { readonly instance: string, readonly label: string }
 
 export interface QuotasAnswer {
+  /** As `vpcctl lab up --quota-profile` takes it. */
+  readonly profile: 'seed' | 'current'
   readonly quotas: readonly {
     /** As `vpcctl lab up --quota` takes it. */
     readonly name: string
     readonly value: number
-    /** AWS's, which holds unless the lab was started with another. */
+    /** AWS's by that profile, which holds unless the lab was started with another. */
     readonly default: number
     /** By the account of the lab's own key; null where nothing counts it. */
     readonly used: number | null
