@@ -9,6 +9,7 @@ import { systemRandom } from '../../base/random.ts'
 import { Lab } from '../../host/lab.ts'
 import { AuditTrail } from '../../audit/trail.ts'
 import { resolveConfig } from '../../host/lab_config.ts'
+import type { LabFlags } from '../../host/lab_config.ts'
 import { put } from '../../model/snapshot.ts'
 import { silentLog } from '../../observe/log.ts'
 import { Replica } from '../../store/replica.ts'
@@ -21,7 +22,7 @@ const KEY = {
   accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret', accountId: '123456789012'
 }
 
-async function openLab (t: { teardown: (f: () => Promise<void>) => void }) {
+async function openLab (t: { teardown: (f: () => Promise<void>) => void }, flags: LabFlags = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'vpclab-admin-'))
   const engine = new SqliteEngine(join(directory, 'store.sqlite'), systemClock)
   const replica = await Replica.open(engine)
@@ -40,7 +41,7 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }) {
     keyRing: new KeyRing([KEY]),
     clock: systemClock,
     random: systemRandom,
-    config: resolveConfig({ hosts: '0' }, null),
+    config: resolveConfig({ hosts: '0', ...flags }, null),
     endpointUrl: 'http://127.0.0.1:4566',
     metricsUrl: null,
     stop: () => { stops++ }
@@ -99,6 +100,34 @@ test('quotas are told with their defaults and with what overrides them', async (
     { value: 7, default: 5, used: 0, resource: null, what: 'VPCs', code: 'VpcLimitExceeded' })
   t.like(quotas.find(({ name }) => name === 'subnets-per-vpc'), { value: 200, default: 200 })
 })
+
+/** Every quota of the table and its default. */
+const SEED = {
+  'vpcs-per-region': 5, 'ipv4-cidr-blocks-per-vpc': 5, 'ipv6-cidr-blocks-per-vpc': 5,
+  'subnets-per-vpc': 200, 'route-tables-per-vpc': 200, 'routes-per-route-table': 50,
+  'network-interfaces-per-region': 5000, 'security-groups-per-network-interface': 5,
+  'security-groups-per-region': 2500, 'rules-per-security-group': 60,
+  'prefix-lists-per-region': 100, 'network-insights-paths-per-region': 1000,
+  'network-insights-analyses-per-region': 1000, 'network-acls-per-vpc': 200,
+  'rules-per-network-acl': 20, 'dhcp-options-per-region': 100, 'flow-logs-per-resource': 2,
+  'traffic-mirror-targets-per-region': 10_000, 'traffic-mirror-filters-per-region': 10_000,
+  'traffic-mirror-rules-per-filter': 10, 'traffic-mirror-sessions-per-region': 10_000,
+  'traffic-mirror-sessions-per-source': 3, 'traffic-mirror-sources-per-target': 10,
+  'images-per-region': 1000, 'instances-per-region': 1000, 'stacks-per-region': 2000
+}
+
+for (const [quotaProfile, defaults] of [
+  ['seed', SEED], ['current', { ...SEED, 'routes-per-route-table': 500 }]
+] as const) {
+  test(`the quotas of the profile ${quotaProfile} are these`, async (t) => {
+    const { call } = await openLab(t, { quotaProfile })
+    const { body } = await call('GET', '/quotas')
+    t.is(body['profile'], quotaProfile)
+    const quotas = body['quotas'] as { readonly name: string, readonly default: number }[]
+    t.deepEqual(Object.fromEntries(quotas.map(({ name, default: value }) => [name, value])),
+      defaults)
+  })
+}
 
 test('a reset empties the store and keeps counters', async (t) => {
   const { replica, call } = await openLab(t)
