@@ -16,6 +16,7 @@ import {
 } from './route_table.ts'
 import type { Route, RouteTable } from './route_table.ts'
 import type { TargetInput } from './route_target.ts'
+import { put } from './snapshot.ts'
 import { TestNetwork } from './test_network.ts'
 import { planAssociateVpcCidrBlock } from './vpc.ts'
 
@@ -193,6 +194,21 @@ test('a route that is absent is neither replaced nor deleted', (t) => {
   net.create('192.168.0.0/16')
   t.is(net.delete('192.168.0.0/16'), '')
   t.is(net.route('192.168.0.0/16'), undefined)
+})
+
+test('a propagated route stands beside a static one, and belongs to nobody', (t) => {
+  const net = new TestTable()
+  const propagated: Route = { destination: '192.168.0.0/16', origin: 'EnableVgwRoutePropagation',
+    target: { kind: 'network-interface', networkInterfaceId: net.eniId } }
+  net.apply([put('routeTable', { ...net.table, routes: [...net.table.routes, propagated] })])
+  const target = { NetworkInterfaceId: net.eniId }
+  t.is(net.replace('192.168.0.0/16', target), 'InvalidParameterValue')
+  t.is(net.delete('192.168.0.0/16'), 'InvalidParameterValue')
+  t.is(net.create('192.168.0.0/16'), '')
+  t.is(net.create('192.168.0.0/16'), 'RouteAlreadyExists')
+  t.is(net.replace('192.168.0.0/16', target), '')
+  t.is(net.delete('192.168.0.0/16'), '')
+  t.deepEqual(net.table.routes.at(-1), propagated)
 })
 
 test('the 51st route of a family is refused, until the quota is raised', (t) => {

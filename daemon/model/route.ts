@@ -44,7 +44,8 @@ export interface RouteInput {
 export function planCreateRoute (view: AccountView, input: RouteInput): Plan<null> {
   const table = requireRecord(view, 'routeTable', input.routeTableId)
   const destination = parseDestination(view, input.destination)
-  if (table.routes.some((route) => route.destination === destination)) {
+  const twin = findRoute(table, destination)
+  if (twin !== undefined && !isPropagated(twin)) {
     throw new AwsError('RouteAlreadyExists',
       `The route identified by ${destination} already exists in ${table.id}. ` +
       'Use ReplaceRoute to change its target.')
@@ -70,8 +71,8 @@ export function planReplaceRoute (view: AccountView,
   input: RouteInput & { readonly localTarget: boolean }): Plan<null> {
   const table = requireRecord(view, 'routeTable', input.routeTableId)
   const text = parseDestination(view, input.destination)
-  const route = table.routes.find(({ destination }) => destination === text)
-  if (route === undefined) {
+  const route = findRoute(table, text)
+  if (route === undefined || isPropagated(route)) {
     throw new AwsError('InvalidParameterValue',
       `There is no route defined for '${text}' in the route table ` +
       `${table.id}. Use CreateRoute instead.`)
@@ -91,7 +92,7 @@ export function planReplaceRoute (view: AccountView,
 export function planDeleteRoute (view: AccountView, input: Omit<RouteInput, 'target'>): Plan<null> {
   const table = requireRecord(view, 'routeTable', input.routeTableId)
   const text = parseDestination(view, input.destination)
-  const route = table.routes.find(({ destination }) => destination === text)
+  const route = findRoute(table, text)
   if (route === undefined) {
     throw new AwsError('InvalidRoute.NotFound',
       `no route with destination ${text} in route table ${table.id}`)
@@ -103,6 +104,14 @@ export function planDeleteRoute (view: AccountView, input: Omit<RouteInput, 'tar
   }
   const routes = table.routes.filter((one) => one !== route)
   return { changes: [put('routeTable', { ...table, routes })], result: null }
+}
+
+function isPropagated ({ origin }: Route): boolean { return origin === 'EnableVgwRoutePropagation' }
+
+/** A route by its destination; one that is propagated only where users made none. */
+function findRoute ({ routes }: RouteTable, destination: string): Route | undefined {
+  const found = routes.filter((route) => route.destination === destination)
+  return found.find((route) => !isPropagated(route)) ?? found[0]
 }
 
 function localTarget (table: RouteTable, route: Route, target: TargetInput): RouteTarget {

@@ -36,7 +36,7 @@ export interface RouteTableAssociation {
 
 export interface RouteTable extends OwnedRecord {
   readonly vpcId: string
-  /** One per destination; the `local` ones first. */
+  /** One per destination, and one that is propagated beside it; the `local` ones first. */
   readonly routes: readonly Route[]
   readonly associations: readonly RouteTableAssociation[]
 }
