@@ -71,6 +71,19 @@ test('rules of a security group are listed and revoked one by one', async (t) =>
   t.is((await ingress())[0], other)
 })
 
+test('what a quota refuses passes once a restart has raised it', async (t) => {
+  const { vpcctl } = makeVpcctl(t)
+  const run = async (...words: string[]): Promise<string> => await succeed(t, vpcctl(...words))
+  await run('lab', 'up', '--hosts', '0', '--api-port', '0', '--quota', 'vpcs-per-region=0')
+  t.regex((await vpcctl('vpc', 'create', '10.0.0.0/16')).stderr, /VpcLimitExceeded/)
+  await run('lab', 'stop')
+  await run('lab', 'up', '--quota', 'vpcs-per-region=1')
+  await run('vpc', 'create', '10.0.0.0/16')
+  await run('lab', 'stop')
+  await run('lab', 'up', '--quota', 'vpcs-per-region=5')
+  t.regex(await run('quota', 'list'), /^vpcs-per-region +5 +5 +1 +-/m)
+})
+
 test('what the lab offers is listed: quotas, Regions, types, attributes', async (t) => {
   const { vpcctl } = makeVpcctl(t)
   const run = async (...words: string[]): Promise<string> => await succeed(t, vpcctl(...words))

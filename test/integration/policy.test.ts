@@ -185,7 +185,11 @@ test.serial('a network ACL has no memory, judges in order, and cuts a running fl
       AssociationId: association?.NetworkAclAssociationId ?? '', NetworkAclId: aclId
     }))
     await lab.waitApplied()
+    const arriving = server.start('tcpdump', '-n', '-l', '-i', 'eth0', 'dst port 22')
+    await arriving.printed('listening on')
     t.is(await connect(a, server), TIMED_OUT)
+    await arriving.printed('Flags [S]')
+    await arriving.stop('SIGINT')
     t.true(await lab.drops(server.eni, 'network-acl-egress') > 0, 'the SYN-ACK did not leave')
 
     await entry(100, true, 'allow', '0.0.0.0/0', 1024, 65_535)

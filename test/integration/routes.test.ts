@@ -4,9 +4,10 @@
  *
  *     host-1                               host-2
  *     ├ a   subnet 10.0.1.0/24             ├ r   subnet 10.0.2.0/24, check off,
- *     └ x   subnet 10.0.2.0/24                   answers for 192.0.2.1
+ *     └ x   subnet 10.0.2.0/24,                  answers for 192.0.2.1 and .2
+ *           answers for 192.0.2.1
  *
- *     route table of 10.0.1.0/24:   192.0.2.0/24 → r      192.0.2.1/32 → an ENI that goes away
+ *     route table of 10.0.1.0/24:   192.0.2.0/24 → r      192.0.2.1/32 → nobody, then x
  */
 import test from 'ava'
 import * as ec2 from '@aws-sdk/client-ec2'
@@ -14,6 +15,7 @@ import type { Instance } from '../harness/instance.ts'
 import { withLab } from '../harness/with_lab.ts'
 
 const SERVICE = '192.0.2.1'
+const OTHER_SERVICE = '192.0.2.2'
 
 test.serial('packets follow the most specific route of the subnet\'s own table',
   withLab({}, async (t, lab) => {
@@ -23,10 +25,14 @@ test.serial('packets follow the most specific route of the subnet\'s own table',
     const a = await lab.instance(one, { host: 'host-1' })
     const x = await lab.instance(two, { host: 'host-1' })
     const r = await lab.instance(two, { host: 'host-2' })
-    await r.exec('ip', 'addr', 'add', `${SERVICE}/32`, 'dev', 'lo')
-    await lab.ec2.send(new ec2.ModifyNetworkInterfaceAttributeCommand({
-      NetworkInterfaceId: r.eni, SourceDestCheck: { Value: false }
-    }))
+    for (const [appliance, ...addresses] of [[r, SERVICE, OTHER_SERVICE], [x, SERVICE]] as const) {
+      for (const address of addresses) {
+        await appliance.exec('ip', 'addr', 'add', `${address}/32`, 'dev', 'lo')
+      }
+      await lab.ec2.send(new ec2.ModifyNetworkInterfaceAttributeCommand({
+        NetworkInterfaceId: appliance.eni, SourceDestCheck: { Value: false }
+      }))
+    }
 
     await lab.waitApplied()
     t.is((await a.ping(SERVICE, 2)).received, 0)
@@ -40,7 +46,7 @@ test.serial('packets follow the most specific route of the subnet\'s own table',
     }))
     await lab.waitApplied()
     t.is((await a.ping(SERVICE)).received, 5, 'by the ENI route')
-    t.is((await x.ping(SERVICE, 2)).received, 0, 'another subnet, another table')
+    t.is((await x.ping(OTHER_SERVICE, 2)).received, 0, 'another subnet, another table')
     t.is((await a.ping(x.ipv4)).received, 5, 'by the local route')
 
     const { NetworkInterface } = await lab.ec2.send(
@@ -52,6 +58,25 @@ test.serial('packets follow the most specific route of the subnet\'s own table',
     await lab.waitApplied()
     t.is((await a.ping(SERVICE, 2)).received, 0, 'the /32 wins, and its target is no instance')
     await lab.waitDrops(a.eni, 'blackhole', 2)
+
+    await lab.ec2.send(new ec2.ReplaceRouteCommand({
+      RouteTableId, DestinationCidrBlock: `${SERVICE}/32`, NetworkInterfaceId: x.eni
+    }))
+    await lab.waitApplied()
+    const seen = x.start('tcpdump', '-n', '-l', '-i', 'eth0', 'icmp')
+    await seen.printed('listening on')
+    t.is((await a.ping(OTHER_SERVICE)).received, 5)
+    t.is((await a.ping(SERVICE)).received, 5)
+    await seen.printed(`${SERVICE}: ICMP echo request`)
+    await seen.stop('SIGINT')
+    t.false(seen.output.includes(OTHER_SERVICE), 'x gets what its own route says, and no more')
+
+    await lab.ec2.send(new ec2.StopInstancesCommand({ InstanceIds: [x.id] }))
+    await lab.waitInstances([x.id], 'stopped')
+    await lab.waitApplied()
+    const before = await lab.drops(a.eni, 'blackhole')
+    t.is((await a.ping(SERVICE, 2)).received, 0, 'x is stopped, and r is not asked instead')
+    await lab.waitDrops(a.eni, 'blackhole', before + 2)
 
     const pings = a.start('ping', '-n', '-O', '-i', '0.05', '-W', '1', SERVICE)
     await pings.printed('no answer yet')
