@@ -192,6 +192,16 @@ test('a group as peer means the private addresses of its members', (t) => {
   t.true(world.tcp(SYN, 80, 40_001))
 })
 
+test('a rule for every IPv6 address says nothing of IPv4', (t) => {
+  const rest = { peer: '::/0' }
+  const groups = new PolicyLab({ client: { inbound: [rest], outbound: [rest] } })
+  t.false(groups.tcp(SYN))
+  t.deepEqual(groups.drops(), { '1/security-group-egress': 1 })
+  const acls = new PolicyLab({ clientAcl: { inbound: [rest], outbound: [rest] } })
+  t.false(acls.tcp(SYN))
+  t.deepEqual(acls.drops(), { '1/network-acl-egress': 1 })
+})
+
 test('UDP answers pass for 30 s after one exchange, for 180 s in a stream', (t) => {
   const server = { inbound: [DNS], outbound: [] }
   const world = new PolicyLab({ server })
