@@ -9,7 +9,7 @@
  */
 import test from 'ava'
 import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
-import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
+import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
 import { COUNT_SLOW_PATH } from './counters.ts'
 import { buildTables, Lab } from './testing/lab.ts'
 import type { EniSpec, PolicySpec, RuleSpec, VpcSpec } from './testing/lab.ts'
@@ -118,6 +118,7 @@ class PolicyLab {
 
 const SYN = TCP_FLAG_SYN
 const ACK = TCP_FLAG_ACK
+const PING: RuleSpec = { protocol: PROTOCOL_ICMP, from: 8, to: -1, peer: '0.0.0.0/0' }
 const DNS: RuleSpec = { protocol: PROTOCOL_UDP, from: 53, peer: '10.0.0.0/16' }
 
 test('answers pass without a rule of their own, new conversations do not', (t) => {
@@ -227,13 +228,61 @@ test('an ENI chooses its idle times', (t) => {
 })
 
 test('echo is tracked by its identifier', (t) => {
-  const ping: RuleSpec = { protocol: PROTOCOL_ICMP, from: 8, to: -1, peer: '0.0.0.0/0' }
-  const world = new PolicyLab({ server: { inbound: [ping], outbound: [] } })
+  const world = new PolicyLab({ server: { inbound: [PING], outbound: [] } })
   const echo = { protocol: PROTOCOL_ICMP, icmpId: 7 }
   t.true(world.say(1, { ...echo, src: CLIENT_ADDRESS, dst: SERVER_ADDRESS, icmpType: 8 }))
   t.true(world.say(2, { ...echo, src: SERVER_ADDRESS, dst: CLIENT_ADDRESS, icmpType: 0 }))
   t.false(world.say(2, { ...echo, icmpId: 8, src: SERVER_ADDRESS, dst: CLIENT_ADDRESS,
     icmpType: 0 }))
+})
+
+test('an echo is answered; the other side may not ask one with the same identifier', (t) => {
+  const world = new PolicyLab({ server: { inbound: [PING], outbound: [] } })
+  const echo = { protocol: PROTOCOL_ICMP, icmpId: 7 }
+  const toServer = { ...echo, src: CLIENT_ADDRESS, dst: SERVER_ADDRESS }
+  const toClient = { ...echo, src: SERVER_ADDRESS, dst: CLIENT_ADDRESS }
+  t.true(world.say(1, { ...toServer, icmpType: 8 }))
+  t.false(world.say(2, { ...toClient, icmpType: 8 }))
+  t.true(world.say(2, { ...toClient, icmpType: 0 }))
+})
+
+test('what only answers or ends begins no connection', (t) => {
+  // Everything may leave the client and enter the server; nothing else is let through.
+  const world = new PolicyLab({ server: { inbound: [ALL], outbound: [] } })
+  for (const flags of [SYN | ACK, TCP_FLAG_RST, TCP_FLAG_RST | ACK, TCP_FLAG_FIN | ACK]) {
+    t.true(world.tcp(flags))
+    t.false(world.tcpAnswer(ACK), 'nothing to be answered')
+  }
+  t.true(world.say(1, { src: CLIENT_ADDRESS, dst: SERVER_ADDRESS, protocol: PROTOCOL_ICMP,
+    icmpType: 0, icmpId: 7 }))
+  t.false(world.say(2, { src: SERVER_ADDRESS, dst: CLIENT_ADDRESS, protocol: PROTOCOL_ICMP,
+    icmpType: 8, icmpId: 7 }))
+  t.is(world.lab.flows.live, 0)
+  t.true(world.tcp(ACK), 'a connection that was there before')
+  t.true(world.tcpAnswer(ACK))
+})
+
+test('a connection is not opened backwards, and both sides may open it at once', (t) => {
+  const world = new PolicyLab()
+  t.true(world.tcp(SYN))
+  t.true(world.tcpAnswer(SYN), 'both at once')
+  t.true(world.tcpAnswer(SYN | ACK))
+  t.true(world.tcp(ACK))
+  t.false(world.tcpAnswer(SYN), 'the server opens one of its own')
+  t.deepEqual(world.drops(), { '2/security-group-egress': 1 })
+  t.true(world.tcpAnswer(ACK), 'the connection goes on')
+  t.true(world.tcp(SYN), 'its own side may try again')
+})
+
+test('a refused SYN over an ended connection does not stop what still ends it', (t) => {
+  const world = new PolicyLab()
+  t.true(world.tcp(SYN))
+  t.true(world.tcpAnswer(SYN | ACK))
+  t.true(world.tcp(TCP_FLAG_RST))
+  world.change({ client: NOTHING })
+  t.false(world.tcp(SYN))
+  t.true(world.tcp(ACK))
+  t.true(world.tcp(ACK))
 })
 
 /** An ICMP error "port unreachable" that quotes `quoted`. */

@@ -27,8 +27,7 @@ import {
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
-  countFlow, NO_FLOW, readEgress, readIngress, runFastEgress,
-  runFastIngress, swapPorts
+  countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress, swapPorts
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
 import { IcmpErrors } from './icmp_error.ts'
@@ -45,6 +44,7 @@ import type { Tables } from './tables/tables.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
+import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
@@ -302,6 +302,8 @@ export class Router implements RouterParts {
       return
     }
     if (!this.#isCached(p) || p.connectionAt < 0 || !dropIsCacheable(reason)) return
+    // What opens or ends a connection may be refused where the rest of it is not.
+    if ((p.tcpFlags & TCP_FLAGS_NOTED) !== 0) return
     storeDrop(this.tables.flows.words, p.connectionAt + HALF_WORD, reason,
       this.tables.ports.generation[p.portIndex])
   }
@@ -344,6 +346,7 @@ export class Router implements RouterParts {
         return NO_ENTRY
       }
     }
+    if (at < 0) return NO_ENTRY
     if (p.isTracked !== 0) flows.track(at)
     if (p.tcpFlags !== 0) flows.noteTcpFlags(at, direction, p.tcpFlags)
     return at

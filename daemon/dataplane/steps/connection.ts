@@ -7,8 +7,12 @@
  * that the ENI sent (an error that enters) or received (one that leaves). It passes when that
  * conversation is there. AWS EC2 User Guide, "Security group connection tracking".
  */
-import { ICMP_AT_QUOTE, icmpIsEcho, icmpIsError } from '../../wire/icmp.ts'
-import { ICMPV6_AT_QUOTE, ICMPV6_FIRST_QUERY_TYPE, icmpv6IsEcho } from '../../wire/icmpv6.ts'
+import {
+  echoPorts, ICMP_AT_QUOTE, ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, icmpIsEcho, icmpIsError
+} from '../../wire/icmp.ts'
+import {
+  ICMPV6_AT_QUOTE, ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, ICMPV6_FIRST_QUERY_TYPE, icmpv6IsEcho
+} from '../../wire/icmpv6.ts'
 import {
   PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../../wire/ip_protocol.ts'
@@ -19,6 +23,7 @@ import {
   IPV4_HEADER_BYTES_MIN, IPV4_VERSION
 } from '../../wire/ipv4.ts'
 import { IPV6_AT_DST, IPV6_AT_SRC, IPV6_HEADER_BYTES, ipv6Walk } from '../../wire/ipv6.ts'
+import { TCP_FLAG_ACK, TCP_FLAG_SYN, TCP_FLAGS_NOTED } from '../../wire/tcp.ts'
 import type { PacketContext } from '../packet.ts'
 import { EGRESS } from '../tables/flow_layout.ts'
 import { FLOW_PORT_NONE } from '../tables/port_table.ts'
@@ -49,9 +54,30 @@ export function findConnection (p: PacketContext, tables: Tables, direction: num
     : flows.find(key, p.dst0, p.dst1, p.dst2, p.dst3, p.src0, p.src1, p.src2, p.src3,
       (p.ports << 16) | (p.ports >>> 16))
   p.connectionAt = at
-  if (at < 0 || flows.reopens(at, p.tcpFlags)) return
+  if (at < 0) {
+    p.opensConnection = beginsConnection(p) ? 1 : 0
+    return
+  }
+  if (flows.reopens(at, p.tcpFlags)) return
   p.opensConnection = 0
-  if (flows.isTracked(at)) p.isTracked = 1
+  if (flows.isTracked(at) && !flows.opensBackwards(at, direction, p.tcpFlags)) p.isTracked = 1
+}
+
+/**
+ * Whether a packet without a connection begins one. What only ever answers or ends (SYN-ACK, FIN,
+ * RST, an echo reply) does not, as in Linux: it is judged by rules, and nothing is remembered that
+ * would let the other direction pass. A segment from the middle does: the connection may be older
+ * than the ENI's place here.
+ */
+function beginsConnection (p: PacketContext): boolean {
+  switch (p.protocol) {
+    case PROTOCOL_TCP:
+      return (p.tcpFlags & TCP_FLAGS_NOTED) === 0 ||
+        (p.tcpFlags & (TCP_FLAGS_NOTED | TCP_FLAG_ACK)) === TCP_FLAG_SYN
+    case PROTOCOL_ICMP: return p.icmpType !== ICMP_ECHO_REPLY
+    case PROTOCOL_ICMPV6: return p.icmpType !== ICMPV6_ECHO_REPLY
+    default: return true
+  }
 }
 
 /** Whether an ICMP error speaks of a conversation that the ENI has. */
@@ -118,8 +144,8 @@ function quotedPorts (protocol: number, view: DataView, at: number, end: number)
     case PROTOCOL_ICMP: case PROTOCOL_ICMPV6: {
       const type = view.getUint8(at + QUOTED_AT_ECHO_TYPE)
       if (protocol === PROTOCOL_ICMP ? !icmpIsEcho(type) : !icmpv6IsEcho(type)) return PORTS_NONE
-      const identifier = loadU16(view, at + QUOTED_AT_ECHO_IDENTIFIER)
-      return (identifier << 16) | identifier
+      const isRequest = type === ICMP_ECHO_REQUEST || type === ICMPV6_ECHO_REQUEST
+      return echoPorts(loadU16(view, at + QUOTED_AT_ECHO_IDENTIFIER), isRequest)
     }
     default: return PORTS_NONE
   }

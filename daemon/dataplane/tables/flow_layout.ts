@@ -21,7 +21,7 @@
 
 export const FLOW_MAGIC = 0x56504346 // "VPCF"
 /** To be raised with every change of this file; an unknown version is started clean. */
-export const FLOW_LAYOUT_VERSION = 3
+export const FLOW_LAYOUT_VERSION = 4
 
 // Header, word index.
 export const HEADER_AT_MAGIC = 0
@@ -67,7 +67,7 @@ export const ENTRY_AT_SERIAL = 0
 export const ENTRY_AT_PORT_PROTOCOL = 1
 export const ENTRY_AT_LOCAL = 2 // 4 words
 export const ENTRY_AT_REMOTE = 6 // 4 words
-/** local port << 16 | remote port; echo: the identifier in both; otherwise 0 */
+/** local port << 16 | remote port; of echo as `echoPorts` of wire/icmp.ts; otherwise 0 */
 export const ENTRY_AT_PORTS = 10
 export const ENTRY_AT_HASH = 11
 /** Tick of the last packet in either direction. */

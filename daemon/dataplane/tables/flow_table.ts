@@ -38,11 +38,12 @@ const {
   BUCKET_ENTRY_MASK, DIRECTORY_AT_ENI_HIGH, DIRECTORY_AT_ENI_LOW, DIRECTORY_AT_REUSE,
   DIRECTORY_AT_STATE, DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, EGRESS, ENTRIES_WORD, ENTRY_AT_CREATED,
   ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_LOCAL, ENTRY_AT_ORIGIN, ENTRY_AT_PORT_PROTOCOL,
-  ENTRY_AT_PORTS, ENTRY_AT_REMOTE, ENTRY_AT_SERIAL, ENTRY_AT_TCP, ENTRY_TRACKED, ENTRY_WORDS,
-  FLOW_CAPACITY_MAX, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORT_REUSE_MASK, FLOW_PORT_SLOT_BITS,
-  FLOW_PORTS_MAX, FLOW_SEED_WORDS, FLOW_TICK_MS, HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD,
-  HALF_WORDS, HEADER_AT_CAPACITY, HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK,
-  HEADER_AT_SEED, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
+  ENTRY_AT_PORTS, ENTRY_AT_REMOTE, ENTRY_AT_SERIAL, ENTRY_AT_TCP, ENTRY_DIRECTION_MASK,
+  ENTRY_TRACKED, ENTRY_WORDS, FLOW_CAPACITY_MAX, FLOW_LAYOUT_VERSION, FLOW_MAGIC,
+  FLOW_PORT_REUSE_MASK, FLOW_PORT_SLOT_BITS, FLOW_PORTS_MAX, FLOW_SEED_WORDS, FLOW_TICK_MS,
+  HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD, HALF_WORDS, HEADER_AT_CAPACITY, HEADER_AT_LIVE,
+  HEADER_AT_MAGIC, HEADER_AT_NOW_TICK, HEADER_AT_SEED, HEADER_AT_TOUCHED, HEADER_AT_VERSION,
+  INGRESS
 } = flowLayout
 
 // Idle times, systems 3.3, in ticks.
@@ -79,11 +80,18 @@ const SWEEP_MAX = 512
 export const TCP_SEEN_FIN_EGRESS = 1 << EGRESS
 export const TCP_SEEN_FIN_INGRESS = 1 << INGRESS
 export const TCP_SEEN_RST = 4
+/** More than bare SYNs: the connection is past its opening. */
+export const TCP_SEEN_ANSWER = 8
 const TCP_SEEN_FINS = TCP_SEEN_FIN_EGRESS | TCP_SEEN_FIN_INGRESS
 
 /** Whether TCP_SEEN_* bits say that both sides have closed, or one has reset. */
 export function tcpIsClosing (seen: number): boolean {
   return (seen & TCP_SEEN_RST) !== 0 || (seen & TCP_SEEN_FINS) === TCP_SEEN_FINS
+}
+
+/** Whether TCP flags open a connection: SYN without ACK. */
+export function isBareSyn (flags: number): boolean {
+  return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) === TCP_FLAG_SYN
 }
 
 /** Generations are int32 and must never come round to a stored one. */
@@ -324,6 +332,7 @@ export class FlowTable {
    */
   noteTcpFlags (at: number, direction: number, flags: number): void {
     let seen = this.words[at + ENTRY_AT_TCP]
+    if (!isBareSyn(flags)) seen |= TCP_SEEN_ANSWER
     if ((flags & TCP_FLAG_FIN) !== 0) seen |= 1 << direction
     if ((flags & TCP_FLAG_RST) !== 0) seen |= TCP_SEEN_RST
     this.words[at + ENTRY_AT_TCP] = seen
@@ -334,7 +343,16 @@ export class FlowTable {
 
   /** Whether flags open a connection anew over one that has ended with the same ports. */
   reopens (at: number, flags: number): boolean {
-    return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) === TCP_FLAG_SYN && this.isClosing(at)
+    return isBareSyn(flags) && this.isClosing(at)
+  }
+
+  /**
+   * Whether flags open a connection the other way, over one that is there: what was allowed is the
+   * connection of the side that opened it. Both sides may open one at once (RFC 9293 §3.5).
+   */
+  opensBackwards (at: number, direction: number, flags: number): boolean {
+    return isBareSyn(flags) && (this.words[at + ENTRY_AT_TCP] & TCP_SEEN_ANSWER) !== 0 &&
+      (this.words[at + ENTRY_AT_ORIGIN] & ENTRY_DIRECTION_MASK) !== direction
   }
 
   /**
