@@ -19,10 +19,11 @@ import {
   ENTRY_AT_TCP,
   ENTRY_DIRECTION_MASK, ENTRY_TRACKED, ENTRY_WORDS, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORTS_MAX,
   FLOW_PORT_SLOT_BITS, FLOW_TICK_MS, HALF_ACTION_MASK, HALF_AT_ACTION, HALF_AT_BYTES,
-  HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_AT_TARGET, HALF_DROP_SHIFT, HALF_WORD, HALF_WORDS,
+  HALF_AT_GENERATION, HALF_AT_ICMP_ERRORS, HALF_AT_PACKETS, HALF_AT_TARGET, HALF_DROP_SHIFT,
+  HALF_WORD, HALF_WORDS,
   HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
 } from './tables/flow_layout.ts'
-import { isBareSyn, TCP_SEEN_ANSWER, tcpIsClosing } from './tables/flow_table.ts'
+import { isBareSyn, TCP_SEEN_ANSWER, tcpIsClosing } from './tables/tcp_state.ts'
 
 export interface FlowHalf {
   /** ACTION_* (action.ts); ACTION_NONE until a packet went this way. */
@@ -31,6 +32,8 @@ export interface FlowHalf {
   readonly target: number
   readonly packets: number
   readonly bytes: number
+  /** ICMP errors that went this way and spoke of the conversation; not among its packets. */
+  readonly icmpErrors: number
 }
 
 export interface Flow {
@@ -225,7 +228,8 @@ export class FlowReader {
       action,
       target: action === ACTION_DROP ? stored >>> HALF_DROP_SHIFT : words[half + HALF_AT_TARGET],
       packets: this.#doubles[(half + HALF_AT_PACKETS) >>> 1],
-      bytes: this.#doubles[(half + HALF_AT_BYTES) >>> 1]
+      bytes: this.#doubles[(half + HALF_AT_BYTES) >>> 1],
+      icmpErrors: words[half + HALF_AT_ICMP_ERRORS] >>> 0
     }
   }
 }

@@ -98,6 +98,8 @@ export class PacketContext {
   // Decided by the steps.
   /** Entry of its conversation in the flow table of the ENI that is worked on, or -1. */
   connectionAt = -1
+  /** Of an ICMP error: entry of the conversation that it speaks of, or -1. */
+  relatedAt = -1
   /** 1 when it opens a conversation: there is no entry, or one that has ended, and it may. */
   opensConnection = 0
   /** 1 when the ENI's security groups allow the conversation and not each packet of it. */

@@ -289,7 +289,7 @@ test('the kernel judges packets as groups and ACLs do', async (t) => {
     for (const protocol of Object.keys(NUMBERS[4])) {
       for (const verdict of ['passes', 'stops']) {
         const kind = `IPv${family} ${protocol} ${verdict}`
-        t.true((seen.get(kind) ?? 0) > NETWORKS / 2, `${kind}: ${String(seen.get(kind))}`)
+        t.true((seen.get(kind) ?? 0) > 5, `${kind}: ${String(seen.get(kind))}`)
       }
     }
   }

@@ -43,6 +43,7 @@ const IPV4_HEADER_WORDS_MASK = 0x0f
  */
 export function findConnection (p: PacketContext, tables: Tables, direction: number): void {
   p.connectionAt = -1
+  p.relatedAt = -1
   p.opensConnection = 1
   p.isTracked = 0
   const flowPort = tables.ports.flowPort[p.portIndex]
@@ -80,30 +81,29 @@ function beginsConnection (p: PacketContext): boolean {
   }
 }
 
-/** Whether an ICMP error speaks of a conversation that the ENI has. */
+/** Whether an ICMP error speaks of a conversation that the ENI has; sets `relatedAt`. */
 export function isRelatedError (
   p: PacketContext, tables: Tables, view: DataView, direction: number
 ): boolean {
   const flowPort = tables.ports.flowPort[p.portIndex]
   if (p.isFragment !== 0 || flowPort === FLOW_PORT_NONE) return false
-  switch (p.protocol) {
-    case PROTOCOL_ICMP:
-      return icmpIsError(p.icmpType) && quotesIpv4(p, tables, view, direction, flowPort)
-    case PROTOCOL_ICMPV6:
-      return p.icmpType < ICMPV6_FIRST_QUERY_TYPE &&
-        quotesIpv6(p, tables, view, direction, flowPort)
-    default: return false
+  if (p.protocol === PROTOCOL_ICMP && icmpIsError(p.icmpType)) {
+    p.relatedAt = findQuotedIpv4(p, tables, view, direction, flowPort)
+  } else if (p.protocol === PROTOCOL_ICMPV6 && p.icmpType < ICMPV6_FIRST_QUERY_TYPE) {
+    p.relatedAt = findQuotedIpv6(p, tables, view, direction, flowPort)
   }
+  return p.relatedAt >= 0
 }
 
-function quotesIpv4 (
+/** @returns the entry of the conversation whose packet is quoted, or -1 */
+function findQuotedIpv4 (
   p: PacketContext, tables: Tables, view: DataView, direction: number, flowPort: number
-): boolean {
+): number {
   const at = p.l4At + ICMP_AT_QUOTE
   const end = p.at + p.bytes
-  if (at + IPV4_HEADER_BYTES_MIN > end || view.getUint8(at) >>> 4 !== IPV4_VERSION) return false
+  if (at + IPV4_HEADER_BYTES_MIN > end || view.getUint8(at) >>> 4 !== IPV4_VERSION) return -1
   const headerBytes = (view.getUint8(at) & IPV4_HEADER_WORDS_MASK) << 2
-  if (headerBytes < IPV4_HEADER_BYTES_MIN || at + headerBytes > end) return false
+  if (headerBytes < IPV4_HEADER_BYTES_MIN || at + headerBytes > end) return -1
   const isLater = (loadU16(view, at + IPV4_AT_FRAGMENT) & IPV4_FRAGMENT_OFFSET_MASK) !== 0
   const protocol = view.getUint8(at + IPV4_AT_PROTOCOL)
   const ports = isLater ? PORTS_NONE : quotedPorts(protocol, view, at + headerBytes, end)
@@ -111,18 +111,18 @@ function quotesIpv4 (
   const dst = loadI32(view, at + IPV4_AT_DST)
   const key = (flowPort << 8) | protocol
   const { flows } = tables
-  return (direction === EGRESS
+  return direction === EGRESS
     ? flows.find(key, 0, 0, IPV4_MAPPED_WORD, dst, 0, 0, IPV4_MAPPED_WORD, src,
       (ports << 16) | (ports >>> 16))
-    : flows.find(key, 0, 0, IPV4_MAPPED_WORD, src, 0, 0, IPV4_MAPPED_WORD, dst, ports)) >= 0
+    : flows.find(key, 0, 0, IPV4_MAPPED_WORD, src, 0, 0, IPV4_MAPPED_WORD, dst, ports)
 }
 
-function quotesIpv6 (
+function findQuotedIpv6 (
   p: PacketContext, tables: Tables, view: DataView, direction: number, flowPort: number
-): boolean {
+): number {
   const at = p.l4At + ICMPV6_AT_QUOTE
   const end = p.at + p.bytes
-  if (at + IPV6_HEADER_BYTES > end || !ipv6Walk(view, at, end, p.walk)) return false
+  if (at + IPV6_HEADER_BYTES > end || !ipv6Walk(view, at, end, p.walk)) return -1
   const { protocol, l4At } = p.walk
   const ports = quotedPorts(protocol, view, l4At, end)
   const src = at + IPV6_AT_SRC
@@ -133,7 +133,7 @@ function quotesIpv6 (
     loadI32(view, local), loadI32(view, local + 4), loadI32(view, local + 8),
     loadI32(view, local + 12), loadI32(view, remote), loadI32(view, remote + 4),
     loadI32(view, remote + 8), loadI32(view, remote + 12),
-    direction === EGRESS ? (ports << 16) | (ports >>> 16) : ports) >= 0
+    direction === EGRESS ? (ports << 16) | (ports >>> 16) : ports)
 }
 
 /** Key of the quoted packet's ports; PORTS_NONE where the quote is too short to have them. */

@@ -107,8 +107,16 @@ export const HALF_AT_BYTES = 8 // float64
 /** Egress: VNI and both ENI ids as they stand in the VPC header, in the byte order of the wire. */
 export const HALF_AT_HEADER = 10
 export const HALF_HEADER_WORDS = 5
+/**
+ * ICMP errors that went this way and spoke of the conversation (steps/connection.ts). They are not
+ * among its packets and do not renew its age.
+ */
+export const HALF_AT_ICMP_ERRORS = 15
 /** Ingress: the ENI that must have sent it, high and low. */
 export const HALF_AT_SENDER = 10
+
+/** TCP: numbers that the SYNs of both sides have shown, by direction; in the ingress half. */
+export const ENTRY_AT_INITIAL_SEQUENCE = HALF_WORD + HALF_WORDS + 12
 
 export const HALF_ACTION_MASK = 0xff
 /** The packet crosses from subnet to subnet: one is taken off its TTL. */
