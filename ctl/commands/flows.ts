@@ -22,6 +22,7 @@ const COLUMNS: readonly Column<Flow>[] = [
   { header: 'remote', value: (flow) => endpoint(flow.remoteAddress, flow.remotePort) },
   { header: 'out', value: (flow) => amount(flow.egressPackets, flow.egressBytes), align: 'right' },
   { header: 'in', value: (flow) => amount(flow.ingressPackets, flow.ingressBytes), align: 'right' },
+  { header: 'icmp errors', value: icmpErrors, align: 'right', hides: true },
   {
     header: 'idle',
     value: (flow) => `${(flow.idleMs / 1000).toFixed(1)}s`,
@@ -46,7 +47,8 @@ export const flowsCommand: Command = {
     },
     WATCH_OPTION
   ],
-  note: 'The columns "out" and "in" are packets and bytes.',
+  note: 'The columns "out" and "in" are packets and bytes. ICMP errors about a flow are counted ' +
+    'apart from its packets.',
   examples: [
     'vpcctl flows', 'vpcctl flows --instance web --protocol tcp', 'vpcctl flows --eni a --watch 1'
   ],
@@ -75,6 +77,11 @@ function bytesOf ({ egressBytes, ingressBytes }: Flow): number { return egressBy
 
 function endpoint (address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`
+}
+
+function icmpErrors ({ egressIcmpErrors, ingressIcmpErrors }: Flow): string {
+  if (egressIcmpErrors === 0 && ingressIcmpErrors === 0) return '-'
+  return `${String(egressIcmpErrors)} out, ${String(ingressIcmpErrors)} in`
 }
 
 function amount (packets: number, bytes: number): string {

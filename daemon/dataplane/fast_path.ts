@@ -23,7 +23,8 @@ import type { FlowTable } from './tables/flow_table.ts'
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
 const { ECN_MASK } = ecn
-const { TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } = tcp
+// The flow table takes note of them, on the slow path.
+const { TCP_FLAGS_NOTED } = tcp
 const { ACTION_DELIVER, ACTION_DROP, ACTION_ENCAPSULATE } = action
 const { DROP_NONE } = dropReason
 const {
@@ -34,9 +35,6 @@ const {
 
 /** No flow hash. A flow that happens to hash to it takes the slow path, always. */
 export const NO_FLOW = 0
-
-/** Flags that open or end a connection: the flow table takes note of them on the slow path. */
-const TCP_FLAGS_NOTED = TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST
 
 /** Counts a packet in one half of an entry; `at` is the entry, `half` the half's word offset. */
 export function countFlow (

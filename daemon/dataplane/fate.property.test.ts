@@ -20,9 +20,11 @@ import fc from 'fast-check'
 import { GSO_TCPV4, GSO_NONE, PORT_UNDERLAY } from '../tun/descriptor.ts'
 import { addressWords, isIpv4Words } from '../wire/address.ts'
 import {
-  PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP
+  PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_ESP, PROTOCOL_HOP_BY_HOP, PROTOCOL_ICMP, PROTOCOL_ICMPV6,
+  PROTOCOL_TCP, PROTOCOL_UDP
 } from '../wire/ip_protocol.ts'
 import { COUNT_FAST_PATH } from './counters.ts'
+import { RULE_ANY } from './tables/update.ts'
 import { buildTables, hostAddress, Lab } from './testing/lab.ts'
 import type { EniSpec, PolicySpec, RouteSpec, RuleSpec, VpcSpec } from './testing/lab.ts'
 import type { Sent } from './testing/memory_nic.ts'
@@ -45,6 +47,11 @@ const ipv4Of = (subnet: number, eni: number): string => `10.0.${String(subnet)}.
 const ipv6Of =
   (subnet: number, eni: number): string => `2001:db8:0:${String(subnet)}::${String(10 + eni)}`
 
+const ECHO_TYPES = {
+  [PROTOCOL_ICMP]: { request: 8, reply: 0, error: 3 },
+  [PROTOCOL_ICMPV6]: { request: 128, reply: 129, error: 1 }
+} as const
+
 /** Groups of a VPC, ACLs of a VPC, and rules of each, at most. */
 const POLICIES = 2
 
@@ -58,6 +65,7 @@ interface EniDraw {
 interface RuleDraw {
   readonly protocol: number | null
   readonly port: number | null
+  readonly icmpType: 'request' | 'reply' | null
   readonly peer: string | number
   readonly deny: boolean
 }
@@ -78,14 +86,20 @@ type NetworkDraw = readonly {
 const eniDraw = fc.record({
   subnet: fc.integer({ min: 1, max: SUBNETS }), host: fc.integer({ min: 1, max: HOSTS }),
   check: fc.boolean(),
-  groups: fc.oneof(fc.constant([]), fc.uniqueArray(fc.integer({ min: 1, max: POLICIES }),
-    { maxLength: POLICIES }))
+  groups: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, {
+    weight: 1,
+    arbitrary: fc.uniqueArray(fc.integer({ min: 1, max: POLICIES }),
+      { maxLength: POLICIES })
+  })
 })
 const ruleDraw: fc.Arbitrary<RuleDraw> = fc.record({
-  protocol: fc.constantFrom(null, null, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP),
+  protocol: fc.constantFrom(null, null, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, PROTOCOL_ICMPV6),
   port: fc.constantFrom(null, null, SRC_PORT, DST_PORT),
+  /** Of ICMP in the place of a port; null: every one. */
+  icmpType: fc.constantFrom(null, null, 'request' as const, 'reply' as const),
   peer: fc.oneof(fc.integer({ min: 1, max: POLICIES }),
-    fc.constantFrom('0.0.0.0/0', '::/0', '10.0.1.0/24', '2001:db8:0:2::/64', '10.0.2.12/32')),
+    fc.constantFrom('0.0.0.0/0', '0.0.0.0/0', '::/0', '::/0', '10.0.1.0/24',
+      '2001:db8:0:2::/64', '10.0.2.12/32', '2001:db8:0:1::11/128')),
   deny: fc.boolean()
 })
 const policyDraw: fc.Arbitrary<PolicyDraw> = fc.record({
@@ -104,7 +118,7 @@ const networkDraw: fc.Arbitrary<NetworkDraw> = fc.array(fc.record({
     { minLength: SUBNETS, maxLength: SUBNETS }),
   groups: policiesDraw,
   acls: policiesDraw,
-  aclOf: fc.array(fc.constantFrom(0, 0, 1, 2), { minLength: SUBNETS, maxLength: SUBNETS })
+  aclOf: fc.array(fc.constantFrom(0, 0, 0, 1, 2), { minLength: SUBNETS, maxLength: SUBNETS })
 }), { minLength: VPCS, maxLength: VPCS })
 
 /** Who speaks to whom: few in a run, so that packets meet the flow entries of earlier ones. */
@@ -122,7 +136,8 @@ const talkDraw = fc.record({
   }),
   /** The other side of a conversation that may be there. */
   answers: fc.boolean(),
-  protocol: fc.constantFrom(PROTOCOL_TCP, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, PROTOCOL_ESP)
+  protocol: fc.constantFrom(PROTOCOL_TCP, PROTOCOL_TCP, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP,
+    PROTOCOL_ESP)
 })
 /** What one packet of a conversation is like; mostly plain. */
 const mostly = <T>(plain: T, ...others: readonly T[]): fc.Arbitrary<T> => fc.oneof(
@@ -131,6 +146,9 @@ const mostly = <T>(plain: T, ...others: readonly T[]): fc.Arbitrary<T> => fc.one
 const packetDraw = fc.record({
   talk: fc.nat(),
   tcpFlags: mostly(0x10, 0x02, 0x12, 0x11, 0x04),
+  icmpType: mostly<'request' | 'reply' | 'error'>('request', 'reply', 'error'),
+  extensions: mostly<readonly number[]>([], [PROTOCOL_HOP_BY_HOP], [PROTOCOL_DESTINATION_OPTIONS],
+    [PROTOCOL_HOP_BY_HOP, PROTOCOL_DESTINATION_OPTIONS]),
   ttl: mostly(64, 2, 1),
   payloadBytes: mostly(100, 0, 1392, 1400, 1401, 3000),
   dontFragment: fc.boolean(),
@@ -151,11 +169,13 @@ const eventDraw = fc.oneof(
 const policyOf = (vpc: number, policy: number): number => vpc * 10 + policy
 
 function rulesOf (vpc: number, rules: readonly RuleDraw[], isAcl: boolean): RuleSpec[] {
-  return rules.map(({ protocol, port, peer, deny }) => ({
+  return rules.map(({ protocol, port, icmpType, peer, deny }) => ({
     ...protocol === null ? {} : { protocol },
-    ...protocol === null || port === null ? {} : { from: port },
+    ...protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6
+      ? icmpType === null ? {} : { from: ECHO_TYPES[protocol][icmpType], to: RULE_ANY }
+      : protocol === null || port === null ? {} : { from: port },
     peer: typeof peer === 'string' ? peer
-      : isAcl ? '0.0.0.0/0' : { group: policyOf(vpc, peer) },
+      : isAcl ? (peer === 1 ? '0.0.0.0/0' : '::/0') : { group: policyOf(vpc, peer) },
     deny: isAcl && deny
   }))
 }
@@ -289,6 +309,9 @@ function packetOf (talk: TalkDraw, draw: PacketDraw, specs: readonly VpcSpec[]):
       ? { srcPort: DST_PORT, dstPort: SRC_PORT }
       : { srcPort: SRC_PORT, dstPort: DST_PORT },
     tcpFlags: draw.tcpFlags,
+    icmpType: ECHO_TYPES[icmp][talk.answers && draw.icmpType === 'request' ? 'reply'
+      : draw.icmpType],
+    extensions: draw.extensions,
     ttl: draw.ttl,
     payloadBytes: draw.isFragment ? 800 : draw.payloadBytes,
     dontFragment: draw.dontFragment,
@@ -344,7 +367,8 @@ function runForged (
 }
 
 const PLAIN: PacketDraw = {
-  talk: 0, tcpFlags: 0x10, ttl: 64, payloadBytes: 100, dontFragment: true, isFragment: false,
+  talk: 0, tcpFlags: 0x10, icmpType: 'request', extensions: [], ttl: 64, payloadBytes: 100,
+  dontFragment: true, isFragment: false,
   isLater: false, isSuper: false, trafficClass: 0, outerMark: 0
 }
 

@@ -8,6 +8,8 @@
  * one is what the flow's last packet met.
  */
 import { formatAddress } from '../wire/address.ts'
+import { echoIdentifier } from '../wire/icmp.ts'
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../wire/ip_protocol.ts'
 import { ACTION_DELIVER, ACTION_DROP, ACTION_ENCAPSULATE } from './action.ts'
 import { DROP_REASONS } from './drop_reason.ts'
 import {
@@ -17,10 +19,11 @@ import {
   ENTRY_AT_TCP,
   ENTRY_DIRECTION_MASK, ENTRY_TRACKED, ENTRY_WORDS, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORTS_MAX,
   FLOW_PORT_SLOT_BITS, FLOW_TICK_MS, HALF_ACTION_MASK, HALF_AT_ACTION, HALF_AT_BYTES,
-  HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_AT_TARGET, HALF_DROP_SHIFT, HALF_WORD, HALF_WORDS,
+  HALF_AT_GENERATION, HALF_AT_ICMP_ERRORS, HALF_AT_PACKETS, HALF_AT_TARGET, HALF_DROP_SHIFT,
+  HALF_WORD, HALF_WORDS,
   HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
 } from './tables/flow_layout.ts'
-import { tcpIsClosing } from './tables/flow_table.ts'
+import { isBareSyn, TCP_SEEN_ANSWER, tcpIsClosing } from './tables/tcp_state.ts'
 
 export interface FlowHalf {
   /** ACTION_* (action.ts); ACTION_NONE until a packet went this way. */
@@ -29,6 +32,8 @@ export interface FlowHalf {
   readonly target: number
   readonly packets: number
   readonly bytes: number
+  /** ICMP errors that went this way and spoke of the conversation; not among its packets. */
+  readonly icmpErrors: number
 }
 
 export interface Flow {
@@ -54,7 +59,7 @@ export interface EniFlows {
   readonly flows: number
 }
 
-/** Which conversation, as its ENI sees it. Echo has its identifier for both ports. */
+/** Which conversation, as its ENI sees it. Of echo the ports of `echoPorts`. */
 export interface FlowKey {
   readonly protocol: number
   /** [4] */
@@ -66,8 +71,25 @@ export interface FlowKey {
 
 export interface FoundFlow {
   readonly isTracked: boolean
-  /** Both sides have closed it, or one has reset it. */
+  /** TCP: both sides have closed it, or one has reset it. */
   readonly isClosing: boolean
+  /** TCP: it is past its opening. */
+  readonly isAnswered: boolean
+  /** EGRESS or INGRESS: who opened it. */
+  readonly firstDirection: number
+}
+
+/**
+ * What a packet meets of a conversation, as the data plane sees it (steps/connection.ts).
+ * @param tcpFlags of the packet, 0 of other protocols
+ * @returns null when it begins anew
+ */
+export function metBy (
+  found: FoundFlow | null, tcpFlags: number, direction: number
+): { readonly isTracked: boolean } | null {
+  if (found === null || !isBareSyn(tcpFlags)) return found
+  if (found.isClosing) return null
+  return { isTracked: found.isTracked && !(found.isAnswered && found.firstDirection !== direction) }
 }
 
 type FlowAcceptance = (eniIdHigh: number, eniIdLow: number, protocol: number) => boolean
@@ -149,7 +171,9 @@ export class FlowReader {
         words[slot + DIRECTORY_AT_ENI_LOW] >>> 0 !== eni.low) continue
       return {
         isTracked: (words[at + ENTRY_AT_ORIGIN] & ENTRY_TRACKED) !== 0,
-        isClosing: tcpIsClosing(words[at + ENTRY_AT_TCP])
+        isClosing: tcpIsClosing(words[at + ENTRY_AT_TCP]),
+        isAnswered: (words[at + ENTRY_AT_TCP] & TCP_SEEN_ANSWER) !== 0,
+        firstDirection: words[at + ENTRY_AT_ORIGIN] & ENTRY_DIRECTION_MASK
       }
     }
     return null
@@ -168,14 +192,16 @@ export class FlowReader {
     const eniIdLow = words[slot + DIRECTORY_AT_ENI_LOW] >>> 0
     if (!accept(eniIdHigh, eniIdLow, words[at + ENTRY_AT_PORT_PROTOCOL] & 0xff)) return null
     const ports = words[at + ENTRY_AT_PORTS]
+    const protocol = words[at + ENTRY_AT_PORT_PROTOCOL] & 0xff
+    const isIcmp = protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6
     return {
       eniIdHigh,
       eniIdLow,
-      protocol: words[at + ENTRY_AT_PORT_PROTOCOL] & 0xff,
+      protocol,
       localAddress: formatAddress(words, at + ENTRY_AT_LOCAL),
-      localPort: ports >>> 16,
+      localPort: isIcmp ? echoIdentifier(ports) : ports >>> 16,
       remoteAddress: formatAddress(words, at + ENTRY_AT_REMOTE),
-      remotePort: ports & 0xffff,
+      remotePort: isIcmp ? echoIdentifier(ports) : ports & 0xffff,
       firstDirection: words[at + ENTRY_AT_ORIGIN] & ENTRY_DIRECTION_MASK,
       isTracked: (words[at + ENTRY_AT_ORIGIN] & ENTRY_TRACKED) !== 0,
       idleMs: Math.max(0,
@@ -202,7 +228,8 @@ export class FlowReader {
       action,
       target: action === ACTION_DROP ? stored >>> HALF_DROP_SHIFT : words[half + HALF_AT_TARGET],
       packets: this.#doubles[(half + HALF_AT_PACKETS) >>> 1],
-      bytes: this.#doubles[(half + HALF_AT_BYTES) >>> 1]
+      bytes: this.#doubles[(half + HALF_AT_BYTES) >>> 1],
+      icmpErrors: words[half + HALF_AT_ICMP_ERRORS] >>> 0
     }
   }
 }

@@ -54,8 +54,9 @@ export class IcmpErrors {
   /**
    * Tells the sender of `p` that `p.mtu` is the largest that passes. Precondition: `p` was parsed
    * and not changed.
+   * @returns whether it was told; `p` is then the answer
    */
-  answerTooBig (p: PacketContext, parts: RouterParts, nowMs: number): void {
+  answerTooBig (p: PacketContext, parts: RouterParts, nowMs: number): boolean {
     const { ports, subnets } = parts.tables
     const port = p.portIndex
     const subnet = subnets.get(ports.subnetIndex[port])
@@ -63,17 +64,18 @@ export class IcmpErrors {
     if (subnet === undefined || nicPort === 0 || !mayAnswer(p) || !parts.transmit.hasRoom(1) ||
       !this.#takeToken(port, nowMs)) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
-      return
+      return false
     }
     const built = p.version === IPV4_VERSION ? buildIpv4(p, parts, subnet)
       : buildIpv6(p, parts, subnet)
     if (!built) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
-      return
+      return false
     }
     parts.transmit.deliver(p, nicPort)
     parts.counters.add(COUNT_ICMP_SENT, 1)
     parts.counters.ingress(port, 1, p.totalBytes)
+    return true
   }
 
   #takeToken (port: number, nowMs: number): boolean {

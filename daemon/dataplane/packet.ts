@@ -68,8 +68,8 @@ export class PacketContext {
   dst2 = 0
   dst3 = 0
   /**
-   * source port << 16 | destination port; echo: the identifier in both; otherwise 0. Of a later
-   * fragment what its first one said, when that is known (`knowsPorts`).
+   * source port << 16 | destination port; of echo `echoPorts`; otherwise 0. Of a later fragment
+   * what its first one said, when that is known (`knowsPorts`).
    */
   ports = 0
   /** 0 for a later fragment of a protocol with ports whose first one was not seen. */
@@ -98,7 +98,9 @@ export class PacketContext {
   // Decided by the steps.
   /** Entry of its conversation in the flow table of the ENI that is worked on, or -1. */
   connectionAt = -1
-  /** 1 when it opens a conversation: there is no entry, or one that has ended. */
+  /** Of an ICMP error: entry of the conversation that it speaks of, or -1. */
+  relatedAt = -1
+  /** 1 when it opens a conversation: there is no entry, or one that has ended, and it may. */
   opensConnection = 0
   /** 1 when the ENI's security groups allow the conversation and not each packet of it. */
   isTracked = 0

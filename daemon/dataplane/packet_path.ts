@@ -158,6 +158,7 @@ function forgetDecisions (p: PacketContext): void {
   p.mustFragment = 0
   p.mtu = 0
   p.connectionAt = -1
+  p.relatedAt = -1
   p.isTracked = 0
   forgetRules(p)
 }

@@ -2,6 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { CSUM_NEEDED, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP } from '../tun/descriptor.ts'
 import { writeU16 } from '../wire/bytes.ts'
+import { echoIdentifier, echoPorts } from '../wire/icmp.ts'
 import {
   PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../wire/ip_protocol.ts'
@@ -54,13 +55,17 @@ test('a TCP packet gives addresses, ports and flags', (t) => {
   }
 })
 
-test('an echo has its identifier in both ports, other ICMP is no flow', (t) => {
+test('who asks an echo has its identifier for a port, who answers the next number', (t) => {
   const echo = parse(ipPacket({ ...V4, protocol: PROTOCOL_ICMP, icmpId: 0x1234 })).p
-  t.is(echo.ports, 0x12341234)
+  t.is(echo.ports, 0x12341235)
   t.is(echo.isFlow, 1)
-  t.is(parse(ipPacket({ ...V4, protocol: PROTOCOL_ICMP, icmpType: 3 })).p.isFlow, 0)
+  t.is(parse(ipPacket({ ...V4, protocol: PROTOCOL_ICMP, icmpType: 3 })).p.isFlow, 0, 'an error')
   t.is(parse(ipPacket({ ...V6, protocol: PROTOCOL_ICMPV6, icmpType: 129, icmpId: 7 })).p.ports,
-    0x70007)
+    0x80007)
+  for (const identifier of [0, 7, 0xffff]) {
+    t.is(echoIdentifier(echoPorts(identifier, true)), identifier)
+    t.is(echoIdentifier(echoPorts(identifier, false)), identifier)
+  }
 })
 
 test('other protocols have no ports and are flows', (t) => {

@@ -8,9 +8,12 @@
  * subnet 1 10.0.1.0/24, subnet 2 10.0.2.0/24. Each test says what the groups and ACLs allow.
  */
 import test from 'ava'
-import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
-import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
+import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
+import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
 import { COUNT_SLOW_PATH } from './counters.ts'
+import { FlowReader } from './flow_reader.ts'
+import type { Flow } from './flow_reader.ts'
+import { flowFileBytes } from './tables/flow_layout.ts'
 import { buildTables, Lab } from './testing/lab.ts'
 import type { EniSpec, PolicySpec, RuleSpec, VpcSpec } from './testing/lab.ts'
 import { ipPacket } from './testing/packets.ts'
@@ -48,6 +51,7 @@ function vpcOf (world: World): VpcSpec {
     vni: 100,
     subnets: [1, 2].map((subnet) => ({
       subnet, cidrs: [`10.0.${String(subnet)}.0/24`], routes,
+      routers: { ipv4: `10.0.${String(subnet)}.1` },
       ...acls[subnet - 1] === undefined ? {} : { networkAcl: subnet }
     })),
     enis: [
@@ -69,10 +73,14 @@ function vpcOf (world: World): VpcSpec {
 /** A lab whose policy can be changed; `say` sends a packet and tells whether it got there. */
 class PolicyLab {
   readonly lab: Lab
+  readonly reader: FlowReader
   #revision = 1
 
   constructor (world: World = {}) {
-    this.lab = new Lab({ flowCapacity: world.flowCapacity ?? 256 })
+    const flowCapacity = world.flowCapacity ?? 256
+    const flowFile = new ArrayBuffer(flowFileBytes(flowCapacity))
+    this.lab = new Lab({ flowCapacity, flowFile })
+    this.reader = new FlowReader(flowFile)
     this.lab.apply(buildTables([vpcOf(world)], 2))
     this.lab.takeSent()
   }
@@ -118,6 +126,7 @@ class PolicyLab {
 
 const SYN = TCP_FLAG_SYN
 const ACK = TCP_FLAG_ACK
+const PING: RuleSpec = { protocol: PROTOCOL_ICMP, from: 8, to: -1, peer: '0.0.0.0/0' }
 const DNS: RuleSpec = { protocol: PROTOCOL_UDP, from: 53, peer: '10.0.0.0/16' }
 
 test('answers pass without a rule of their own, new conversations do not', (t) => {
@@ -183,6 +192,39 @@ test('TCP open to all is tracked when the way back is not open to all ports', (t
   t.true(world.tcp(ACK))
 })
 
+test('UDP is tracked unless every address and port of its family may answer', (t) => {
+  const open: RuleSpec = { protocol: PROTOCOL_UDP, from: 53, peer: '0.0.0.0/0' }
+  const backs: readonly (readonly [RuleSpec, boolean])[] = [
+    [{ protocol: PROTOCOL_UDP, from: 0, to: 65_535, peer: '0.0.0.0/0' }, false],
+    [ALL, false],
+    [{ peer: '::/0' }, true],
+    [{ peer: '0.0.0.0/1' }, true],
+    [{ peer: { group: CLIENT } }, true],
+    [{ protocol: PROTOCOL_UDP, from: 1, to: 65_535, peer: '0.0.0.0/0' }, true],
+    [{ protocol: PROTOCOL_TCP, from: 0, to: 65_535, peer: '0.0.0.0/0' }, true]
+  ]
+  for (const [back, isTracked] of backs) {
+    const world = new PolicyLab({ server: { inbound: [open], outbound: [back] } })
+    t.true(world.udp())
+    world.change({ server: { inbound: [], outbound: [back] } })
+    t.is(world.udp(), isTracked, JSON.stringify(back))
+  }
+  const narrow = new PolicyLab({ server: { inbound: [DNS], outbound: [ALL] } })
+  t.true(narrow.udp())
+  narrow.change({ server: { inbound: [], outbound: [ALL] } })
+  t.true(narrow.udp(), 'its own rule is not open to every address')
+})
+
+test('ICMP is tracked however open the rules are', (t) => {
+  const world = new PolicyLab({ client: EVERYTHING, server: EVERYTHING })
+  const echo = { protocol: PROTOCOL_ICMP, src: CLIENT_ADDRESS, dst: SERVER_ADDRESS }
+  t.true(world.say(1, echo))
+  world.change({ client: NOTHING, server: NOTHING })
+  t.true(world.say(1, echo))
+  t.true(world.say(2, { protocol: PROTOCOL_ICMP, src: SERVER_ADDRESS, dst: CLIENT_ADDRESS,
+    icmpType: 0 }))
+})
+
 test('a group as peer means the private addresses of its members', (t) => {
   const fromClients: RuleSpec = { protocol: PROTOCOL_TCP, from: 80, peer: { group: CLIENT } }
   const server = { inbound: [fromClients], outbound: [] }
@@ -190,6 +232,16 @@ test('a group as peer means the private addresses of its members', (t) => {
   t.false(world.tcp(SYN))
   world.change({ server, clientGroups: [OTHER, CLIENT] })
   t.true(world.tcp(SYN, 80, 40_001))
+})
+
+test('a rule for every IPv6 address says nothing of IPv4', (t) => {
+  const rest = { peer: '::/0' }
+  const groups = new PolicyLab({ client: { inbound: [rest], outbound: [rest] } })
+  t.false(groups.tcp(SYN))
+  t.deepEqual(groups.drops(), { '1/security-group-egress': 1 })
+  const acls = new PolicyLab({ clientAcl: { inbound: [rest], outbound: [rest] } })
+  t.false(acls.tcp(SYN))
+  t.deepEqual(acls.drops(), { '1/network-acl-egress': 1 })
 })
 
 test('UDP answers pass for 30 s after one exchange, for 180 s in a stream', (t) => {
@@ -214,16 +266,108 @@ test('an ENI chooses its idle times', (t) => {
   t.true(world.udp())
   world.after(45)
   t.true(world.udpAnswer(), 'the server may send, and the client still remembers')
+  const stream = new PolicyLab({ server, timeoutsS: { udpStream: 60 } })
+  for (let count = 0; count < 3; count++) t.true(stream.udp())
+  t.true(stream.udpAnswer())
+  stream.after(59)
+  t.true(stream.udpAnswer())
+  stream.after(60)
+  t.false(stream.udpAnswer(), 'forgotten by the client')
+  const tcp = new PolicyLab({ server: { inbound: [HTTP], outbound: [ALL] },
+    timeoutsS: { tcpEstablished: 60 } })
+  t.true(tcp.tcp(SYN))
+  t.true(tcp.tcpAnswer(SYN | ACK))
+  t.true(tcp.tcp(ACK))
+  tcp.after(59)
+  t.true(tcp.tcpAnswer(ACK))
+  tcp.after(60)
+  t.false(tcp.tcpAnswer(ACK))
+})
+
+test('another protocol is remembered by addresses and number for 600 s', (t) => {
+  const esp: RuleSpec = { protocol: PROTOCOL_ESP, peer: '10.0.0.0/16' }
+  const world = new PolicyLab({ server: { inbound: [esp], outbound: [] } })
+  const answer = { src: SERVER_ADDRESS, dst: CLIENT_ADDRESS, protocol: PROTOCOL_ESP }
+  t.false(world.say(2, answer))
+  t.true(world.say(1, { src: CLIENT_ADDRESS, dst: SERVER_ADDRESS, protocol: PROTOCOL_ESP }))
+  world.after(599)
+  t.true(world.say(2, answer))
+  t.false(world.say(2, { ...answer, protocol: PROTOCOL_ESP + 1 }))
+  world.after(600)
+  t.false(world.say(2, answer))
 })
 
 test('echo is tracked by its identifier', (t) => {
-  const ping: RuleSpec = { protocol: PROTOCOL_ICMP, from: 8, to: -1, peer: '0.0.0.0/0' }
-  const world = new PolicyLab({ server: { inbound: [ping], outbound: [] } })
+  const world = new PolicyLab({ server: { inbound: [PING], outbound: [] } })
   const echo = { protocol: PROTOCOL_ICMP, icmpId: 7 }
   t.true(world.say(1, { ...echo, src: CLIENT_ADDRESS, dst: SERVER_ADDRESS, icmpType: 8 }))
   t.true(world.say(2, { ...echo, src: SERVER_ADDRESS, dst: CLIENT_ADDRESS, icmpType: 0 }))
   t.false(world.say(2, { ...echo, icmpId: 8, src: SERVER_ADDRESS, dst: CLIENT_ADDRESS,
     icmpType: 0 }))
+})
+
+test('an echo is answered; the other side may not ask one with the same identifier', (t) => {
+  const world = new PolicyLab({ server: { inbound: [PING], outbound: [] } })
+  const echo = { protocol: PROTOCOL_ICMP, icmpId: 7 }
+  const toServer = { ...echo, src: CLIENT_ADDRESS, dst: SERVER_ADDRESS }
+  const toClient = { ...echo, src: SERVER_ADDRESS, dst: CLIENT_ADDRESS }
+  t.true(world.say(1, { ...toServer, icmpType: 8 }))
+  t.false(world.say(2, { ...toClient, icmpType: 8 }))
+  t.true(world.say(2, { ...toClient, icmpType: 0 }))
+})
+
+test('what only answers or ends begins no connection', (t) => {
+  // Everything may leave the client and enter the server; nothing else is let through.
+  const world = new PolicyLab({ server: { inbound: [ALL], outbound: [] } })
+  for (const flags of [SYN | ACK, TCP_FLAG_RST, TCP_FLAG_RST | ACK, TCP_FLAG_FIN | ACK]) {
+    t.true(world.tcp(flags))
+    t.false(world.tcpAnswer(ACK), 'nothing to be answered')
+  }
+  t.true(world.say(1, { src: CLIENT_ADDRESS, dst: SERVER_ADDRESS, protocol: PROTOCOL_ICMP,
+    icmpType: 0, icmpId: 7 }))
+  t.false(world.say(2, { src: SERVER_ADDRESS, dst: CLIENT_ADDRESS, protocol: PROTOCOL_ICMP,
+    icmpType: 8, icmpId: 7 }))
+  t.is(world.lab.flows.live, 0)
+  t.true(world.tcp(ACK), 'a connection that was there before')
+  t.true(world.tcpAnswer(ACK))
+})
+
+test('a connection is not opened backwards, and both sides may open it at once', (t) => {
+  const world = new PolicyLab()
+  t.true(world.tcp(SYN))
+  t.true(world.tcpAnswer(SYN), 'both at once')
+  t.true(world.tcpAnswer(SYN | ACK))
+  t.true(world.tcp(ACK))
+  t.false(world.tcpAnswer(SYN), 'the server opens one of its own')
+  t.deepEqual(world.drops(), { '2/security-group-egress': 1 })
+  t.true(world.tcpAnswer(ACK), 'the connection goes on')
+  t.true(world.tcp(SYN), 'its own side may try again')
+})
+
+test('an RST that its side cannot have sent does not end the connection', (t) => {
+  const world = new PolicyLab()
+  const rst = (sequence: number): boolean => world.say(1, { src: CLIENT_ADDRESS,
+    dst: SERVER_ADDRESS, srcPort: 40_000, dstPort: 80, tcpFlags: TCP_FLAG_RST, sequence })
+  t.true(world.tcp(SYN))
+  t.true(world.tcpAnswer(SYN | ACK))
+  t.true(world.tcp(ACK))
+  t.true(rst(0x4000_0000), 'its host is to judge it')
+  world.after(60)
+  t.true(world.tcpAnswer(ACK), 'the connection goes on')
+  t.true(rst(33))
+  world.after(11)
+  t.false(world.tcpAnswer(ACK))
+})
+
+test('a refused SYN over an ended connection does not stop what still ends it', (t) => {
+  const world = new PolicyLab()
+  t.true(world.tcp(SYN))
+  t.true(world.tcpAnswer(SYN | ACK))
+  t.true(world.tcp(TCP_FLAG_RST))
+  world.change({ client: NOTHING })
+  t.false(world.tcp(SYN))
+  t.true(world.tcp(ACK))
+  t.true(world.tcp(ACK))
 })
 
 /** An ICMP error "port unreachable" that quotes `quoted`. */
@@ -250,6 +394,35 @@ test('an ICMP error passes with the conversation that it quotes, and only then',
       unreachable(SERVER_ADDRESS, CLIENT_ADDRESS, ipPacket(question).slice(0, bytes))),
     `a quote of ${String(bytes)} bytes`)
   }
+})
+
+test('ICMP errors are counted under the conversation that they speak of', (t) => {
+  const world = new PolicyLab({ server: { inbound: [DNS], outbound: [] } })
+  const question = { src: CLIENT_ADDRESS, dst: SERVER_ADDRESS, srcPort: 40_000, dstPort: 53,
+    protocol: PROTOCOL_UDP }
+  t.true(world.say(1, question))
+  const flows = (): Flow[] => world.reader.list(9, () => true)
+    .toSorted((one, other) => one.eniIdLow - other.eniIdLow)
+  world.after(20)
+  const quoted = ipPacket(question).slice(0, 28)
+  t.true(world.say(2, question, unreachable(SERVER_ADDRESS, CLIENT_ADDRESS, quoted)))
+  const [client, server] = flows()
+  t.deepEqual([client.ingress.icmpErrors, client.egress.icmpErrors], [1, 0])
+  t.deepEqual([server.ingress.icmpErrors, server.egress.icmpErrors], [0, 1])
+  t.is(client.ingress.packets, 0, 'they are none of its packets')
+  t.true(client.idleMs >= 20_000, 'and do not renew its age')
+  world.after(11)
+  t.deepEqual(flows(), [])
+})
+
+test('what the router answers is counted under the conversation, too', (t) => {
+  const world = new PolicyLab({ client: EVERYTHING, server: EVERYTHING })
+  const fields = { src: CLIENT_ADDRESS, dst: OTHER_ADDRESS, protocol: PROTOCOL_UDP,
+    dontFragment: true }
+  t.true(world.say(1, fields))
+  t.true(world.say(1, { ...fields, payloadBytes: 9100 }), 'the answer')
+  const [flow] = world.reader.list(9, () => true)
+  t.deepEqual([flow.egress.packets, flow.ingress.icmpErrors], [1, 1])
 })
 
 test('later fragments have the fate of the first', (t) => {

@@ -27,8 +27,7 @@ import {
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
-  countFlow, NO_FLOW, readEgress, readIngress, runFastEgress,
-  runFastIngress, swapPorts
+  countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress, swapPorts
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
 import { IcmpErrors } from './icmp_error.ts'
@@ -45,6 +44,8 @@ import type { Tables } from './tables/tables.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
+import { loadI32 } from '../wire/bytes.ts'
+import { TCP_AT_ACKNOWLEDGMENT, TCP_AT_SEQUENCE, TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
@@ -252,6 +253,7 @@ export class Router implements RouterParts {
       return
     }
     const { segments, wireBytesSum } = p
+    const senderRelated = p.relatedAt
     if (p.action === ACTION_ENCAPSULATE) {
       const { ports } = this.tables
       prepareEncapsulation(p, ports.vni[sender], ports.eniHigh[sender], ports.eniLow[sender])
@@ -274,6 +276,7 @@ export class Router implements RouterParts {
         this.#note(p, p.portIndex, INGRESS, drop)
         // Sent it was, just as it would have been to another host.
         this.#countEgress(sender, senderFlow, segments, wireBytesSum)
+        this.#countRelated(senderRelated, EGRESS)
         this.#note(p, sender, EGRESS, DROP_NONE)
         return
       }
@@ -286,8 +289,10 @@ export class Router implements RouterParts {
       return
     }
     this.#countEgress(sender, senderFlow, segments, wireBytesSum)
+    this.#countRelated(senderRelated, EGRESS)
     if (p.action === ACTION_DELIVER) {
       this.#countIngress(p.target, receiverFlow, segments, wireBytesSum)
+      this.#countRelated(p.relatedAt, INGRESS)
     }
   }
 
@@ -298,10 +303,13 @@ export class Router implements RouterParts {
     this.counters.drop(p.portIndex, reason, p.segments)
     this.#note(p, p.portIndex, EGRESS, reason)
     if (dropIsAnswered(reason)) {
-      this.#icmp.answerTooBig(p, this, this.nowMs)
+      const { connectionAt } = p
+      if (this.#icmp.answerTooBig(p, this, this.nowMs)) this.#countRelated(connectionAt, INGRESS)
       return
     }
     if (!this.#isCached(p) || p.connectionAt < 0 || !dropIsCacheable(reason)) return
+    // What opens or ends a connection may be refused where the rest of it is not.
+    if ((p.tcpFlags & TCP_FLAGS_NOTED) !== 0) return
     storeDrop(this.tables.flows.words, p.connectionAt + HALF_WORD, reason,
       this.tables.ports.generation[p.portIndex])
   }
@@ -344,8 +352,12 @@ export class Router implements RouterParts {
         return NO_ENTRY
       }
     }
+    if (at < 0) return NO_ENTRY
     if (p.isTracked !== 0) flows.track(at)
-    if (p.tcpFlags !== 0) flows.noteTcpFlags(at, direction, p.tcpFlags)
+    if (p.tcpFlags !== 0) {
+      flows.noteTcpFlags(at, direction, p.tcpFlags, loadI32(this.view, p.l4At + TCP_AT_SEQUENCE),
+        loadI32(this.view, p.l4At + TCP_AT_ACKNOWLEDGMENT))
+    }
     return at
   }
 
@@ -373,6 +385,11 @@ export class Router implements RouterParts {
   #countEgress (sender: number, flow: number, segments: number, wireBytesSum: number): void {
     this.counters.egress(sender, segments, wireBytesSum)
     if (flow >= 0) countFlow(this.tables.flows, flow, flow + HALF_WORD, segments, wireBytesSum)
+  }
+
+  /** An ICMP error has passed. @param flow entry of the conversation that it speaks of, or -1 */
+  #countRelated (flow: number, direction: number): void {
+    if (flow >= 0) this.tables.flows.countIcmpError(flow, direction)
   }
 
   // ------------------------------------------------------------------------------------- ingress
@@ -403,6 +420,7 @@ export class Router implements RouterParts {
       return
     }
     this.#countIngress(p.portIndex, flow, segments, wireBytesSum)
+    this.#countRelated(p.relatedAt, INGRESS)
   }
 
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */

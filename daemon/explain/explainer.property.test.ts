@@ -34,8 +34,9 @@ const PORTS = [80, 443] as const
 const CLIENT = 40_000
 
 const blockDraw = fc.constantFrom('0.0.0.0/0', '0.0.0.0/0', '10.0.0.0/16', '10.0.1.0/24',
-  '10.0.2.0/24', '10.0.2.12/32')
-const protocolDraw = fc.constantFrom('-1', '-1', 'tcp', 'udp', 'icmp')
+  '10.0.2.0/24', '10.0.2.12/32', '::/0', '::/0', '2001:db8::/56', '2001:db8:0:1::/64',
+  '2001:db8:0:2::12/128')
+const protocolDraw = fc.constantFrom('-1', '-1', 'tcp', 'udp', 'icmp', 'icmpv6')
 const ruleDraw = fc.record({
   isEgress: fc.boolean(), protocol: protocolDraw, port: fc.constantFrom(null, null, ...PORTS),
   peer: fc.oneof(blockDraw, fc.integer({ min: 1, max: GROUPS }))
@@ -44,8 +45,9 @@ const entryDraw = fc.record({
   isEgress: fc.boolean(), protocol: protocolDraw, port: fc.constantFrom(null, null, ...PORTS),
   block: blockDraw, allow: fc.boolean()
 })
-const OPEN_RULES = [true, false].map((isEgress) =>
-  ({ isEgress, protocol: '-1', port: null, peer: '0.0.0.0/0' }))
+const EVERYTHING = ['0.0.0.0/0', '::/0'] as const
+const OPEN_RULES = [true, false].flatMap((isEgress) => EVERYTHING.map((peer) =>
+  ({ isEgress, protocol: '-1', port: null, peer })))
 const networkDraw = fc.record({
   groups: fc.array(
     fc.oneof(fc.constant(OPEN_RULES), fc.array(ruleDraw, { minLength: 1, maxLength: 5 })),
@@ -69,10 +71,13 @@ type NetworkDraw = typeof networkDraw extends fc.Arbitrary<infer T> ? T : never
 const talkDraw = fc.record({
   from: fc.nat(ENIS - 1),
   to: fc.oneof({ weight: 3, arbitrary: fc.nat(ENIS - 1) }, {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.constantFrom('198.51.100.9', '198.51.100.9', '10.0.1.99', '10.0.2.255',
-      '224.0.0.5', '169.254.7.7', '192.0.2.1')
+      '224.0.0.5', '169.254.7.7', '192.0.2.1', '2001:db8:ffff::9',
+      '2001:db8:ffff::9', '2001:db8:0:1::99',
+      'ff02::5', 'fe80::7', '2001:db8:eeee::1')
   }),
+  isIpv6: fc.boolean(),
   protocol: fc.constantFrom(PROTOCOL_TCP, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP),
   port: fc.constantFrom(...PORTS)
 })
@@ -84,7 +89,10 @@ const packetDraw = fc.record({
 
 const ADDRESS_BASE = 10
 
-/** Records of the network; addresses of ENI n are 10.0.<subnet>.<10 + n>. */
+/**
+ * Records of the network; addresses of ENI n are 10.0.<subnet>.<10 + n> and
+ * 2001:db8:0:<subnet>::<10 + n>.
+ */
 function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: readonly string[] } {
   const world = new World()
   for (let host = 1; host <= HOSTS; host++) world.put('host', newHost(host))
@@ -96,8 +104,8 @@ function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: re
       groupRule(index * 10 + place + 1, rule, groups.map(({ id }) => id))) })
   })
   world.put('networkAcl', { ...newNetworkAcl(9, vpc.id, true),
-    entries: [false, true].map((isEgress) => aclEntry(100,
-      { isEgress, protocol: '-1', port: null, block: '0.0.0.0/0', allow: true })) })
+    entries: [false, true].flatMap((isEgress) => EVERYTHING.map((block, place) =>
+      aclEntry(100 + place, { isEgress, protocol: '-1', port: null, block, allow: true }))) })
   draw.acls.forEach((entries, index) => {
     if (entries === null) return
     world.put('networkAcl', {
@@ -110,18 +118,22 @@ function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: re
     const subnet = subnets[eni.subnet - 1]!
     const instance = newInstance(index + 1, subnet, eni.runs ? `host-${String(eni.host)}` : null)
     world.put('instance', eni.runs ? instance : { ...instance, goal: 'stopped', state: 'stopped' })
-    const record = newInterface(index + 1, subnet, addressOf(draw, index))
+    const record = newInterface(index + 1, subnet, addressOf(draw, index, false))
     return world.put('networkInterface', { ...attached(record, instance.id),
+      ipv6Addresses: [addressOf(draw, index, true)],
       groupIds: eni.groups.map((group) => groups[group - 1]!.id), sourceDestCheck: eni.check }).id
   })
   draw.routes.forEach(({ outside, inside }, index) => {
     const table = newRouteTable(index + 1, vpc.id)
     const other = `10.0.${String(2 - index)}.0/24`
-    const extra = [['198.51.100.0/24', outside], [other, inside]] as const
+    const otherIpv6 = `2001:db8:0:${String(2 - index)}::/64`
+    const extra = [['198.51.100.0/24', outside], ['2001:db8:ffff::/48', outside], [other, inside],
+      [otherIpv6, inside]] as const
     world.put('routeTable', {
       ...table,
       associations: [{ id: `rtbassoc-${String(index)}`, subnetId: subnets[index]!.id }],
-      routes: [...table.routes, ...extra.flatMap(([destination, target]) =>
+      routes: [...table.routes, { destination: '2001:db8::/56', target: { kind: 'local' },
+        origin: 'CreateRouteTable' }, ...extra.flatMap(([destination, target]) =>
         target === null ? [] : [routeTo(destination, enis[target])])]
     })
   })
@@ -135,26 +147,32 @@ function routeTo (destination: string, eni = 'eni-0ffffffffffffffff'): Route {
     target: { kind: 'network-interface', networkInterfaceId: eni } }
 }
 
-function addressOf (draw: NetworkDraw, eni: number): string {
-  return `10.0.${String(draw.enis[eni]!.subnet)}.${String(ADDRESS_BASE + eni + 1)}`
+function addressOf (draw: NetworkDraw, eni: number, isIpv6: boolean): string {
+  const subnet = String(draw.enis[eni]!.subnet)
+  const last = String(ADDRESS_BASE + eni + 1)
+  return isIpv6 ? `2001:db8:0:${subnet}::${last}` : `10.0.${subnet}.${last}`
 }
+
+const isIpv6Text = (text: string): boolean => text.includes(':')
 
 type RuleDraw = NetworkDraw['groups'][number][number]
 
 function groupRule (n: number, rule: RuleDraw, groups: readonly string[]): SecurityGroupRule {
   const hasPort = rule.port !== null && (rule.protocol === 'tcp' || rule.protocol === 'udp')
-  const all = rule.protocol === 'icmp' ? -1 : rule.protocol === '-1' ? null : 0
+  const all = rule.protocol.startsWith('icmp') ? -1 : rule.protocol === '-1' ? null : 0
   return {
     id: `sgr-${String(n)}`, isEgress: rule.isEgress, ipProtocol: rule.protocol,
     fromPort: hasPort ? rule.port : all,
     toPort: hasPort ? rule.port : all === 0 ? 65_535 : all,
-    cidrIpv4: typeof rule.peer === 'string' ? rule.peer : null, cidrIpv6: null,
+    cidrIpv4: typeof rule.peer === 'string' && !isIpv6Text(rule.peer) ? rule.peer : null,
+    cidrIpv6: typeof rule.peer === 'string' && isIpv6Text(rule.peer) ? rule.peer : null,
     referencedGroupId: typeof rule.peer === 'string' ? null : groups[rule.peer - 1]!,
     description: '', tags: {}
   } as SecurityGroupRule
 }
 
-const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = { '-1': -1, tcp: 6, udp: 17, icmp: 1 }
+const PROTOCOL_NUMBERS: Readonly<Record<string, number>> =
+  { '-1': -1, tcp: 6, udp: 17, icmp: 1, icmpv6: 58 }
 
 function aclEntry (
   ruleNumber: number, entry: NonNullable<NetworkDraw['acls'][number]>[number]
@@ -163,9 +181,11 @@ function aclEntry (
   const isAll = entry.protocol === 'tcp' || entry.protocol === 'udp'
   return {
     ruleNumber, isEgress: entry.isEgress, action: entry.allow ? 'allow' : 'deny',
-    protocol: PROTOCOL_NUMBERS[entry.protocol]!, cidrBlock: entry.block, ipv6CidrBlock: null,
-    icmpType: entry.protocol === 'icmp' ? -1 : null,
-    icmpCode: entry.protocol === 'icmp' ? -1 : null,
+    protocol: PROTOCOL_NUMBERS[entry.protocol]!,
+    cidrBlock: isIpv6Text(entry.block) ? null : entry.block,
+    ipv6CidrBlock: isIpv6Text(entry.block) ? entry.block : null,
+    icmpType: entry.protocol.startsWith('icmp') ? -1 : null,
+    icmpCode: entry.protocol.startsWith('icmp') ? -1 : null,
     portFrom: hasPort ? entry.port : isAll ? 0 : null,
     portTo: hasPort ? entry.port : isAll ? 65_535 : null
   }
@@ -174,9 +194,10 @@ function aclEntry (
 type TalkDraw = typeof talkDraw extends fc.Arbitrary<infer T> ? T : never
 
 function openingOf (network: NetworkDraw, talk: TalkDraw): PacketFields {
+  const isIpv6 = typeof talk.to === 'string' ? isIpv6Text(talk.to) : talk.isIpv6
   return openingPacket({
-    source: addressOf(network, talk.from),
-    destination: typeof talk.to === 'string' ? talk.to : addressOf(network, talk.to),
+    source: addressOf(network, talk.from, isIpv6),
+    destination: typeof talk.to === 'string' ? talk.to : addressOf(network, talk.to, isIpv6),
     protocol: talk.protocol, sourcePort: talk.protocol === PROTOCOL_ICMP ? 0 : CLIENT,
     destinationPort: talk.protocol === PROTOCOL_ICMP ? 0 : talk.port
   })
@@ -200,7 +221,8 @@ test('a trace is what becomes of the packet, on the fast path and on the slow on
         const packet: PacketFields = {
           ...answers ? answerTo(opening) : opening,
           ...opening.protocol === PROTOCOL_TCP ? { tcpFlags: draw.tcpFlags } : {},
-          ...draw.isSpoofed ? { source: '10.0.1.77' } : {},
+          ...draw.isSpoofed
+            ? { source: isIpv6Text(opening.source) ? '2001:db8:0:1::77' : '10.0.1.77' } : {},
           ttl: draw.ttl, bytes: draw.bytes, dontFragment: draw.dontFragment
         }
         for (const [index, hosts] of networks.entries()) {
@@ -213,7 +235,8 @@ test('a trace is what becomes of the packet, on the fast path and on the slow on
             continue
           }
           const { obstacle } = walk
-          seen.add(obstacle?.reason ?? 'delivered')
+          const family = isIpv6Text(packet.source) ? 'IPv6' : 'IPv4'
+          seen.add(`${family} ${obstacle?.reason ?? 'delivered'}`)
           t.deepEqual(
             obstacle === null ? null : { eni: obstacle.eni, reason: obstacle.reason }, fate.dropped)
           // A packet that is too big is answered: that is a packet for the sender, not this one.
@@ -224,7 +247,13 @@ test('a trace is what becomes of the packet, on the fast path and on the slow on
   for (const reason of ['delivered', 'security-group-egress', 'security-group-ingress',
     'network-acl-egress', 'network-acl-ingress', 'no-route', 'blackhole', 'no-mapping', 'multicast',
     'link-local', 'source-spoofed', 'ttl-expired', 'too-big', 'destination-check']) {
-    t.true(seen.has(reason), `no packet met ${reason}`)
+    t.true(seen.has(`IPv4 ${reason}`) || seen.has(`IPv6 ${reason}`), `no packet met ${reason}`)
+  }
+  for (const family of ['IPv4', 'IPv6']) {
+    for (const reason of ['delivered', 'security-group-egress', 'security-group-ingress',
+      'network-acl-egress', 'network-acl-ingress', 'source-spoofed', 'ttl-expired']) {
+      t.true(seen.has(`${family} ${reason}`), `no packet of ${family} met ${reason}`)
+    }
   }
 })
 

@@ -6,8 +6,10 @@
 import { formatAddress, addressWords, isIpv4Words } from '../wire/address.ts'
 import { writeU16, writeU32 } from '../wire/bytes.ts'
 import type { PacketContext } from '../dataplane/packet.ts'
-import { ICMP_AT_IDENTIFIER, ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST } from '../wire/icmp.ts'
-import { ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST } from '../wire/icmpv6.ts'
+import {
+  echoIdentifier, echoPorts, ICMP_AT_IDENTIFIER, ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, icmpIsEcho
+} from '../wire/icmp.ts'
+import { ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST, icmpv6IsEcho } from '../wire/icmpv6.ts'
 import {
   PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../wire/ip_protocol.ts'
@@ -110,6 +112,18 @@ export function hasPorts (protocol: number): boolean {
   return protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP
 }
 
+/** Source and destination port of its conversation in the flow table. */
+export function conversationPorts (packet: PacketFields): readonly [number, number] {
+  const { protocol, icmpType, icmpIdentifier } = packet
+  if ((protocol !== PROTOCOL_ICMP || !icmpIsEcho(icmpType)) &&
+    (protocol !== PROTOCOL_ICMPV6 || !icmpv6IsEcho(icmpType))) {
+    return [packet.sourcePort, packet.destinationPort]
+  }
+  const isRequest = icmpType === ICMP_ECHO_REQUEST || icmpType === ICMPV6_ECHO_REQUEST
+  const ports = echoPorts(icmpIdentifier, isRequest)
+  return [ports >>> 16, ports & 0xffff]
+}
+
 /**
  * Writes the packet into a buffer of its own behind `headroom` bytes. Checksums above IP are left
  * out: no step of the data plane looks at them.
@@ -194,7 +208,7 @@ export function fieldsOf (p: PacketContext): PacketFields {
     destinationPort: hasPorts(p.protocol) ? p.ports & 0xffff : 0,
     icmpType: p.icmpType,
     icmpCode: p.icmpCode,
-    icmpIdentifier: isIcmp ? p.ports & 0xffff : 0,
+    icmpIdentifier: isIcmp ? echoIdentifier(p.ports) : 0,
     tcpFlags: p.tcpFlags,
     ttl: p.ttl,
     bytes: p.totalBytes,

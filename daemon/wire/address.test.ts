@@ -64,6 +64,19 @@ test('a prefix holds its addresses and no others', (t) => {
   t.false(holds('2001:db8::1'))
 })
 
+test('a prefix holds no address of the other family, though IPv4 has a place inside ::/0', (t) => {
+  const holds = (block: string, text: string): boolean => {
+    const words = new Int32Array(addressWords(text))
+    return prefixHolds(prefixWords(block), 0, words[0], words[1], words[2], words[3])
+  }
+  for (const block of ['::/0', '::/1', '::/80']) {
+    t.false(holds(block, '10.0.0.1'), block)
+    t.true(holds(block, '::1'), block)
+  }
+  t.true(holds('0.0.0.0/0', '10.0.0.1'))
+  t.false(holds('0.0.0.0/0', '::1'))
+})
+
 test('findPrefix names the first prefix that holds, by position', (t) => {
   const prefixes = new Uint32Array([...prefixWords('2001:db8::/64'), ...prefixWords('10.0.0.1')])
   const find = (text: string): number => {

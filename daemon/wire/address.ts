@@ -29,7 +29,8 @@ export function wordMask (bits: number): number {
 }
 
 /**
- * Whether an address lies in a prefix.
+ * Whether an address lies in a prefix of its own family: `::/0` holds no IPv4 address, although
+ * ::ffff:0:0/96 lies inside it.
  * @param prefixes [n × PREFIX_WORDS] words and length on the 128-bit form
  * @param at index of the prefix's first word
  */
@@ -37,6 +38,7 @@ export function prefixHolds (
   prefixes: Uint32Array | Int32Array, at: number, w0: number, w1: number, w2: number, w3: number
 ): boolean {
   const bits = prefixes[at + 4]
+  if (bits < IPV4_PREFIX_LENGTH && isIpv4Words(w0, w1, w2)) return false
   return ((w0 ^ prefixes[at]) & wordMask(bits)) === 0 &&
     ((w1 ^ prefixes[at + 1]) & wordMask(bits - 32)) === 0 &&
     ((w2 ^ prefixes[at + 2]) & wordMask(bits - 64)) === 0 &&

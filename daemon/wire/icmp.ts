@@ -30,6 +30,23 @@ export function icmpIsEcho (type: number): boolean {
   return type === ICMP_ECHO_REPLY || type === ICMP_ECHO_REQUEST
 }
 
+/**
+ * Ports under which an echo is known, source << 16 | destination: whoever asks has the identifier
+ * for a port, whoever answers the number after it. So an answer belongs to its question, and a
+ * question that the other side asks with the same identifier is another conversation.
+ */
+export function echoPorts (identifier: number, isRequest: boolean): number {
+  const answering = (identifier + 1) & 0xffff
+  return isRequest ? (identifier << 16) | answering : (answering << 16) | identifier
+}
+
+/** The identifier in such ports, in either order; 0 for no ports. */
+export function echoIdentifier (ports: number): number {
+  const first = ports >>> 16
+  const second = ports & 0xffff
+  return second === ((first + 1) & 0xffff) ? first : second
+}
+
 /** Whether a type is an error about a packet, which it quotes: RFC 792, RFC 1122 §3.2.2. */
 export function icmpIsError (type: number): boolean {
   return type === 3 || type === 4 || type === 5 || type === 11 || type === 12

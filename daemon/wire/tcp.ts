@@ -27,6 +27,8 @@ export const TCP_FLAG_PSH = 0x08
 export const TCP_FLAG_ACK = 0x10
 export const TCP_FLAG_URG = 0x20
 export const TCP_FLAG_CWR = 0x80
+/** Flags that open or end a connection. */
+export const TCP_FLAGS_NOTED = TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST
 
 /** Header length in bytes, 0..60; at least 20 once `parse` accepted the packet. */
 export function tcpHeaderBytes (view: DataView, at: number): number {

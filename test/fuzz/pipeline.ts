@@ -7,10 +7,14 @@
  * end, is printed: it goes into FOUND of daemon/dataplane/fuzz.test.ts. Exit code 0: nothing found.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../../daemon/base/clock.ts'
+import { ipPacketsOf } from '../../daemon/dataplane/testing/captures.ts'
 import { fuzzNetwork } from '../../daemon/dataplane/testing/fuzz.ts'
 
+/** Packets of real stacks, to be broken. */
+const CAPTURE = new URL('corpus/pipeline.pcap', import.meta.url)
 /** How long one seed may take on a machine that is busy; it takes less than a second. */
 const SEED_MS_MAX = 60_000
 /** Seeds are 32 bits. */
@@ -22,10 +26,11 @@ interface Task { readonly seed: number, readonly seconds: number }
 interface Begun { readonly seed: number }
 
 function work ({ seed, seconds }: Task): void {
+  const captured = ipPacketsOf(readFileSync(CAPTURE))
   const endMs = systemClock.monotonicMs() + seconds * 1000
   for (let next = seed; systemClock.monotonicMs() < endMs; next++) {
     parentPort?.postMessage({ seed: next } satisfies Begun)
-    fuzzNetwork(next)
+    fuzzNetwork(next, captured)
   }
 }
 

@@ -31,6 +31,17 @@ const CONNECT = `const socket = require('node:net').connect(22, process.argv[1])
   socket.on('error', () => process.exit(2))
   setTimeout(() => process.exit(1), 1000)`
 
+/** Answers each datagram to port 5000. */
+const UDP_ECHO_SERVER = `const socket = require('node:dgram').createSocket('udp4')
+  socket.on('message', (_data, from) => socket.send('answer', from.port, from.address))
+  socket.bind(5000, () => console.log('listening'))`
+/** Sends one datagram and prints what comes back: an answer, or the code of an ICMP error. */
+const UDP_ASK = `const socket = require('node:dgram').createSocket('udp4')
+  socket.on('message', (data) => { console.log(String(data)); process.exit() })
+  socket.on('error', ({ code }) => { console.log(code); process.exit() })
+  socket.connect(Number(process.argv[2]), process.argv[1], () => socket.send('question'))
+  setTimeout(() => process.exit(1), 5000)`
+
 const TIMED_OUT = 1
 const CONNECTED = 0
 
@@ -158,6 +169,26 @@ test.serial('a tracked connection outlives its rule, an untracked one does not',
     await lab.waitDrops(server.eni, 'security-group-ingress', dropsBefore + 2)
     t.true(echoes(untracked) <= atRevoke + 1, 'no more than what was under way')
     await untracked.stop()
+    await echo.stop()
+  }))
+
+test.serial('a UDP answer needs no rule, and an ICMP error is shown under the flow it speaks of',
+  withLab({}, async (t, lab) => {
+    const { a, server, serverGroup, echo } = await build(lab)
+    await authorize(lab, serverGroup, { IpProtocol: 'udp', FromPort: 5000, ToPort: 5001,
+      IpRanges: [{ CidrIp: `${a.ipv4}/32` }] })
+    const answering = server.start(NODE, '-e', UDP_ECHO_SERVER)
+    await answering.printed('listening')
+    t.is((await a.try(NODE, '-e', UDP_ASK, server.ipv4, '5000')).stdout.trim(), 'answer')
+    t.is((await a.try(NODE, '-e', UDP_ASK, server.ipv4, '5001')).stdout.trim(), 'ECONNREFUSED')
+    for (const [eni, way, packets] of [[a.eni, 'ingressIcmpErrors', 'ingressPackets'],
+      [server.eni, 'egressIcmpErrors', 'egressPackets']] as const) {
+      const flow = (await lab.flows(eni)).find(({ localPort, remotePort }) =>
+        localPort === 5001 || remotePort === 5001)
+      t.is(flow?.[way], 1)
+      t.is(flow?.[packets], 0)
+    }
+    await answering.stop()
     await echo.stop()
   }))
 

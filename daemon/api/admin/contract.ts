@@ -113,6 +113,9 @@ export interface FlowsAnswer {
     readonly egressBytes: number
     readonly ingressPackets: number
     readonly ingressBytes: number
+    /** ICMP errors about the flow; not among its packets. */
+    readonly egressIcmpErrors: number
+    readonly ingressIcmpErrors: number
     /** ms since the last packet. */
     readonly idleMs: number
     /** In words: `encapsulate to host-2`, `deliver`, `drop no-route`. */

@@ -93,6 +93,8 @@ export function flowsOf (
       egressBytes: flow.egress.bytes,
       ingressPackets: flow.ingress.packets,
       ingressBytes: flow.ingress.bytes,
+      egressIcmpErrors: flow.egress.icmpErrors,
+      ingressIcmpErrors: flow.ingress.icmpErrors,
       idleMs: flow.idleMs,
       egressAction: describeAction(flow.egress, nameOf),
       ingressAction: describeAction(flow.ingress, nameOf)

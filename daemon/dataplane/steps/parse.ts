@@ -15,6 +15,7 @@
 import * as address from '../../wire/address.ts'
 import { loadI32, loadU16 } from '../../wire/bytes.ts'
 import { ipv4HeaderSumIsGood } from '../../wire/checksum.ts'
+import { echoPorts } from '../../wire/icmp.ts'
 import * as icmp from '../../wire/icmp.ts'
 import * as icmpv6 from '../../wire/icmpv6.ts'
 import * as ipProtocol from '../../wire/ip_protocol.ts'
@@ -188,16 +189,17 @@ function parseUpperLayer (p: PacketContext, view: DataView): number {
         if (p.l4At + ICMP_HEADER_BYTES > end) return short(p)
         p.icmpType = view.getUint8(p.l4At + ICMP_AT_TYPE)
         p.icmpCode = view.getUint8(p.l4At + ICMP_AT_CODE)
-        takeEcho(p, view, p.icmpType === ICMP_ECHO_REQUEST || p.icmpType === ICMP_ECHO_REPLY,
+        takeEcho(p, view, p.icmpType === ICMP_ECHO_REQUEST, p.icmpType === ICMP_ECHO_REPLY,
           ICMP_AT_IDENTIFIER)
         break
       case PROTOCOL_ICMPV6: {
         if (p.l4At + ICMPV6_HEADER_BYTES_MIN > end) return short(p)
         p.icmpType = view.getUint8(p.l4At + ICMPV6_AT_TYPE)
         p.icmpCode = view.getUint8(p.l4At + ICMPV6_AT_CODE)
-        const echo = p.icmpType === ICMPV6_ECHO_REQUEST || p.icmpType === ICMPV6_ECHO_REPLY
-        if (echo && p.l4At + ICMPV6_HEADER_BYTES > end) return short(p)
-        takeEcho(p, view, echo, ICMPV6_AT_IDENTIFIER)
+        const isRequest = p.icmpType === ICMPV6_ECHO_REQUEST
+        const isReply = p.icmpType === ICMPV6_ECHO_REPLY
+        if ((isRequest || isReply) && p.l4At + ICMPV6_HEADER_BYTES > end) return short(p)
+        takeEcho(p, view, isRequest, isReply, ICMPV6_AT_IDENTIFIER)
         break
       }
     }
@@ -226,13 +228,11 @@ function udpLengthIsGood (p: PacketContext, view: DataView): boolean {
  * Echo belongs to a flow by its identifier; other ICMP belongs to the flow it speaks of, which is
  * not cached.
  */
-function takeEcho (p: PacketContext, view: DataView, isEcho: boolean, identifierAt: number): void {
-  if (!isEcho) {
-    p.hasConnection = 0
-    return
-  }
-  const identifier = loadU16(view, p.l4At + identifierAt)
-  p.ports = (identifier << 16) | identifier
+function takeEcho (
+  p: PacketContext, view: DataView, isRequest: boolean, isReply: boolean, identifierAt: number
+): void {
+  if (isRequest || isReply) p.ports = echoPorts(loadU16(view, p.l4At + identifierAt), isRequest)
+  else p.hasConnection = 0
 }
 
 /** Super-packets and unfinished checksums: what the sender claims must agree with the headers. */

@@ -21,7 +21,7 @@
 
 export const FLOW_MAGIC = 0x56504346 // "VPCF"
 /** To be raised with every change of this file; an unknown version is started clean. */
-export const FLOW_LAYOUT_VERSION = 3
+export const FLOW_LAYOUT_VERSION = 4
 
 // Header, word index.
 export const HEADER_AT_MAGIC = 0
@@ -67,7 +67,7 @@ export const ENTRY_AT_SERIAL = 0
 export const ENTRY_AT_PORT_PROTOCOL = 1
 export const ENTRY_AT_LOCAL = 2 // 4 words
 export const ENTRY_AT_REMOTE = 6 // 4 words
-/** local port << 16 | remote port; echo: the identifier in both; otherwise 0 */
+/** local port << 16 | remote port; of echo as `echoPorts` of wire/icmp.ts; otherwise 0 */
 export const ENTRY_AT_PORTS = 10
 export const ENTRY_AT_HASH = 11
 /** Tick of the last packet in either direction. */
@@ -107,8 +107,16 @@ export const HALF_AT_BYTES = 8 // float64
 /** Egress: VNI and both ENI ids as they stand in the VPC header, in the byte order of the wire. */
 export const HALF_AT_HEADER = 10
 export const HALF_HEADER_WORDS = 5
+/**
+ * ICMP errors that went this way and spoke of the conversation (steps/connection.ts). They are not
+ * among its packets and do not renew its age.
+ */
+export const HALF_AT_ICMP_ERRORS = 15
 /** Ingress: the ENI that must have sent it, high and low. */
 export const HALF_AT_SENDER = 10
+
+/** TCP: numbers that the SYNs of both sides have shown, by direction; in the ingress half. */
+export const ENTRY_AT_INITIAL_SEQUENCE = HALF_WORD + HALF_WORDS + 12
 
 export const HALF_ACTION_MASK = 0xff
 /** The packet crosses from subnet to subnet: one is taken off its TTL. */

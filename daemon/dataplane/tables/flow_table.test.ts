@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import type { Random } from '../../base/random.ts'
-import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../../wire/ip_protocol.ts'
+import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../../wire/ip_protocol.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../../wire/tcp.ts'
 import {
   BUCKET_ENTRY_MASK, EGRESS, ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_REMOTE, FLOW_CAPACITY_MAX,
@@ -9,7 +9,7 @@ import {
   HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD, HALF_WORDS, HEADER_AT_VERSION, INGRESS
 } from './flow_layout.ts'
 import {
-  FlowTable, ICMP_IDLE_TICKS, TCP_CLOSING_IDLE_TICKS, TCP_ESTABLISHED_IDLE_TICKS,
+  FlowTable, ICMP_IDLE_TICKS, OTHER_IDLE_TICKS, TCP_CLOSING_IDLE_TICKS, TCP_ESTABLISHED_IDLE_TICKS,
   TCP_HALF_OPEN_IDLE_TICKS, UDP_SINGLE_IDLE_TICKS, UDP_STREAM_IDLE_TICKS
 } from './flow_table.ts'
 
@@ -111,7 +111,8 @@ for (const [name, protocol, ticks, packets] of [
   ['a UDP exchange', PROTOCOL_UDP, UDP_SINGLE_IDLE_TICKS, [1, 1]],
   ['a one-way UDP flow', PROTOCOL_UDP, UDP_SINGLE_IDLE_TICKS, [50, 0]],
   ['a UDP stream', PROTOCOL_UDP, UDP_STREAM_IDLE_TICKS, [2, 2]],
-  ['an echo', PROTOCOL_ICMP, ICMP_IDLE_TICKS, [1, 1]]
+  ['an echo', PROTOCOL_ICMP, ICMP_IDLE_TICKS, [1, 1]],
+  ['a flow of another protocol', PROTOCOL_ESP, OTHER_IDLE_TICKS, [2, 2]]
 ] as const) {
   test(`${name} ends after ${String(ticks / 10)} s without a packet`, (t) => {
     const table = newTable()
@@ -140,11 +141,11 @@ test('a packet keeps its flow alive', (t) => {
 
 test('a connection that was closed by both sides or reset ends soon', (t) => {
   for (const close of [
-    (table: FlowTable, at: number): void => { table.noteTcpFlags(at, EGRESS, TCP_FLAG_RST) },
+    (table: FlowTable, at: number): void => { table.noteTcpFlags(at, EGRESS, TCP_FLAG_RST, 0, 0) },
     (table: FlowTable, at: number): void => {
-      table.noteTcpFlags(at, EGRESS, TCP_FLAG_FIN | TCP_FLAG_ACK)
+      table.noteTcpFlags(at, EGRESS, TCP_FLAG_FIN | TCP_FLAG_ACK, 0, 0)
       t.false(table.isClosing(at))
-      table.noteTcpFlags(at, INGRESS, TCP_FLAG_FIN | TCP_FLAG_ACK)
+      table.noteTcpFlags(at, INGRESS, TCP_FLAG_FIN | TCP_FLAG_ACK, 0, 0)
     }
   ]) {
     const table = newTable()
@@ -158,6 +159,37 @@ test('a connection that was closed by both sides or reset ends soon', (t) => {
     advance(table, TCP_CLOSING_IDLE_TICKS)
     t.is(find(table, 1, 1), -1)
   }
+})
+
+test('FIN and RST count only with a number that their side may have sent', (t) => {
+  const FIRST = 0xffff_fff0 | 0
+  const LAST = 0x7000_0000
+  for (const flags of [TCP_FLAG_RST, TCP_FLAG_RST | TCP_FLAG_ACK]) {
+    for (const [sequence, ends] of [[FIRST, true], [5, true], [FIRST + 5000, true],
+      [FIRST - 1, false], [LAST, false], [FIRST + 2 ** 30, false]] as const) {
+      const table = newTable()
+      const at = create(table, 1, 1)
+      table.noteTcpFlags(at, EGRESS, TCP_FLAG_SYN, FIRST, 0)
+      table.noteTcpFlags(at, INGRESS, TCP_FLAG_SYN | TCP_FLAG_ACK, LAST, FIRST + 1)
+      count(table, at, EGRESS, 5)
+      table.noteTcpFlags(at, EGRESS, TCP_FLAG_SYN, sequence, 0)
+      table.noteTcpFlags(at, EGRESS, flags, sequence, LAST)
+      t.is(table.isClosing(at), ends, `${String(flags)} ${String(sequence)}`)
+    }
+  }
+})
+
+test('a SYN-ACK tells of both sides when ports are used again too early', (t) => {
+  const table = newTable()
+  const at = create(table, 1, 1)
+  table.noteTcpFlags(at, EGRESS, TCP_FLAG_SYN, 1000, 0)
+  table.noteTcpFlags(at, INGRESS, TCP_FLAG_SYN | TCP_FLAG_ACK, 2000, 1001)
+  table.noteTcpFlags(at, EGRESS, TCP_FLAG_SYN, 0x4000_0000, 0)
+  table.noteTcpFlags(at, INGRESS, TCP_FLAG_SYN | TCP_FLAG_ACK, 0x5000_0000, 0x4000_0001)
+  table.noteTcpFlags(at, EGRESS, TCP_FLAG_RST, 1001, 0)
+  t.false(table.isClosing(at))
+  table.noteTcpFlags(at, EGRESS, TCP_FLAG_RST, 0x4000_0001, 0)
+  t.true(table.isClosing(at))
 })
 
 test('a re-opened file keeps keys and counters, and its actions are stale', (t) => {

@@ -24,25 +24,25 @@
 import type { Random } from '../../base/random.ts'
 import { assert } from '../../base/assert.ts'
 import * as ipProtocol from '../../wire/ip_protocol.ts'
-import * as tcp from '../../wire/tcp.ts'
 import { flowBuckets, flowCapacity, flowFileBytes } from './flow_layout.ts'
 import * as flowLayout from './flow_layout.ts'
+import { isBareSyn, noteTcp, TCP_SEEN_ANSWER, tcpIsClosing } from './tcp_state.ts'
 import { TimerWheel } from './timer_wheel.ts'
 import { finishHash, mixWord } from './word_table.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
 const { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } = ipProtocol
-const { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } = tcp
 const {
   BUCKET_ENTRY_MASK, DIRECTORY_AT_ENI_HIGH, DIRECTORY_AT_ENI_LOW, DIRECTORY_AT_REUSE,
-  DIRECTORY_AT_STATE, DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, EGRESS, ENTRIES_WORD, ENTRY_AT_CREATED,
+  DIRECTORY_AT_STATE, DIRECTORY_SLOT_WORDS, DIRECTORY_WORD, ENTRIES_WORD, ENTRY_AT_CREATED,
   ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_LOCAL, ENTRY_AT_ORIGIN, ENTRY_AT_PORT_PROTOCOL,
-  ENTRY_AT_PORTS, ENTRY_AT_REMOTE, ENTRY_AT_SERIAL, ENTRY_AT_TCP, ENTRY_TRACKED, ENTRY_WORDS,
-  FLOW_CAPACITY_MAX, FLOW_LAYOUT_VERSION, FLOW_MAGIC, FLOW_PORT_REUSE_MASK, FLOW_PORT_SLOT_BITS,
-  FLOW_PORTS_MAX, FLOW_SEED_WORDS, FLOW_TICK_MS, HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD,
-  HALF_WORDS, HEADER_AT_CAPACITY, HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK,
-  HEADER_AT_SEED, HEADER_AT_TOUCHED, HEADER_AT_VERSION, INGRESS
+  ENTRY_AT_PORTS, ENTRY_AT_REMOTE, ENTRY_AT_SERIAL, ENTRY_AT_TCP, ENTRY_DIRECTION_MASK,
+  ENTRY_TRACKED, ENTRY_WORDS, FLOW_CAPACITY_MAX, FLOW_LAYOUT_VERSION, FLOW_MAGIC,
+  FLOW_PORT_REUSE_MASK, FLOW_PORT_SLOT_BITS, FLOW_PORTS_MAX, FLOW_SEED_WORDS, FLOW_TICK_MS,
+  HALF_AT_GENERATION, HALF_AT_ICMP_ERRORS, HALF_AT_PACKETS, HALF_WORD, HALF_WORDS,
+  HEADER_AT_CAPACITY, HEADER_AT_LIVE, HEADER_AT_MAGIC, HEADER_AT_NOW_TICK, HEADER_AT_SEED,
+  HEADER_AT_TOUCHED, HEADER_AT_VERSION
 } = flowLayout
 
 // Idle times, systems 3.3, in ticks.
@@ -74,17 +74,6 @@ const BUCKET_TAG_MASK = ~BUCKET_ENTRY_MASK
 const EXPIRE_MAX = 256
 /** Entries that the sweep for removed ENIs looks at between two bursts. */
 const SWEEP_MAX = 512
-
-// ENTRY_AT_TCP
-export const TCP_SEEN_FIN_EGRESS = 1 << EGRESS
-export const TCP_SEEN_FIN_INGRESS = 1 << INGRESS
-export const TCP_SEEN_RST = 4
-const TCP_SEEN_FINS = TCP_SEEN_FIN_EGRESS | TCP_SEEN_FIN_INGRESS
-
-/** Whether TCP_SEEN_* bits say that both sides have closed, or one has reset. */
-export function tcpIsClosing (seen: number): boolean {
-  return (seen & TCP_SEEN_RST) !== 0 || (seen & TCP_SEEN_FINS) === TCP_SEEN_FINS
-}
 
 /** Generations are int32 and must never come round to a stored one. */
 const GENERATION_MAX = 0x7fffffff
@@ -301,6 +290,11 @@ export class FlowTable {
     return (this.words[at + ENTRY_AT_ORIGIN] & ENTRY_TRACKED) !== 0
   }
 
+  /** Counts an ICMP error that spoke of the conversation. @param direction that it went */
+  countIcmpError (at: number, direction: number): void {
+    this.words[at + HALF_WORD + direction * HALF_WORDS + HALF_AT_ICMP_ERRORS]++
+  }
+
   track (at: number): void { this.words[at + ENTRY_AT_ORIGIN] |= ENTRY_TRACKED }
 
   remove (at: number): void {
@@ -321,12 +315,13 @@ export class FlowTable {
    * Takes note of SYN, FIN and RST, which always come by the slow path, and shortens the timer of a
    * connection that ends.
    * @param flags TCP_FLAG_* of a packet in `direction`
+   * @param sequence its sequence number, int32
+   * @param acknowledgment its acknowledgment number, int32
    */
-  noteTcpFlags (at: number, direction: number, flags: number): void {
-    let seen = this.words[at + ENTRY_AT_TCP]
-    if ((flags & TCP_FLAG_FIN) !== 0) seen |= 1 << direction
-    if ((flags & TCP_FLAG_RST) !== 0) seen |= TCP_SEEN_RST
-    this.words[at + ENTRY_AT_TCP] = seen
+  noteTcpFlags (
+    at: number, direction: number, flags: number, sequence: number, acknowledgment: number
+  ): void {
+    noteTcp(this.words, this.doubles, at, direction, flags, sequence, acknowledgment)
     if (this.isClosing(at)) {
       this.#wheel.arm((at - ENTRIES_WORD) / ENTRY_WORDS, this.#nowTick + TCP_CLOSING_IDLE_TICKS)
     }
@@ -334,7 +329,16 @@ export class FlowTable {
 
   /** Whether flags open a connection anew over one that has ended with the same ports. */
   reopens (at: number, flags: number): boolean {
-    return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) === TCP_FLAG_SYN && this.isClosing(at)
+    return isBareSyn(flags) && this.isClosing(at)
+  }
+
+  /**
+   * Whether flags open a connection the other way, over one that is there: what was allowed is the
+   * connection of the side that opened it. Both sides may open one at once (RFC 9293 §3.5).
+   */
+  opensBackwards (at: number, direction: number, flags: number): boolean {
+    return isBareSyn(flags) && (this.words[at + ENTRY_AT_TCP] & TCP_SEEN_ANSWER) !== 0 &&
+      (this.words[at + ENTRY_AT_ORIGIN] & ENTRY_DIRECTION_MASK) !== direction
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * Packets that nobody sends, through a whole worker in memory: random bytes, and good packets with
- * something broken in them, out of ENIs and in from the underlay, on networks with groups, ACLs,
- * routes, fragments and mappings that must be asked for.
+ * something broken in them, made here or captured from real stacks, out of ENIs and in from the
+ * underlay, on networks with groups, ACLs, routes, fragments and mappings that must be asked for.
  *
  *     seed ─▶ network ─▶ burst of packets, mutated ─▶ Lab ─▶ conservation
  *
@@ -15,11 +15,15 @@
 import { assert } from '../../base/assert.ts'
 import { GSO_NONE, GSO_TCPV4, GSO_TCPV6, PORT_UNDERLAY } from '../../tun/descriptor.ts'
 import { addressWords } from '../../wire/address.ts'
-import { writeU16 } from '../../wire/bytes.ts'
+import { writeU16, writeU32 } from '../../wire/bytes.ts'
 import {
-  PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP
+  PROTOCOL_AUTHENTICATION, PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_ESP, PROTOCOL_HOP_BY_HOP,
+  PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_ROUTING, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../../wire/ip_protocol.ts'
-import { IPV4_HEADER_BYTES_MIN, ipv4WriteChecksum } from '../../wire/ipv4.ts'
+import {
+  IPV4_AT_DST, IPV4_AT_SRC, IPV4_HEADER_BYTES_MIN, ipv4WriteChecksum
+} from '../../wire/ipv4.ts'
+import { IPV6_AT_DST, IPV6_AT_SRC } from '../../wire/ipv6.ts'
 import { COUNT_FRAGMENTS, COUNT_ICMP_SENT, readDrops, readTraffic } from '../counters.ts'
 import { PARKED_MS } from '../parking.ts'
 import { Draw } from './draw.ts'
@@ -42,6 +46,12 @@ const MTU_WHOLE = 65_535
 const MTU_SMALL = 1440
 
 const PROTOCOLS = [PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_ESP, 0]
+/** Hop-by-hop is right in the first place alone, and the parser's patience has an end. */
+const EXTENSIONS = [
+  PROTOCOL_HOP_BY_HOP, PROTOCOL_ROUTING, PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_DESTINATION_OPTIONS,
+  PROTOCOL_AUTHENTICATION
+]
+const EXTENSIONS_MAX = 12
 /** Numbers that are the edge of something. */
 const EDGES = [0, 1, 7, 8, 19, 20, 39, 40, 0x7f, 0x80, 0xff, 0x1fff, 0x2000, 0x7fff, 0x8000, 0xffff]
 const ADDRESSES = [
@@ -69,11 +79,12 @@ interface Account { readonly ingress: number, readonly dropped: number }
 
 /**
  * One network and BURSTS bursts.
+ * @param captured IP packets of real stacks; they get addresses of the network
  * @throws Error naming the seed, when the router throws or a packet is in no account or in two
  */
-export function fuzzNetwork (seed: number): FuzzTotals {
+export function fuzzNetwork (seed: number, captured: readonly Uint8Array[] = []): FuzzTotals {
   try {
-    return new Fuzz(seed).run()
+    return new Fuzz(seed, captured).run()
   } catch (error) {
     throw new Error(`seed ${String(seed)}: ${String(error)}`, { cause: error })
   }
@@ -83,11 +94,13 @@ class Fuzz {
   readonly #draw: Draw
   readonly #vpc: VpcSpec
   readonly #lab: Lab
+  readonly #captured: readonly Uint8Array[]
   readonly #counts = { fed: 0, sent: 0, parked: 0 }
   readonly #hasWholePath: boolean
 
-  constructor (seed: number) {
+  constructor (seed: number, captured: readonly Uint8Array[]) {
     this.#draw = new Draw(seed)
+    this.#captured = captured
     this.#hasWholePath = this.#draw.oneIn(2)
     this.#vpc = drawVpc(this.#draw)
     this.#lab =
@@ -195,8 +208,10 @@ class Fuzz {
     // Parked packets are counted as they came, not as they are on the wire: none of these waits.
     const maySend = !fromUnderlay && this.#vpc.mappingsComplete === true
     if (maySend && draw.oneIn(12)) return this.#superPacket(local, other)
-    const fields = this.#fields(fromUnderlay ? other : local, fromUnderlay ? local : other)
-    const inner = this.#mutated(ipPacket(fields))
+    const [from, to] = fromUnderlay ? [other, local] : [local, other]
+    const isCaptured = this.#captured.length > 0 && draw.oneIn(3)
+    const inner = this.#mutated(
+      isCaptured ? this.#capturedPacket(from, to) : ipPacket(this.#fields(from, to)))
     if (!fromUnderlay) return { nicPort: this.#lab.nicPort(local), packet: inner }
     const packet = vpcPacket({
       vni: draw.oneIn(20) ? draw.below(1000) : this.#vpc.vni,
@@ -232,8 +247,26 @@ class Fuzz {
       ...draw.oneIn(4)
         ? { fragment: { offsetBytes: draw.of([0, 8, 1400, 65_528]), more: draw.oneIn(2) } }
         : {},
-      identification: draw.below(3)
+      identification: draw.below(3),
+      extensions: Array.from({ length: draw.oneIn(3) ? 1 + draw.below(EXTENSIONS_MAX) : 0 },
+        () => draw.of(EXTENSIONS))
     }
+  }
+
+  /** A packet of a capture, as if these two had exchanged it. */
+  #capturedPacket (from: number, to: number): Uint8Array {
+    const packet = this.#draw.of(this.#captured).slice()
+    const isIpv6 = packet[0] >>> 4 === 6
+    const [addressOf, sourceAt, destinationAt] = isIpv6
+      ? [ipv6Of, IPV6_AT_SRC, IPV6_AT_DST] as const
+      : [ipv4Of, IPV4_AT_SRC, IPV4_AT_DST] as const
+    for (const [eni, at] of [[from, sourceAt], [to, destinationAt]] as const) {
+      addressWords(addressOf(eni)).slice(isIpv6 ? 0 : 3).forEach((word, index) => {
+        writeU32(packet, at + 4 * index, word)
+      })
+    }
+    if (!isIpv6) ipv4WriteChecksum(packet, 0, (packet[0] & 15) * 4)
+    return packet
   }
 
   /** A good one: the NIC hands over no other. Its type may still be the wrong one. */

@@ -25,8 +25,8 @@ import {
   IPV6_FRAGMENT_AT_OFFSET, IPV6_FRAGMENT_HEADER_BYTES, IPV6_HEADER_BYTES, ipv6SetTrafficClass
 } from '../../wire/ipv6.ts'
 import {
-  TCP_AT_CHECKSUM, TCP_AT_DATA_OFFSET, TCP_AT_DST_PORT, TCP_AT_FLAGS, TCP_AT_SRC_PORT, TCP_FLAG_ACK,
-  TCP_HEADER_BYTES_MIN
+  TCP_AT_CHECKSUM, TCP_AT_DATA_OFFSET, TCP_AT_DST_PORT, TCP_AT_FLAGS, TCP_AT_SEQUENCE,
+  TCP_AT_SRC_PORT, TCP_FLAG_ACK, TCP_HEADER_BYTES_MIN
 } from '../../wire/tcp.ts'
 import {
   UDP_AT_CHECKSUM, UDP_AT_DST_PORT, UDP_AT_LENGTH, UDP_AT_SRC_PORT, UDP_HEADER_BYTES
@@ -39,6 +39,7 @@ export interface PacketFields {
   readonly srcPort?: number
   readonly dstPort?: number
   readonly tcpFlags?: number
+  readonly sequence?: number
   readonly icmpType?: number
   readonly icmpId?: number
   readonly payloadBytes?: number
@@ -50,7 +51,13 @@ export interface PacketFields {
   /** IPv4 options, a multiple of 4 bytes. */
   readonly options?: Uint8Array
   readonly identification?: number
+  /** IPv6: extension headers before the fragment header, by number, each of 8 bytes of padding. */
+  readonly extensions?: readonly number[]
 }
+
+const EXTENSION_BYTES = 8
+/** Option PadN of 6 bytes (RFC 8200 §4.2), behind next header and length. */
+const PADDING = [1, 4, 0, 0, 0, 0] as const
 
 /** Bytes that tell where in a payload they stood. */
 function fillPayload (bytes: Uint8Array, at: number, from: number): void {
@@ -82,6 +89,7 @@ function upperLayer (fields: PacketFields, protocol: number): Uint8Array {
     writeU16(bytes, TCP_AT_DST_PORT, fields.dstPort ?? 80)
     bytes[TCP_AT_DATA_OFFSET] = (TCP_HEADER_BYTES_MIN >>> 2) << 4
     bytes[TCP_AT_FLAGS] = fields.tcpFlags ?? TCP_FLAG_ACK
+    writeU32(bytes, TCP_AT_SEQUENCE, fields.sequence ?? 0)
   } else if (protocol === PROTOCOL_UDP) {
     writeU16(bytes, UDP_AT_SRC_PORT, fields.srcPort ?? 40_000)
     writeU16(bytes, UDP_AT_DST_PORT, fields.dstPort ?? 53)
@@ -145,14 +153,19 @@ function ipv4Packet (fields: PacketFields): Uint8Array {
 function ipv6Packet (fields: PacketFields): Uint8Array {
   const protocol = fields.protocol ?? PROTOCOL_TCP
   const { fragment } = fields
-  const extensionBytes = fragment === undefined ? 0 : IPV6_FRAGMENT_HEADER_BYTES
+  const extensions = fields.extensions ?? []
+  const fragmentAt = IPV6_HEADER_BYTES + extensions.length * EXTENSION_BYTES
   const upper = upperLayer(fields, protocol)
-  const l4At = IPV6_HEADER_BYTES + extensionBytes
+  const l4At = fragmentAt + (fragment === undefined ? 0 : IPV6_FRAGMENT_HEADER_BYTES)
   const bytes = new Uint8Array(l4At + upper.length)
   bytes[0] = 0x60
   ipv6SetTrafficClass(bytes, 0, fields.trafficClass ?? 0)
   writeU16(bytes, IPV6_AT_PAYLOAD_LENGTH, bytes.length - IPV6_HEADER_BYTES)
-  bytes[IPV6_AT_NEXT_HEADER] = fragment === undefined ? protocol : PROTOCOL_FRAGMENT
+  const chain = [...extensions, ...fragment === undefined ? [] : [PROTOCOL_FRAGMENT], protocol]
+  bytes[IPV6_AT_NEXT_HEADER] = chain[0]
+  extensions.forEach((_extension, index) => {
+    bytes.set([chain[index + 1], 0, ...PADDING], IPV6_HEADER_BYTES + index * EXTENSION_BYTES)
+  })
   bytes[IPV6_AT_HOP_LIMIT] = fields.ttl ?? 64
   const src = addressWords(fields.src)
   const dst = addressWords(fields.dst)
@@ -161,8 +174,8 @@ function ipv6Packet (fields: PacketFields): Uint8Array {
     writeU32(bytes, IPV6_AT_DST + 4 * word, dst[word])
   }
   if (fragment !== undefined) {
-    bytes[IPV6_HEADER_BYTES] = protocol
-    writeU16(bytes, IPV6_HEADER_BYTES + IPV6_FRAGMENT_AT_OFFSET,
+    bytes[fragmentAt] = protocol
+    writeU16(bytes, fragmentAt + IPV6_FRAGMENT_AT_OFFSET,
       fragment.offsetBytes | (fragment.more ? 1 : 0))
   }
   bytes.set(upper, l4At)

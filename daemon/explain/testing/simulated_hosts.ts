@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts'
 import { eniBits } from '../../base/ids.ts'
 import { HostCompiler } from '../../compile/host_compiler.ts'
 import { DROP_REASONS } from '../../dataplane/drop_reason.ts'
-import { FlowReader } from '../../dataplane/flow_reader.ts'
+import { FlowReader, metBy } from '../../dataplane/flow_reader.ts'
 import { pathMtu } from '../../dataplane/loop.ts'
 import { EGRESS, flowFileBytes } from '../../dataplane/tables/flow_layout.ts'
 import { Lab } from '../../dataplane/testing/lab.ts'
@@ -17,7 +17,7 @@ import type { Snapshot } from '../../model/snapshot.ts'
 import { PORT_UNDERLAY } from '../../tun/descriptor.ts'
 import { addressWords } from '../../wire/address.ts'
 import type { LiveHosts } from '../explainer.ts'
-import { makePacket } from '../made_packet.ts'
+import { conversationPorts, makePacket } from '../made_packet.ts'
 import type { PacketFields } from '../made_packet.ts'
 
 export const TEST_CLOCK: Clock = { nowMs: () => 0, monotonicMs: () => 0 }
@@ -68,15 +68,13 @@ export class SimulatedHosts {
         const reader = this.#hosts.find(({ host }) => host.id === name)?.reader
         const source = addressWords(packet.source)
         const destination = addressWords(packet.destination)
-        const [sourcePort, destinationPort] = packet.icmpIdentifier !== 0
-          ? [packet.icmpIdentifier, packet.icmpIdentifier]
-          : [packet.sourcePort, packet.destinationPort]
+        const [sourcePort, destinationPort] = conversationPorts(packet)
         const found = reader?.find(eniBits(eni), direction === EGRESS
           ? { protocol: packet.protocol, local: source, remote: destination,
               localPort: sourcePort, remotePort: destinationPort }
           : { protocol: packet.protocol, local: destination, remote: source,
               localPort: destinationPort, remotePort: sourcePort }) ?? null
-        return found === null || (found.isClosing && packet.tcpFlags === 2) ? null : found
+        return metBy(found, packet.tcpFlags, direction)
       }
     }
   }

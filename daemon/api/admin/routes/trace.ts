@@ -4,6 +4,7 @@
  * that the hosts remember; no worker is asked, no packet sent.
  */
 import { eniBits } from '../../../base/ids.ts'
+import { metBy } from '../../../dataplane/flow_reader.ts'
 import type { FlowKey } from '../../../dataplane/flow_reader.ts'
 import { EGRESS } from '../../../dataplane/tables/flow_layout.ts'
 import { endsOf, eniOf, ownsAddress, protocolNumber } from '../../../explain/ends.ts'
@@ -11,7 +12,7 @@ import { Explainer } from '../../../explain/explainer.ts'
 import type { LiveHosts } from '../../../explain/explainer.ts'
 import { readPacket } from '../../../explain/host_view.ts'
 import {
-  hasPorts, MADE_PACKET_BYTES_MAX, openingPacket
+  conversationPorts, hasPorts, MADE_PACKET_BYTES_MAX, openingPacket
 } from '../../../explain/made_packet.ts'
 import type { PacketFields } from '../../../explain/made_packet.ts'
 import { isIcmp } from '../../../explain/words.ts'
@@ -144,8 +145,7 @@ function liveHosts (lab: Lab): LiveHosts {
       const agent = agentOf(host)
       if (agent === undefined) return null
       const found = agent.flowReader.find(eniBits(eni), keyOf(packet, direction))
-      const reopens = (packet.tcpFlags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) === TCP_FLAG_SYN
-      return found === null || (found.isClosing && reopens) ? null : found
+      return metBy(found, packet.tcpFlags, direction)
     }
   }
 }
@@ -154,8 +154,7 @@ function liveHosts (lab: Lab): LiveHosts {
 function keyOf (packet: PacketFields, direction: number): FlowKey {
   const source = addressWords(packet.source)
   const destination = addressWords(packet.destination)
-  const sourcePort = isIcmp(packet.protocol) ? packet.icmpIdentifier : packet.sourcePort
-  const destinationPort = isIcmp(packet.protocol) ? packet.icmpIdentifier : packet.destinationPort
+  const [sourcePort, destinationPort] = conversationPorts(packet)
   return direction === EGRESS
     ? { protocol: packet.protocol, local: source, remote: destination, localPort: sourcePort,
         remotePort: destinationPort }
