@@ -173,6 +173,7 @@ async function checkStream (t: ExecutionContext, { source, peer, near }: World):
     })
     t.true(rows.every((row) => Number(row['tcp.len']) <= 1400), 'no super-packet')
     t.deepEqual(await copied.brokenFrames(), [])
+    t.is(await copied.stop(), 0, 'tcpdump saw them all')
     await server.ended() // of itself, after one client; with the lab otherwise
   }
 }
