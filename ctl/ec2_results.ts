@@ -33,7 +33,8 @@ import type {
   DeleteTrafficMirrorSessionResult, DeleteTrafficMirrorTargetResult,
   DescribeTrafficMirrorFilterRulesResult, DescribeTrafficMirrorFiltersResult,
   DescribeTrafficMirrorSessionsResult, DescribeTrafficMirrorTargetsResult,
-  ModifyTrafficMirrorFilterNetworkServicesResult, ModifyTrafficMirrorSessionResult,
+  ModifyTrafficMirrorFilterNetworkServicesResult, ModifyTrafficMirrorFilterRuleResult,
+  ModifyTrafficMirrorSessionResult,
   StartInstancesResult, StopInstancesResult, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
 
@@ -76,6 +77,7 @@ export interface Ec2Results {
   DescribeTrafficMirrorSessions: DescribeTrafficMirrorSessionsResult
   DescribeTrafficMirrorTargets: DescribeTrafficMirrorTargetsResult
   ModifyTrafficMirrorFilterNetworkServices: ModifyTrafficMirrorFilterNetworkServicesResult
+  ModifyTrafficMirrorFilterRule: ModifyTrafficMirrorFilterRuleResult
   ModifyTrafficMirrorSession: ModifyTrafficMirrorSessionResult
   CreateVpc: CreateVpcResult
   DeleteDhcpOptions: Nothing

@@ -22,6 +22,17 @@ test('a session, its filter and its target are made, shown, changed and deleted'
   await run('mirror-filter', 'add-rule', 'http', 'egress', '5', 'reject', '--from', '10.0.1.0/24')
   await shows(/^ingress +100 +accept +tcp +0\.0\.0\.0\/0 +0\.0\.0\.0\/0 80-90$/m,
     'mirror-filter', 'show', 'http')
+  await run('mirror-filter', 'set-rule', 'http', 'ingress', '100', '--action', 'reject',
+    '--number', '90', '--from', '10.0.0.0/8', '--to-port', '443')
+  await shows(/^ingress +90 +reject +tcp +10\.0\.0\.0\/8 +0\.0\.0\.0\/0 443$/m,
+    'mirror-filter', 'show', 'http')
+  await run('mirror-filter', 'set-rule', 'http', 'ingress', '90', '--protocol', 'all',
+    '--to-port', 'all')
+  await shows(/^ingress +90 +reject +all +10\.0\.0\.0\/8 +0\.0\.0\.0\/0$/m,
+    'mirror-filter', 'show', 'http')
+  t.is((await vpcctl('mirror-filter', 'set-rule', 'http', 'ingress', '90')).code, 2)
+  t.is((await vpcctl('mirror-filter', 'set-rule', 'http', 'ingress', '100', '--to', '::/0')).code,
+    1, 'there is no rule 100 any more')
   await run('mirror-filter', 'dns', 'http', 'on')
   await shows(/ http +1 +1 +amazon-dns$/m, 'mirror-filter', 'list')
   await run('mirror-filter', 'delete-rule', 'http', 'egress', '5')

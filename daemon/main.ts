@@ -30,6 +30,7 @@ import type { KeyRing } from './api/key_ring.ts'
 import { CallMetrics } from './api/metrics/call_metrics.ts'
 import { createMetricsServer, METRICS_ADDRESS, METRICS_PATH } from './api/metrics/server.ts'
 import type { Service } from './api/service.ts'
+import { createStsService } from './api/sts/service.ts'
 import { ChangeHistory } from './audit/change_history.ts'
 import { AuditTrail } from './audit/trail.ts'
 import { systemClock } from './base/clock.ts'
@@ -116,7 +117,8 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
       createCloudTrailService(trail),
       createConfigService({ history, trail, actions: ACTIONS }),
       createLogsService(flowLogs.logGroups),
-      cloudWatch.service
+      cloudWatch.service,
+      createStsService()
     ],
     keyRing,
     clock: systemClock,

@@ -71,7 +71,7 @@ export const NOUNS: readonly Noun[] = [
     name: 'mirror-filter',
     summary: 'Which packets are mirrored',
     group: 'Look inside',
-    load: async () => (await import('./mirror.ts')).mirrorFilterCommands
+    load: async () => (await import('./mirror_filter.ts')).mirrorFilterCommands
   },
   {
     name: 'dhcp-options',

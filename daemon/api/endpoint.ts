@@ -1,9 +1,10 @@
 /**
  * The AWS endpoint over HTTP: one address for every service.
  *
- *     POST /                  a call; parameters in the body
- *     GET  /?Action=…         a call; parameters in the query, usually presigned
- *     POST /_vpclab/reset     signed like a call of EC2; empties the lab (JSON answer)
+ *     POST /                       a call; parameters in the body
+ *     GET  /?Action=…              a call; parameters in the query, usually presigned
+ *     POST /service/…/operation/…  a call of the protocol RPC v2 CBOR
+ *     POST /_vpclab/reset          signed like a call of EC2; empties the lab (JSON answer)
  *
  * This file turns HTTP into a signed request, finds the service that the signature names, and turns
  * every error into that service's error document; the rest is sigv4.ts (who) and the service
@@ -18,6 +19,7 @@ import { VpclabError } from '../base/errors.ts'
 import { newUuid } from '../base/ids.ts'
 import type { Random } from '../base/random.ts'
 import { AwsError } from '../model/aws_error.ts'
+import { CBOR_CONTENT_TYPE } from './cbor_codec.ts'
 import type { KeyRing } from './key_ring.ts'
 import { type Body, Call, type Service } from './service.ts'
 import type { SignedRequest } from './sigv4.ts'
@@ -61,6 +63,8 @@ export function createEndpoint (dependencies: EndpointDependencies): FastifyInst
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', { parseAs: 'string' },
     (_request, body, done) => { done(null, body) })
+  server.addContentTypeParser(CBOR_CONTENT_TYPE, { parseAs: 'buffer' },
+    (_request, body, done) => { done(null, body) })
 
   const identify = async (call: Call): Promise<Service> => {
     const service = services.get(claimedService(call.request))
@@ -93,6 +97,7 @@ export function createEndpoint (dependencies: EndpointDependencies): FastifyInst
   }
   server.get('/', answer)
   server.post('/', answer)
+  server.post('/service/:service/operation/:operation', answer)
 
   server.post('/_vpclab/reset', async (request, reply) => {
     const requestId = newUuid(random)
@@ -127,7 +132,8 @@ function send (
   return reply.code(status)
     .header('content-type', body.contentType)
     .header('x-amzn-requestid', requestId)
-    .send(body.text)
+    .headers(body.headers ?? {})
+    .send(body.content)
 }
 
 function signedRequest (request: FastifyRequest): SignedRequest {
@@ -137,8 +143,12 @@ function signedRequest (request: FastifyRequest): SignedRequest {
     path: queryAt === -1 ? request.url : request.url.slice(0, queryAt),
     query: queryAt === -1 ? '' : request.url.slice(queryAt + 1),
     headers: request.headers,
-    body: typeof request.body === 'string' ? request.body : ''
+    body: isBody(request.body) ? request.body : ''
   }
+}
+
+function isBody (body: unknown): body is SignedRequest['body'] {
+  return typeof body === 'string' || body instanceof Uint8Array
 }
 
 /** What a caller is told: its own mistake in full, ours without the inside. */

@@ -1,7 +1,8 @@
 import * as sdk from '@aws-sdk/client-cloudtrail'
 import test from 'ava'
 import { AwsError } from '../model/aws_error.ts'
-import { JSON_LIST_ITEMS_MAX, createJsonService, decodeJson, encodeJson } from './json_codec.ts'
+import { DOCUMENT_LIST_ITEMS_MAX } from './document.ts'
+import { createJsonService, decodeJson, encodeJson } from './json_codec.ts'
 import { SchemaRegistry } from './schema.ts'
 import { Call } from './service.ts'
 
@@ -34,7 +35,7 @@ const refusals: readonly (readonly [string, string, unknown])[] = [
   ['a missing member', 'ValidationException',
     { LookupAttributes: [{ AttributeKey: 'EventName' }] }],
   ['a long list', 'ValidationException',
-    { LookupAttributes: Array.from({ length: JSON_LIST_ITEMS_MAX + 1 }, () => ({})) }]
+    { LookupAttributes: Array.from({ length: DOCUMENT_LIST_ITEMS_MAX + 1 }, () => ({})) }]
 ]
 
 for (const [what, code, body] of refusals) {
@@ -68,6 +69,7 @@ test('an operation that is none, or is not built, is named', async (t) => {
   t.is(await codeOf('CloudTrail_20131101.StopLogging'), 'UnsupportedOperationException')
   t.is(await codeOf('CloudTrail_20131101.Nothing'), 'UnknownOperationException')
   t.is(await codeOf('Another_1.LookupEvents'), 'UnknownOperationException')
-  t.deepEqual(JSON.parse(service.refuse(new AwsError('AuthFailure', 'who?'), 'request-1').text),
+  const { content } = service.refuse(new AwsError('AuthFailure', 'who?'), 'request-1')
+  t.deepEqual(JSON.parse(String(content)),
     { __type: 'UnrecognizedClientException', message: 'who?' })
 })

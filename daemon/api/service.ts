@@ -15,7 +15,9 @@ import type { Caller, SignedRequest } from './sigv4.ts'
 /** An answer in a service's protocol. */
 export interface Body {
   readonly contentType: string
-  readonly text: string
+  readonly content: string | Uint8Array
+  /** What the protocol adds to the headers of an answer. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Service {
@@ -80,8 +82,14 @@ export class Call {
 
   /** The parameters of a query protocol: of the body, or of a presigned call's address. */
   get form (): string {
-    const { method, query, body } = this.request
-    return method === 'GET' ? withoutSignature(query) : body
+    const { method, query } = this.request
+    return method === 'GET' ? withoutSignature(query) : this.text
+  }
+
+  /** The body of a protocol of texts. */
+  get text (): string {
+    const { body } = this.request
+    return typeof body === 'string' ? body : Buffer.from(body).toString()
   }
 }
 

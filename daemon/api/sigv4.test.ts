@@ -78,7 +78,7 @@ test('whatever is changed after signing is noticed', async (t) => {
   const change = async (changes: Partial<SignedRequest>): Promise<string> =>
     await refusal({ ...request, ...changes })
   t.is(await change({}), '')
-  t.is(await change({ body: `${request.body}&DryRun=true` }), 'AuthFailure')
+  t.is(await change({ body: `${String(request.body)}&DryRun=true` }), 'AuthFailure')
   t.is(await change({ method: 'PUT' }), 'AuthFailure')
   t.is(await change({ path: '/x' }), 'AuthFailure')
   t.is(await change({ query: 'a=b' }), 'AuthFailure')

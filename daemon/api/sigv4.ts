@@ -29,7 +29,8 @@ export interface SignedRequest {
   readonly query: string
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
-  readonly body: string
+  /** Bytes where the content type is that of a binary protocol. */
+  readonly body: string | Uint8Array
 }
 
 export interface Caller {

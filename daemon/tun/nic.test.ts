@@ -3,15 +3,22 @@
  * through two NICs are in test/integration/nic.test.ts.
  */
 import test from 'ava'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { readFileSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
 import { VpclabError } from '../base/errors.ts'
 import { NIC_COUNTER_DOORBELLS, NIC_COUNTERS } from './counters.ts'
-import { RX_WORDS, TX_BYTES, TX_PORT, TX_RUN, TX_TOTAL_BYTES, TX_WORDS } from './descriptor.ts'
+import {
+  CSUM_NEEDED, PORT_UNDERLAY, RX_WORDS, TX_AT, TX_BYTES, TX_CSUM, TX_CSUM_FIELD, TX_PEER, TX_PORT,
+  TX_RUN, TX_SOURCE_PORT, TX_TOTAL_BYTES, TX_WORDS
+} from './descriptor.ts'
 import { closeDoorbell, createDoorbell, ringDoorbell } from './doorbell.ts'
 import { createNic, type NicOptions } from './nic.ts'
 import { mapSharedFile } from './shared_memory.ts'
 
 const OPTIONS: NicOptions = { scratchBytes: 4096, rxMax: 8, txMax: 4, spinUs: 0, doorbellFd: -1 }
+/** One for each test that opens an underlay: they run side by side. */
+const UNDERLAY_ADDRESSES = { TCP: '127.0.0.81', UDP: '127.0.0.82' } as const
 const sharedPath = (name: string): string => `/dev/shm/vpclab-test-${String(process.pid)}-${name}`
 
 function counter (counters: Float64Array, name: string): number {
@@ -106,6 +113,39 @@ test('burst counts a packet to a port that is not open', (t) => {
   t.deepEqual(nic.takeFailedPorts(), [])
   nic.close()
 })
+
+for (const [protocol, fieldAt, expected] of [['TCP', 16, 0], ['UDP', 6, 0xffff]] as const) {
+  test(`a checksum that comes out as 0 is written as ${String(expected)} in ${protocol}`,
+    async (t) => {
+      const peer = createSocket('udp4')
+      peer.bind(0, '127.0.0.1')
+      await once(peer, 'listening')
+      const [nic, ipBytes, packetBytes] = [createNic(OPTIONS), 20, 40]
+      t.teardown(() => {
+        nic.close()
+        peer.close()
+      })
+      nic.openUnderlay('', UNDERLAY_ADDRESSES[protocol], 6081)
+      nic.setPeer(0, '127.0.0.1', peer.address().port)
+      nic.bytes.fill(0, nic.scratchAt, nic.scratchAt + packetBytes)
+      // The pseudo-header's sum; with nothing else in the packet it is the whole sum.
+      nic.bytes.fill(0xff, nic.scratchAt + ipBytes + fieldAt,
+        nic.scratchAt + ipBytes + fieldAt + 2)
+      nic.tx.fill(0)
+      nic.tx[TX_PORT] = PORT_UNDERLAY
+      nic.tx[TX_AT] = nic.scratchAt
+      nic.tx[TX_BYTES] = packetBytes
+      nic.tx[TX_TOTAL_BYTES] = packetBytes
+      nic.tx[TX_CSUM] = CSUM_NEEDED
+      nic.tx[TX_CSUM_FIELD] = ipBytes | (fieldAt << 16)
+      nic.tx[TX_PEER] = 0
+      nic.tx[TX_SOURCE_PORT] = 49_152
+      const arrival = once(peer, 'message')
+      nic.burst(1, 0)
+      const [datagram] = await arrival as [Buffer]
+      t.is(datagram.readUInt16BE(ipBytes + fieldAt), expected)
+    })
+}
 
 test('a closed NIC refuses every call but close', (t) => {
   const nic = createNic(OPTIONS)

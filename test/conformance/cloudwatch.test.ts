@@ -1,8 +1,17 @@
-/** The stock AWS command line asks CloudWatch what passed instances and ENIs. */
+/**
+ * CloudWatch tells what passed instances and ENIs: to the stock AWS command line in the query
+ * protocol, to the SDK for JavaScript in JSON and in CBOR.
+ */
 import test from 'ava'
+import {
+  CloudWatchClient, GetMetricDataCommand, GetMetricStatisticsCommand, ListMetricsCommand,
+  paginateListMetrics
+} from '@aws-sdk/client-cloudwatch'
+import { SmithyRpcV2CborProtocol } from '@smithy/core/cbor'
 import { MetricHistory, SAMPLE_MS } from '../../daemon/api/cloudwatch/metric_history.ts'
 import { commandLine } from './command_line.ts'
 import { ALICE, BOB, openEndpoint } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 
 const START_MS = Date.UTC(2026, 0, 2, 3, 0)
 const INSTANCE = 'i-0123456789abcdef0'
@@ -110,9 +119,50 @@ test('CloudWatch refuses what it has no answer to', async (t) => {
       'InvalidParameterCombination'],
     [[...question, ...FIVE_MINUTES, '--period', '60'], 'MissingParameter'],
     [['list-metrics', '--next-token', 'x'], 'InvalidParameterValue'],
-    [['describe-alarms'], 'InvalidAction']
+    [['describe-alarms'], 'UnsupportedOperation']
   ]
   for (const [args, expected] of refusals) {
     t.is((await aws(...args)).code, expected, args.join(' '))
   }
 })
+
+/** The SDK speaks JSON unless it is told otherwise. */
+function client (endpoint: Endpoint, protocol: string): CloudWatchClient {
+  return new CloudWatchClient({
+    endpoint: endpoint.url, region: 'us-east-1', credentials: ALICE, maxAttempts: 1,
+    ...protocol === 'CBOR' ? { protocol: SmithyRpcV2CborProtocol } : {}
+  })
+}
+
+for (const protocol of ['JSON', 'CBOR']) {
+  test(`the SDK reads metrics in ${protocol}`, async (t) => {
+    const endpoint = await openEndpoint({ metricHistory: historyOfFiveMinutes() })
+    t.teardown(async () => { await endpoint.close() })
+    const cloudWatch = client(endpoint, protocol)
+    const names: (string | undefined)[] = []
+    for await (const page of paginateListMetrics(
+      { client: cloudWatch }, { Namespace: 'AWS/EC2' })) {
+      names.push(...(page.Metrics ?? []).map(({ MetricName }) => MetricName))
+    }
+    t.deepEqual(names, ['NetworkIn', 'NetworkOut', 'NetworkPacketsIn', 'NetworkPacketsOut'])
+    const times = { StartTime: new Date(START_MS), EndTime: new Date(START_MS + 5 * SAMPLE_MS) }
+    const metric = {
+      Namespace: 'AWS/EC2', MetricName: 'NetworkIn',
+      Dimensions: [{ Name: 'InstanceId', Value: INSTANCE }]
+    }
+    const { Datapoints: datapoints = [] } = await cloudWatch.send(new GetMetricStatisticsCommand(
+      { ...metric, ...times, Period: 300, Statistics: ['Sum', 'Average'] }))
+    t.deepEqual(datapoints, [
+      { Timestamp: times.StartTime, Sum: 1500, Average: 300, Unit: 'Bytes' }])
+    const { MetricDataResults: [result] = [] } = await cloudWatch.send(new GetMetricDataCommand({
+      ...times, ScanBy: 'TimestampAscending',
+      MetricDataQueries: [{ Id: 'in', MetricStat: { Metric: metric, Period: 60, Stat: 'Sum' } }]
+    }))
+    t.deepEqual(result?.Values, [100, 200, 300, 400, 500])
+    t.deepEqual(result?.Timestamps?.[0], times.StartTime)
+    const refusal = await t.throwsAsync(
+      cloudWatch.send(new ListMetricsCommand({ NextToken: 'x' })))
+    t.regex(refusal.name, /^InvalidParameterValue/)
+    t.regex(refusal.message, /NextToken/)
+  })
+}

@@ -19,6 +19,7 @@ import { createEndpoint } from '../../daemon/api/endpoint.ts'
 import { MetricHistory } from '../../daemon/api/cloudwatch/metric_history.ts'
 import { createCloudWatchService } from '../../daemon/api/cloudwatch/service.ts'
 import { createLogsService } from '../../daemon/api/logs/service.ts'
+import { createStsService } from '../../daemon/api/sts/service.ts'
 import { ChangeHistory } from '../../daemon/audit/change_history.ts'
 import { AuditTrail } from '../../daemon/audit/trail.ts'
 import type { Clock } from '../../daemon/base/clock.ts'
@@ -104,7 +105,8 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
       createCloudTrailService(trail),
       createConfigService({ history, trail, actions: ACTIONS }),
       createLogsService(logGroups),
-      createCloudWatchService(options.metricHistory ?? new MetricHistory())
+      createCloudWatchService(options.metricHistory ?? new MetricHistory()),
+      createStsService()
     ], clock, random: systemRandom,
     keyRing: new KeyRing([ALICE, BOB]),
     log,

@@ -22,6 +22,16 @@ export interface CaptureOptions {
 const VERIFY_CHECKSUMS = ['ip', 'udp', 'tcp'].flatMap(
   (protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
 
+/**
+ * Bytes that are kept of a frame: more than the MTU of any device here. tcpdump's own 262,144 would
+ * leave its ring room for 256 frames, since on a TUN libpcap gives each a slot of that size when it
+ * is to hand frames over at once; a burst of more was lost whenever tcpdump did not run for a
+ * moment.
+ */
+const SNAPSHOT_BYTES = 16_384
+/** Of the ring that the kernel fills, KiB: 4,000 slots. */
+const RING_KIBIBYTES = 65_536
+
 /** What no frame of ours may be. tshark's status 0 of a checksum is "bad". */
 const BROKEN_FRAMES = ['_ws.malformed', ...['ip', 'udp', 'tcp', 'icmp', 'icmpv6'].map(
   (protocol) => `${protocol}.checksum.status == 0`)].join(' || ')
@@ -41,8 +51,9 @@ export class Capture implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), 'vpclab-capture-'))
     const path = join(directory, 'underlay.pcap')
     const tcpdump = new Background('ip', inside(options.namespace, [
-      'tcpdump', '-i', options.device, '-n', '-U', '--immediate-mode', '-s', '0', '-B', '65536',
-      '-Z', 'root', '-w', path, options.filter]))
+      'tcpdump', '-i', options.device, '-n', '-U', '--immediate-mode',
+      '-s', String(SNAPSHOT_BYTES), '-B', String(RING_KIBIBYTES), '-Z', 'root', '-w', path,
+      options.filter]))
     const capture = new Capture(directory, path, tcpdump)
     try {
       await tcpdump.printed('listening on')

@@ -146,6 +146,10 @@ test.serial('lines tell of every packet, of what was refused, and of nothing els
       '--resource-ids', a.eni, '--traffic-type', 'ALL', '--log-destination-type', 's3',
       '--log-destination', 'arn:aws:s3:::flows/lab/',
       '--log-format', FORMAT.split(' ').map((field) => `\${${field}}`).join(' '))
+    await aws(lab, 'ec2', 'create-flow-logs', '--resource-type', 'NetworkInterface',
+      '--resource-ids', c.eni, '--traffic-type', 'REJECT', '--log-group-name', 'refused',
+      '--deliver-logs-permission-arn', ROLE,
+      '--log-format', '${pkt-srcaddr} ${dstport} ${packets} ${action} ${tcp-flags}')
     for (const instance of [a, b, c]) await watched(lab, instance)
 
     // 20 pings and a download, beside tcpdump.
@@ -162,6 +166,8 @@ test.serial('lines tell of every packet, of what was refused, and of nothing els
     await eventually('20 pings in the lines', async () =>
       sum(await linesOf(lab, a), ({ protocol }) => protocol === 1).packets >= 40)
     await server.stop()
+    // Questions to the VPC's resolver leave no line.
+    await a.try('dig', '+tries=1', '+timeout=1', '@10.0.0.2', 'example.com')
     // A SYN to a group that lets nothing in.
     await a.exec(NODE, '-e', CONNECT_ONCE, '10.0.2.30')
     await lab.waitDrops(c.eni, 'security-group-ingress', 1)
@@ -185,10 +191,21 @@ test.serial('lines tell of every packet, of what was refused, and of nothing els
     t.is(stock.events.filter(({ message }) => message.endsWith(' OK')).length,
       lines.filter(({ status }) => status === 'OK').length)
     t.true(lines.every(({ action }) => action !== 'REJECT'))
+    const questions = await counted(path, 'udp and dst host 10.0.0.2 and dst port 53')
+    t.is(questions.packets, 1, 'the question was sent')
+    t.false(lines.some(({ destination }) => destination === '10.0.0.2'))
     t.true(lines.some(({ status }) => status === 'NODATA'))
     const refused = (await linesOf(lab, c)).filter(({ action }) => action === 'REJECT')
     t.true(refused.every(({ destinationPort, destination }) =>
       destinationPort === 22 && destination === c.ipv4))
+    const syns = await eventually('the refused SYN with its flags', async () => {
+      const { events } = await logs<Events>(lab, 'GetLogEvents', {
+        logGroupName: 'refused', logStreamName: `${c.eni}-reject`, startFromHead: true
+      })
+      const found = events.map(({ message }) => message).filter((line) => line.includes('REJECT'))
+      return found.length > 0 && found
+    })
+    t.true(syns.every((line) => /^10\.0\.1\.10 22 \d+ REJECT 2$/.test(line)), syns.join())
 
     // An ACL that lets the ping in and its answer not out: one of each.
     const { NetworkAcl: acl } = await lab.ec2.send(

@@ -12,7 +12,8 @@ import { LOOKUP_ATTRIBUTES } from '../../audit/trail.ts'
 import type { AuditTrail, EventQuery, FoundEvent, LookupAttribute } from '../../audit/trail.ts'
 import { usernameOf } from '../../audit/trail.ts'
 import { AwsError } from '../../model/aws_error.ts'
-import { createJsonService, defineJsonOperation } from '../json_codec.ts'
+import { createJsonService } from '../json_codec.ts'
+import { defineReadOperation } from '../read_service.ts'
 import type { Service } from '../service.ts'
 
 /** Events of one page, by default and at most. */
@@ -26,7 +27,7 @@ export function createCloudTrailService (trail: AuditTrail): Service {
     targetPrefix: 'CloudTrail_20131101',
     loadClient: () => import('@aws-sdk/client-cloudtrail'),
     operations: [
-      defineJsonOperation<LookupEventsRequest, LookupEventsResponse>({
+      defineReadOperation<LookupEventsRequest, LookupEventsResponse>({
         name: 'LookupEvents',
         answer: ({ accountId, region }, input) => {
           const limit = pageSizeOf(input)

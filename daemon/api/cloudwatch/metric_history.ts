@@ -22,7 +22,10 @@ export const NAMESPACE_INSTANCE = 'AWS/EC2'
 export const NAMESPACE_ENI = 'vpclab/ENI'
 
 /** In the order of a sample's values. */
-export const NETWORK_METRICS: readonly { readonly name: string, readonly unit: string }[] = [
+export const NETWORK_METRICS: readonly {
+  readonly name: string
+  readonly unit: 'Bytes' | 'Count'
+}[] = [
   { name: 'NetworkIn', unit: 'Bytes' },
   { name: 'NetworkOut', unit: 'Bytes' },
   { name: 'NetworkPacketsIn', unit: 'Count' },

@@ -3,34 +3,31 @@
  * of what metric_history.ts keeps. Amazon CloudWatch API Reference. Nothing is published by
  * callers, and there are no alarms, percentiles and expressions.
  *
- *     Action=ListMetrics&Version=2010-08-01                    clients until 2025: query, XML
- *     X-Amz-Target: GraniteServiceVersion20100801.ListMetrics  those since: JSON 1.0
+ * Clients speak the three protocols that CloudWatch has: older ones query (aws 2.9), the SDK for
+ * JavaScript JSON 1.0, newer releases of botocore, and with it aws, RPC v2 CBOR.
  */
+import type {
+  Dimension, GetMetricDataInput, GetMetricDataOutput, GetMetricStatisticsInput,
+  GetMetricStatisticsOutput, ListMetricsInput, ListMetricsOutput, Metric, MetricStat,
+  StandardUnit, StatusCode
+} from '@aws-sdk/client-cloudwatch'
 import { AwsError } from '../../model/aws_error.ts'
-import { decodeJson, encodeJson, encodeJsonError } from '../json_codec.ts'
-import type { Parameters } from '../query.ts'
-import { AWS_QUERY, compileDecoder, parseParameters } from '../query.ts'
-import { writeQueryAnswer, writeQueryError } from '../query_service.ts'
-import { SchemaRegistry } from '../schema.ts'
-import type { Call, Service } from '../service.ts'
+import { cborProtocol } from '../cbor_codec.ts'
+import { jsonProtocol } from '../json_codec.ts'
+import { queryProtocol } from '../query_service.ts'
+import { createReadService, defineReadOperation } from '../read_service.ts'
+import type { Service } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
-import { compileWriter } from '../xml.ts'
 import type { MeasuredResource, MetricHistory } from './metric_history.ts'
 import { NETWORK_METRICS, SAMPLE_MS } from './metric_history.ts'
-import { type Datapoint, datapointsOf, isStatistic, STATISTICS } from './statistics.ts'
-import { CLOUDWATCH_SCHEMA } from './wire.ts'
-import type {
-  Dimension, GetMetricDataInput, GetMetricStatisticsInput, ListMetricsInput, MetricStat
-} from './wire.ts'
+import type { Datapoint, Statistic } from './statistics.ts'
+import { datapointsOf, isStatistic, STATISTICS } from './statistics.ts'
 
 const API_VERSION = '2010-08-01'
 const XML_NAMESPACE = `http://monitoring.amazonaws.com/doc/${API_VERSION}/`
-const JSON_CONTENT_TYPE = 'application/x-amz-json-1.0'
-const TARGET_HEADER = 'x-amz-target'
-const TARGET_PREFIX = 'GraniteServiceVersion20100801.'
-const NO_PARAMETERS: Parameters = new Map()
+const TARGET = 'GraniteServiceVersion20100801'
 /** What the answer to each query of GetMetricData is: there is one page. */
-const COMPLETE = 'Complete'
+const COMPLETE: StatusCode = 'Complete'
 /** Metrics of one page of ListMetrics. */
 export const LIST_METRICS_MAX = 500
 /** Datapoints that one answer of GetMetricStatistics may have. */
@@ -38,63 +35,34 @@ export const DATAPOINTS_MAX = 1440
 /** Queries of one GetMetricData. */
 export const METRIC_QUERIES_MAX = 500
 
-type Answer = (history: MetricHistory, caller: Caller, input: never) => object
-
-const OPERATIONS: Readonly<Record<string, Answer>> = {
-  ListMetrics: listMetrics, GetMetricStatistics: getMetricStatistics, GetMetricData: getMetricData
-}
-
 export function createCloudWatchService (history: MetricHistory): Service {
-  const schemas = new SchemaRegistry(CLOUDWATCH_SCHEMA)
-  const entries = new Map(Object.entries(OPERATIONS).flatMap(([name, answer]) => {
-    const shape = schemas.operation(name)
-    if (shape?.output === undefined || shape.output === null) return []
-    return [[name, {
-      answer, shape, decode: compileDecoder(shape.input, AWS_QUERY),
-      write: compileWriter(shape.output)
-    }] as const]
-  }))
-  return {
+  return createReadService({
     name: 'monitoring',
-    eventSource: 'monitoring.amazonaws.com',
-    call (call) {
-      const isJson = speaksJson(call)
-      const parameters = isJson ? NO_PARAMETERS : parseParameters(call.form)
-      call.action = isJson ? targetOf(call) : parameters.get('Action') ?? ''
-      const entry = entries.get(call.action)
-      if (entry === undefined || (!isJson && parameters.get('Version') !== API_VERSION)) {
-        throw new AwsError('InvalidAction', `The action "${call.action.slice(0, 64)}" of ` +
-          `CloudWatch, version ${API_VERSION}, is not built in vpclab: there are ` +
-          [...entries.keys()].join(', '))
-      }
-      call.operation = entry.shape
-      call.input = isJson
-        ? decodeJson(entry.shape.input, call.request.body)
-        : entry.decode(parameters)
-      call.output = entry.answer(history, call.identity, call.input as never)
-      return Promise.resolve(isJson
-        ? { contentType: JSON_CONTENT_TYPE, text: encodeJson(call.output) }
-        : writeQueryAnswer(XML_NAMESPACE, call.action, entry.write(call.output), call.requestId))
-    },
-    refuse: (refusal, requestId, call) => call !== undefined && speaksJson(call)
-      ? { contentType: JSON_CONTENT_TYPE, text: encodeJsonError(refusal) }
-      : writeQueryError(XML_NAMESPACE, refusal, requestId)
-  }
-}
-
-function speaksJson ({ request }: Call): boolean {
-  return request.headers[TARGET_HEADER] !== undefined
-}
-
-/** The action that a call in JSON names; empty when it is another service's. */
-function targetOf ({ request }: Call): string {
-  const target = String(request.headers[TARGET_HEADER])
-  return target.startsWith(TARGET_PREFIX) ? target.slice(TARGET_PREFIX.length) : ''
+    protocols: [
+      cborProtocol(TARGET),
+      jsonProtocol({ version: '1.0', targetPrefix: TARGET, isQueryCompatible: true }),
+      queryProtocol(API_VERSION, XML_NAMESPACE)
+    ],
+    loadClient: () => import('@aws-sdk/client-cloudwatch'),
+    operations: [
+      defineReadOperation<ListMetricsInput, ListMetricsOutput>({
+        name: 'ListMetrics', answer: (caller, input) => listMetrics(history, caller, input)
+      }),
+      defineReadOperation<GetMetricStatisticsInput, GetMetricStatisticsOutput>({
+        name: 'GetMetricStatistics',
+        answer: (caller, input) => getMetricStatistics(history, caller, input)
+      }),
+      defineReadOperation<GetMetricDataInput, GetMetricDataOutput>({
+        name: 'GetMetricData', answer: (caller, input) => getMetricData(history, caller, input)
+      })
+    ]
+  })
 }
 
 // ------------------------------------------------------------------------------------ operations
 
-function listMetrics (history: MetricHistory, caller: Caller, input: ListMetricsInput): object {
+function listMetrics (history: MetricHistory, caller: Caller,
+  input: ListMetricsInput): ListMetricsOutput {
   const { Namespace, MetricName, Dimensions = [], NextToken } = input
   const metrics = ownedBy(history, caller)
     .filter((resource) => Namespace === undefined || resource.namespace === Namespace)
@@ -117,9 +85,9 @@ function listMetrics (history: MetricHistory, caller: Caller, input: ListMetrics
   }
 }
 
-function getMetricStatistics (
-  history: MetricHistory, caller: Caller, input: GetMetricStatisticsInput): object {
-  const { Statistics = [], ExtendedStatistics = [], MetricName, Period } = input
+function getMetricStatistics (history: MetricHistory, caller: Caller,
+  input: GetMetricStatisticsInput): GetMetricStatisticsOutput {
+  const { Statistics = [], ExtendedStatistics = [], MetricName } = input
   if (ExtendedStatistics.length > 0) {
     throw new AwsError('InvalidParameterValue', 'Percentiles (ExtendedStatistics) are not built ' +
       'in vpclab: use Statistics')
@@ -128,8 +96,8 @@ function getMetricStatistics (
     throw new AwsError('MissingParameter', 'At least one of the parameters Statistics and ' +
       'ExtendedStatistics must be specified.')
   }
-  for (const statistic of Statistics) checkStatistic(statistic)
-  const times = timesOf(input, Period)
+  const statistics = Statistics.map(checkedStatistic)
+  const times = timesOf(input, input.Period)
   const count = Math.ceil((times.endMs - times.startMs) / times.periodMs)
   if (count > DATAPOINTS_MAX) {
     throw new AwsError('InvalidParameterCombination', `You have requested up to ${String(count)} ` +
@@ -141,16 +109,15 @@ function getMetricStatistics (
     Label: MetricName,
     Datapoints: datapoints.map((datapoint) => ({
       Timestamp: new Date(datapoint.timeMs),
-      ...Object.fromEntries(Statistics.filter(isStatistic).map((name) =>
-        [name, datapoint[name]])),
+      ...Object.fromEntries(statistics.map((name) => [name, datapoint[name]])),
       Unit: unit
     }))
   }
 }
 
 function getMetricData (
-  history: MetricHistory, caller: Caller, input: GetMetricDataInput): object {
-  const { MetricDataQueries: queries, ScanBy = 'TimestampDescending' } = input
+  history: MetricHistory, caller: Caller, input: GetMetricDataInput): GetMetricDataOutput {
+  const { MetricDataQueries: queries = [], ScanBy = 'TimestampDescending' } = input
   if (queries.length > METRIC_QUERIES_MAX) {
     throw new AwsError('ValidationError', `The request has ${String(queries.length)} queries; at ` +
       `most ${String(METRIC_QUERIES_MAX)} are allowed`)
@@ -159,21 +126,22 @@ function getMetricData (
     throw new AwsError('ValidationError',
       `The value ${ScanBy.slice(0, 64)} of ScanBy is not TimestampDescending or TimestampAscending`)
   }
-  const results = queries.map(({ Id, MetricStat: stat, Expression, Label, ReturnData = true }) => {
+  const results = queries.map((query) => {
+    const { Id = '', MetricStat: stat, Expression, Label, ReturnData = true } = query
     if (stat === undefined || Expression !== undefined) {
       throw new AwsError('ValidationError',
         `The query ${Id.slice(0, 64)} has no MetricStat: expressions are not built in vpclab`)
     }
+    const statistic = checkedStatistic(stat.Stat ?? '')
     const datapoints = dataOf(history, caller, stat, input)
     if (ScanBy === 'TimestampDescending') datapoints.reverse()
     return {
       ReturnData,
       result: {
         Id,
-        Label: Label ?? stat.Metric.MetricName ?? '',
+        Label: Label ?? stat.Metric?.MetricName ?? '',
         Timestamps: datapoints.map(({ timeMs }) => new Date(timeMs)),
-        Values: datapoints.map((datapoint) =>
-          isStatistic(stat.Stat) ? datapoint[stat.Stat] : Number.NaN),
+        Values: datapoints.map((datapoint) => datapoint[statistic]),
         StatusCode: COMPLETE
       }
     }
@@ -185,29 +153,25 @@ function getMetricData (
 
 function dataOf (history: MetricHistory, caller: Caller, stat: MetricStat,
   input: GetMetricDataInput): Datapoint[] {
-  checkStatistic(stat.Stat)
   const { Metric, Period, Unit } = stat
-  return seriesOf(history, caller, { ...Metric, ...Unit === undefined ? {} : { Unit } },
-    timesOf(input, Period)).datapoints
+  return seriesOf(history, caller, { ...Metric, Unit }, timesOf(input, Period)).datapoints
 }
 
 // ---------------------------------------------------------------------------------------- shared
 
+/** The codecs refuse calls without times. */
+const EPOCH = new Date(0)
+
 interface Times { readonly startMs: number, readonly endMs: number, readonly periodMs: number }
 
 /** Which metric, as both operations name it. */
-interface MetricName {
-  readonly Namespace?: string
-  readonly MetricName?: string
-  readonly Dimensions?: readonly Dimension[]
-  readonly Unit?: string
-}
+type MetricName = Metric & Pick<MetricStat, 'Unit'>
 
 /** Its datapoints, oldest first; none for a metric that does not exist, as CloudWatch has it. */
 function seriesOf (history: MetricHistory, caller: Caller, metric: MetricName,
-  { startMs, endMs, periodMs }: Times): { datapoints: Datapoint[], unit: string } {
+  { startMs, endMs, periodMs }: Times): { datapoints: Datapoint[], unit: StandardUnit } {
   const at = NETWORK_METRICS.findIndex(({ name }) => name === metric.MetricName)
-  const unit = NETWORK_METRICS[at]?.unit ?? 'None'
+  const unit: StandardUnit = NETWORK_METRICS[at]?.unit ?? 'None'
   const [dimension, ...more] = metric.Dimensions ?? []
   const resource = ownedBy(history, caller).find((one) => one.namespace === metric.Namespace &&
     one.dimension === dimension?.Name && one.id === dimension.Value)
@@ -220,7 +184,8 @@ function seriesOf (history: MetricHistory, caller: Caller, metric: MetricName,
 
 /** @throws AwsError InvalidParameterValue */
 function timesOf (
-  { StartTime, EndTime }: { readonly StartTime: Date, readonly EndTime: Date }, period: number
+  { StartTime = EPOCH, EndTime = EPOCH }: Pick<GetMetricDataInput, 'StartTime' | 'EndTime'>,
+  period = 0
 ): Times {
   const periodMs = period * 1000
   if (period < 1 || periodMs % SAMPLE_MS !== 0) {
@@ -234,8 +199,8 @@ function timesOf (
   return { startMs: StartTime.getTime(), endMs: EndTime.getTime(), periodMs }
 }
 
-function checkStatistic (name: string): void {
-  if (isStatistic(name)) return
+function checkedStatistic (name: string): Statistic {
+  if (isStatistic(name)) return name
   throw new AwsError('InvalidParameterValue', `The statistic ${name.slice(0, 64)} is not built ` +
     `in vpclab: it is one of ${STATISTICS.join(', ')}`)
 }

@@ -12,7 +12,8 @@ import type { ChangeHistory, PastResource } from '../../audit/change_history.ts'
 import type { AuditTrail } from '../../audit/trail.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import type { Action } from '../ec2/action.ts'
-import { createJsonService, defineJsonOperation } from '../json_codec.ts'
+import { createJsonService } from '../json_codec.ts'
+import { defineReadOperation } from '../read_service.ts'
 import type { Service } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
 import { configurationItem } from './configuration_item.ts'
@@ -38,7 +39,7 @@ export function createConfigService (dependencies: ConfigServiceDependencies): S
     targetPrefix: 'StarlingDoveService',
     loadClient: () => import('@aws-sdk/client-config-service'),
     operations: [
-      defineJsonOperation<GetResourceConfigHistoryRequest, GetResourceConfigHistoryResponse>({
+      defineReadOperation<GetResourceConfigHistoryRequest, GetResourceConfigHistoryResponse>({
         name: 'GetResourceConfigHistory',
         answer: (caller, input) => {
           const type = typeOf(input)

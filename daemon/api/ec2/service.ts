@@ -20,4 +20,4 @@ export function createEc2Service (runner: ActionRunner): Service {
   }
 }
 
-function xml (text: string): Body { return { contentType: CONTENT_TYPE, text } }
+function xml (text: string): Body { return { contentType: CONTENT_TYPE, content: text } }

@@ -5,15 +5,17 @@
  *
  * Groups are made by what writes into them; nobody else writes, makes or deletes one here.
  */
+import type {
+  DescribeLogGroupsRequest, DescribeLogGroupsResponse, DescribeLogStreamsRequest,
+  FilterLogEventsRequest, FilterLogEventsResponse, GetLogEventsRequest, GetLogEventsResponse,
+  LogGroup as PrintedLogGroup
+} from '@aws-sdk/client-cloudwatch-logs'
 import type { EventPlace, LogGroup, LogGroups, LogStream } from '../../flow_logs/log_groups.ts'
 import { AwsError } from '../../model/aws_error.ts'
-import { createJsonService, defineJsonOperation } from '../json_codec.ts'
+import { createJsonService } from '../json_codec.ts'
+import { defineReadOperation } from '../read_service.ts'
 import type { Service } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
-import { LOGS_SCHEMA } from './wire.ts'
-import type {
-  DescribeLogGroupsRequest, DescribeLogStreamsRequest, FilterLogEventsRequest, GetLogEventsRequest
-} from './wire.ts'
 
 /** Groups and streams of one page. */
 export const LOG_PAGE_ITEMS_MAX = 50
@@ -24,13 +26,20 @@ export function createLogsService (logGroups: LogGroups): Service {
   return createJsonService({
     name: 'logs',
     targetPrefix: 'Logs_20140328',
-    loadClient: () => Promise.resolve(LOGS_SCHEMA),
+    loadClient: () => import('@aws-sdk/client-cloudwatch-logs'),
     operations: [
-      defineJsonOperation<DescribeLogGroupsRequest, object>({
+      defineReadOperation<DescribeLogGroupsRequest, DescribeLogGroupsResponse>({
         name: 'DescribeLogGroups',
         answer: (caller, input) => {
           const { accountId, region } = caller
-          const groups = logGroups.groups(accountId, region, input.logGroupNamePrefix ?? '')
+          const { logGroupNamePrefix: prefix, logGroupNamePattern: pattern } = input
+          refuseUnbuilt(input, ['accountIdentifiers', 'includeLinkedAccounts', 'logGroupClass',
+            'logGroupIdentifiers'])
+          if (prefix !== undefined && pattern !== undefined) {
+            throw invalid('Give logGroupNamePrefix or logGroupNamePattern, not both')
+          }
+          const groups = logGroups.groups(accountId, region, prefix ?? '')
+            .filter(({ name }) => name.includes(pattern ?? ''))
           const page = pageOf(groups, input.limit, input.nextToken)
           return {
             logGroups: page.items.map((group) => printGroup(caller, group)),
@@ -38,10 +47,10 @@ export function createLogsService (logGroups: LogGroups): Service {
           }
         }
       }),
-      defineJsonOperation<DescribeLogStreamsRequest, object>({
+      defineReadOperation<DescribeLogStreamsRequest, object>({
         name: 'DescribeLogStreams',
         answer: (caller, input) => {
-          const group = requireGroup(logGroups, caller, input.logGroupName)
+          const group = requireGroup(logGroups, caller, input)
           const prefix = input.logStreamNamePrefix ?? ''
           const streams = logGroups.streams(group).filter(({ name }) => name.startsWith(prefix))
           const page = pageOf(inOrder(streams, input), input.limit, input.nextToken)
@@ -51,11 +60,11 @@ export function createLogsService (logGroups: LogGroups): Service {
           }
         }
       }),
-      defineJsonOperation<GetLogEventsRequest, object>({
+      defineReadOperation<GetLogEventsRequest, GetLogEventsResponse>({
         name: 'GetLogEvents',
         answer: (caller, input) => getLogEvents(logGroups, caller, input)
       }),
-      defineJsonOperation<FilterLogEventsRequest, object>({
+      defineReadOperation<FilterLogEventsRequest, FilterLogEventsResponse>({
         name: 'FilterLogEvents',
         answer: (caller, input) => filterLogEvents(logGroups, caller, input)
       })
@@ -63,8 +72,19 @@ export function createLogsService (logGroups: LogGroups): Service {
   })
 }
 
-function getLogEvents (logGroups: LogGroups, caller: Caller, input: GetLogEventsRequest): object {
-  const group = requireGroup(logGroups, caller, input.logGroupName)
+/**
+ * Ignoring a member would be an answer to another question.
+ * @throws AwsError InvalidParameterException naming the first of `names` that is there
+ */
+function refuseUnbuilt<Input extends object> (
+  input: Input, names: readonly (keyof Input & string)[]): void {
+  const name = names.find((one) => input[one] !== undefined && input[one] !== false)
+  if (name !== undefined) throw invalid(`The parameter ${name} is not built in vpclab`)
+}
+
+function getLogEvents (logGroups: LogGroups, caller: Caller,
+  input: GetLogEventsRequest): GetLogEventsResponse {
+  const group = requireGroup(logGroups, caller, input)
   const stream = logGroups.streams(group).find(({ name }) => name === input.logStreamName)
   if (stream === undefined) throw notFound('stream')
   const token = input.nextToken === undefined ? null : readPlace(input.nextToken)
@@ -86,8 +106,9 @@ function getLogEvents (logGroups: LogGroups, caller: Caller, input: GetLogEvents
 }
 
 function filterLogEvents (logGroups: LogGroups, caller: Caller,
-  input: FilterLogEventsRequest): object {
-  const group = requireGroup(logGroups, caller, input.logGroupName)
+  input: FilterLogEventsRequest): FilterLogEventsResponse {
+  if (input.startFromHead === false) throw invalid('Events are told from the oldest on')
+  const group = requireGroup(logGroups, caller, input)
   const { logStreamNames: names, logStreamNamePrefix: prefix } = input
   if (names !== undefined && prefix !== undefined) {
     throw invalid('Give logStreamNames or logStreamNamePrefix, not both')
@@ -124,17 +145,28 @@ function termsOf (pattern: string): string[] {
   return terms.map(([, quoted, word]) => quoted ?? word ?? '')
 }
 
+/** A log group's ARN; log groups of other accounts are not to be seen. */
+const GROUP_ARN = /^arn:aws:logs:([^:]*):([^:]*):log-group:([^:]*)(?::\*)?$/
+
 function requireGroup (logGroups: LogGroups, { accountId, region }: Caller,
-  name: string | undefined): LogGroup {
-  if (name === undefined) throw invalid('The request must contain logGroupName')
-  const group = logGroups.group(accountId, region, name)
+  { logGroupName: name, logGroupIdentifier: identifier }:
+  Pick<GetLogEventsRequest, 'logGroupName' | 'logGroupIdentifier'>): LogGroup {
+  if ((name === undefined) === (identifier === undefined)) {
+    throw invalid('The request must contain logGroupName or logGroupIdentifier, and not both')
+  }
+  const [, arnRegion = region, arnAccount = accountId, arnName = identifier] =
+    GROUP_ARN.exec(identifier ?? '') ?? []
+  const isOwn = arnRegion === region && arnAccount === accountId
+  const group = isOwn ? logGroups.group(accountId, region, name ?? arnName ?? '') : undefined
   if (group === undefined) throw notFound('group')
   return group
 }
 
+const STREAM_ORDERS: readonly string[] = ['LogStreamName', 'LastEventTime']
+
 function inOrder (streams: readonly LogStream[],
   { orderBy = 'LogStreamName', descending = false }: DescribeLogStreamsRequest): LogStream[] {
-  if (orderBy !== 'LogStreamName' && orderBy !== 'LastEventTime') {
+  if (!STREAM_ORDERS.includes(orderBy)) {
     throw invalid(`Invalid value '${orderBy}' for orderBy; expecting LogStreamName or ` +
       'LastEventTime')
   }
@@ -144,7 +176,8 @@ function inOrder (streams: readonly LogStream[],
   return descending ? ordered.reverse() : ordered
 }
 
-function printGroup (caller: Caller, { name, createdMs, storedBytes }: LogGroup): object {
+function printGroup (
+  caller: Caller, { name, createdMs, storedBytes }: LogGroup): PrintedLogGroup {
   const arn = groupArn(caller, name)
   return {
     logGroupName: name, creationTime: createdMs, metricFilterCount: 0, arn: `${arn}:*`,
@@ -152,6 +185,7 @@ function printGroup (caller: Caller, { name, createdMs, storedBytes }: LogGroup)
   }
 }
 
+/** With `storedBytes`, which clients still show and the SDK calls deprecated. */
 function printStream (caller: Caller, group: LogGroup, stream: LogStream): object {
   return {
     logStreamName: stream.name, creationTime: stream.createdMs,
@@ -166,10 +200,11 @@ function groupArn ({ accountId, region }: Caller, name: string): string {
   return `arn:aws:logs:${region}:${accountId}:log-group:${name}`
 }
 
-function timesOf ({ startTime = 0, endTime = Number.MAX_SAFE_INTEGER }: {
-  readonly startTime?: number
-  readonly endTime?: number
-}): { readonly startMs: number, readonly endMs: number } {
+function timesOf ({ startTime = 0, endTime = Number.MAX_SAFE_INTEGER }:
+Pick<GetLogEventsRequest, 'startTime' | 'endTime'>): {
+  readonly startMs: number
+  readonly endMs: number
+} {
   if (startTime > endTime) throw invalid('startTime is after endTime')
   return { startMs: Math.floor(startTime), endMs: Math.floor(endTime) }
 }

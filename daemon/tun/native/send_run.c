@@ -216,11 +216,12 @@ static bool plain_is_sane(const struct packet *packet) {
 
 /* The checksum that CSUM_NEEDED asks for: over everything from csum_start on, the field included,
  * which holds the pseudo-header sum. Written into the copy, so that the packet itself stays as it
- * is. */
+ * is. The field's place tells UDP, to which 0 means something else. */
 static void complete_checksum(const struct packet *packet, uint8_t *copy) {
   uint64_t sum =
       checksum_add(0, packet->at + packet->csum_start, packet->bytes - packet->csum_start);
-  uint16_t checksum = checksum_finish_udp(sum);
+  bool is_udp = packet->csum_offset == UDP_AT_CHECKSUM;
+  uint16_t checksum = is_udp ? checksum_finish_udp(sum) : checksum_finish(sum);
   memcpy(copy + packet->csum_start + packet->csum_offset, &checksum, sizeof checksum);
 }
 

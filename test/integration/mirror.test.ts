@@ -28,6 +28,11 @@ const CONNECT = `const socket = require('node:net').connect(22, process.argv[1])
 /** Takes copies, so that the target's kernel does not answer that nobody does. */
 const MONITOR = `require('node:dgram').createSocket('udp4')
   .bind(4789, () => console.log('listening'))`
+/** Device of the far target that takes copies and shows what is in them, as an IDS reads them. */
+const VXLAN_DEVICE = 'vxlan0'
+
+const WEB_SERVER = `require('node:http').createServer((request, answer) => answer.end('hello'))
+  .listen(80, () => console.log('listening'))`
 
 interface World {
   readonly lab: Lab
@@ -47,9 +52,10 @@ async function build (lab: Lab): Promise<World> {
   const peer = await lab.instance(subnet, { host: 'host-2', address: '10.0.1.20' })
   const near = await lab.instance(monitors, { host: 'host-1', address: '10.0.2.40' })
   const far = await lab.instance(monitors, { host: 'host-2', address: '10.0.2.50' })
-  for (const monitor of [near, far]) {
-    await monitor.start(NODE, '-e', MONITOR).printed('listening')
-  }
+  await near.start(NODE, '-e', MONITOR).printed('listening')
+  await far.exec('ip', 'link', 'add', VXLAN_DEVICE, 'type', 'vxlan', 'id', String(VNI),
+    'dstport', '4789', 'dev', 'eth0')
+  await far.exec('ip', 'link', 'set', VXLAN_DEVICE, 'up')
   return { lab, source, peer, near, far, nearTarget: await newTarget(lab, near),
     farTarget: await newTarget(lab, far) }
 }
@@ -92,8 +98,9 @@ async function endSession ({ lab }: World, id: string): Promise<void> {
 }
 
 /** tcpdump inside an instance. */
-function listen (instance: Instance, filter = 'udp port 4789'): Promise<Capture> {
-  return Capture.start({ namespace: instance.namespace, device: 'eth0', filter,
+function listen (
+  instance: Instance, filter = 'udp port 4789', device = 'eth0'): Promise<Capture> {
+  return Capture.start({ namespace: instance.namespace, device, filter,
     whenListening: () => Promise.resolve() })
 }
 
@@ -136,7 +143,13 @@ test.serial('what an instance sends and receives is seen whole by its targets',
     await endSession(world, session)
 
     session = await newSession(world, 1, world.farTarget, both)
-    await countPings(t, world, far)
+    {
+      await using inner = await listen(far, 'icmp', VXLAN_DEVICE)
+      await countPings(t, world, far)
+      const rows = await copies(inner, 2 * PINGS)
+      t.is(rows.length, 2 * PINGS, 'a vxlan device takes the copies apart')
+      t.true(rows.every((row) => row['vxlan.vni'] === ''))
+    }
     t.deepEqual((await lab.flows(far.eni)).map(({ localPort }) => localPort), [],
       'copies are no flows')
 
@@ -173,6 +186,7 @@ async function checkStream (t: ExecutionContext, { source, peer, near }: World):
     })
     t.true(rows.every((row) => Number(row['tcp.len']) <= 1400), 'no super-packet')
     t.deepEqual(await copied.brokenFrames(), [])
+    t.is(await copied.stop(), 0, 'tcpdump saw them all')
     await server.ended() // of itself, after one client; with the lab otherwise
   }
 }
@@ -215,6 +229,47 @@ test.serial('filters, groups and session numbers choose what is copied, each pac
       t.false(answers.some((row) => row['icmp.type'] === ECHO_REQUEST), 'no packet twice')
     }
   }))
+
+test.serial('a filter chooses by direction, port and source, and a changed one at once',
+  withLab({}, async (t, lab) => {
+    const world = await build(lab)
+    const { source, peer, near, far } = world
+    await source.start(NODE, '-e', WEB_SERVER).printed('listening')
+    const filter = await newFilter(lab, [])
+    const toWeb = {
+      TrafficMirrorFilterId: filter, TrafficDirection: 'ingress', Protocol: TCP,
+      SourceCidrBlock: '0.0.0.0/0', DestinationCidrBlock: '0.0.0.0/0',
+      DestinationPortRange: { FromPort: 80, ToPort: 80 }
+    } as const
+    await lab.ec2.send(new ec2.CreateTrafficMirrorFilterRuleCommand(
+      { ...toWeb, RuleNumber: 100, RuleAction: 'accept' }))
+    await newSession(world, 1, world.nearTarget, filter)
+    const sourcesOf = (rows: readonly Row[]): Set<string> =>
+      new Set(rows.map((row) => String(row['ip.src']).split(',')[1] ?? ''))
+    {
+      await using copied = await listen(near)
+      t.is(await peer.exec('curl', '-s', `http://${source.ipv4}/`), 'hello')
+      t.deepEqual(sourcesOf(await copiedRequest(copied)), new Set([peer.ipv4]), 'no response')
+    }
+    await lab.ec2.send(new ec2.CreateTrafficMirrorFilterRuleCommand({
+      ...toWeb, RuleNumber: 50, RuleAction: 'reject', SourceCidrBlock: `${peer.ipv4}/32`
+    }))
+    await lab.waitApplied()
+    {
+      await using copied = await listen(near)
+      t.is(await peer.exec('curl', '-s', `http://${source.ipv4}/`), 'hello')
+      t.is(await far.exec('curl', '-s', `http://${source.ipv4}/`), 'hello')
+      t.deepEqual(sourcesOf(await copiedRequest(copied)), new Set([far.ipv4]))
+    }
+  }))
+
+/** Waits until a request with its data was copied. @returns all copies by then */
+async function copiedRequest (capture: Capture): Promise<Row[]> {
+  return await eventually('a copied request', async () => {
+    const rows = await capture.fields(FIELDS, 'tcp').catch(() => [])
+    return rows.some((row) => Number(row['tcp.len']) > 0) && rows
+  })
+}
 
 /** Lets only pings in. */
 async function closeTo (lab: Lab, instance: Instance, { source }: World): Promise<void> {
