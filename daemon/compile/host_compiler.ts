@@ -25,6 +25,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { NO_VPC, finishDraft, newDraft } from './compiled_table.ts'
 import type { CompileContext, CompiledTable, Indexes } from './compiled_table.ts'
 import { groupMemberTable } from './group_member_table.ts'
+import { hostGroupTable } from './host_group_table.ts'
 import { hostTable } from './host_table.ts'
 import { IndexAllocator } from './index_allocator.ts'
 import { mappingTable, packEntries } from './mapping_table.ts'
@@ -43,8 +44,8 @@ import { vpcTable } from './vpc_table.ts'
 /** All tables, each after those whose indices it uses. */
 const COMPILED_TABLES: readonly CompiledTable[] =
   [
-    hostTable, vpcTable, routeTableTable, networkAclTable, subnetTable, securityGroupTable,
-    portTable, mappingTable, groupMemberTable, mirrorTable
+    hostTable, hostGroupTable, vpcTable, routeTableTable, networkAclTable, subnetTable,
+    securityGroupTable, portTable, mappingTable, groupMemberTable, mirrorTable
   ]
 
 /** Highest index of each kind; an object beyond it is left out and counted (`exhausted`). */
@@ -95,7 +96,7 @@ export class HostCompiler {
   readonly counters: CompileCounters = {
     built: {
       hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0, securityGroups: 0,
-      groupMembers: 0, networkAcls: 0, mirrors: 0
+      groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0
     },
     removed: 0, preloads: 0, resolves: 0, negative: 0, invalidations: 0
   }

@@ -1,5 +1,6 @@
 /** Ports: the ENIs that are live on this very host. */
 import { eniBits } from '../base/ids.ts'
+import { PORT_KIND_ENI } from '../dataplane/tables/update.ts'
 import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
 import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
@@ -59,10 +60,12 @@ export const portTable: CompiledTable = {
     const { high: eniIdHigh, low: eniIdLow } = eniBits(key)
     draft.ports.push({
       portIndex,
+      kind: PORT_KIND_ENI,
       eniIdHigh,
       eniIdLow,
       vpcIndex,
       subnetIndex: indexes.subnet.indexOf(eni.subnetId),
+      routeTableIndex: 0,
       sourceDestCheck: eni.sourceDestCheck,
       addresses: packPrefixes([
         ...[...eni.privateIpAddresses, ...eni.ipv6Addresses].map(addressPrefix),

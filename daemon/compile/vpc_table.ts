@@ -26,7 +26,10 @@ export const vpcTable: CompiledTable = {
     if (vpc === undefined || !directory.holds(hostName, key)) return null
     const vpcIndex = indexes.vpc.ensure(key)
     if (vpcIndex === 0) return null
-    draft.vpcs.push({ vpcIndex, vni: vpc.vni, mappingsComplete: directory.isComplete(key) })
+    draft.vpcs.push({
+      vpcIndex, vni: vpc.vni, mappingsComplete: directory.isComplete(key),
+      gateways: new Uint32Array(0)
+    })
     return key
   },
 

@@ -15,6 +15,7 @@ import { VpclabError } from '../base/errors.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
+import { planHostLiveness } from '../model/lab.ts'
 import type { Host } from '../model/lab.ts'
 import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
@@ -127,7 +128,8 @@ export class Lab {
       flowCapacity,
       limiter: this.#limiter,
       monitor: this.#monitor,
-      onApplied: () => { this.#onApplied() }
+      onApplied: () => { this.#onApplied() },
+      onDown: (host, isDown) => { void this.#noteLiveness(host, isDown) }
     }))
     await Promise.all(this.#agents.map(async (agent) => { await agent.start() }))
     this.#capture.start()
@@ -289,6 +291,17 @@ export class Lab {
       log.error({ err: error }, 'the underlay could not be mended')
     } finally {
       this.#repairing = false
+    }
+  }
+
+  /** Lets everybody know that an edge is not to be sent to, or is again. */
+  async #noteLiveness (host: string, isDown: boolean): Promise<void> {
+    if (this.#stopped) return
+    const { replica, log } = this.#options
+    try {
+      await replica.transact(() => planHostLiveness(replica.snapshot, host, isDown))
+    } catch (error) {
+      log.error({ err: error, host, isDown }, 'the state of an edge could not be noted')
     }
   }
 

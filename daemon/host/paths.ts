@@ -10,7 +10,7 @@
  *                                         credentials, logs, user data
  *                /run/vpclab/<lab>/       pid file, admin socket, what each instance has booted
  *                /run/vpclab/<lab>/guests/    which namespaces are not the lab's own
- *                /dev/shm/vpclab-<lab>-<host>.flows
+ *                /dev/shm/vpclab-<lab>-<host>.flows, and .counters-0 … of an edge
  *
  * `VPCLAB_STATE_DIR` names another place for the first two; so does running without root, which an
  * API without hosts can. Daemon and command line find each other as long as both see the same.
@@ -90,6 +90,10 @@ export function layerDirectory (lab: string, instanceId: string): string {
  */
 export function guestDirectory (lab: string): string { return `/run/vpclab/${lab}/guests` }
 
+/** Memory of a host besides its flows, where its data plane is a process. */
+export function sharedFilePath (lab: string, host: string, name: string): string {
+  return `/dev/shm/vpclab-${lab}-${host}.${name}`
+}
 export function flowFilePath (lab: string, host: string): string {
   return `/dev/shm/vpclab-${lab}-${host}.flows`
 }

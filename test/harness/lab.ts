@@ -36,6 +36,8 @@ const IMAGE_ID = 'ami-00000000000000001'
 export interface LabOptions {
   /** `--hosts`: a number, or `name:zone,…`. */
   readonly hosts?: string
+  /** `--edges`; none when absent. */
+  readonly edges?: number
   readonly underlayMtu?: number
   readonly underlay?: 'ipv4' | 'ipv6'
   /** Further flags of vpcd. */
@@ -252,6 +254,7 @@ function startDaemon (name: string, options: LabOptions, port: number): Backgrou
   return new Background(join(ROOT, 'bin/vpcd'), [
     '--lab', name,
     '--hosts', options.hosts ?? TWO_HOSTS_ONE_ZONE,
+    '--edges', String(options.edges ?? 0),
     '--api-port', String(port),
     ...(options.underlayMtu === undefined ? [] : ['--underlay-mtu', String(options.underlayMtu)]),
     ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),
