@@ -5,9 +5,10 @@
  *                                                                                │
  *     indices of what was removed are free again ◀── acknowledged(revision) ◀────┘
  *
- * A host gets only VPCs of which it holds a live ENI, or serves a gateway, whole: subnets, route
- * tables, ACLs, security groups, mappings. When its first ENI of a VPC comes, everything of that VPC
- * is stale; when the last one goes, everything of it is removed. Changes of other VPCs cost a few look-ups and build nothing.
+ * A host gets only VPCs of which it holds a live ENI or serves a gateway, whole: subnets, route
+ * tables, ACLs, security groups, mappings. When the first of these comes, everything of that VPC is
+ * stale; when the last one goes, everything of it is removed. Changes of other VPCs cost a few
+ * look-ups and build nothing.
  *
  * Invariant, tested with random histories: the tables after any number of updates are the tables of
  * a full compile, index numbers aside.
