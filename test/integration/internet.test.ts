@@ -6,7 +6,7 @@
  */
 import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
-import { command, eventually, inside } from '../harness/command.ts'
+import { command, eventually } from '../harness/command.ts'
 import { Capture } from '../harness/capture.ts'
 import { parsePing } from '../harness/instance.ts'
 import {
@@ -89,14 +89,14 @@ test.serial('what an edge changes in a packet: its source address, and no more',
     const names = ['ip.src', 'ip.dst', 'ip.id', 'ip.ttl', 'data.data']
     const last = (frame: Record<string, string>, name: string): string =>
       frame[name]?.split(',').at(-1) ?? ''
-    const inside_ = (await left.fields(names, `icmp.type == 8 && ip.src == ${a.ipv4}`))
+    const within = (await left.fields(names, `icmp.type == 8 && ip.src == ${a.ipv4}`))
       .map((frame) => names.map((name) => last(frame, name)))
     const outside = (await right.fields(names, 'icmp.type == 8'))
       .map((frame) => names.map((name) => last(frame, name)))
     t.is(outside.length, 3)
-    t.deepEqual(inside_.map(([, ...rest]) => rest), outside.map(([, ...rest]) => rest))
+    t.deepEqual(within.map(([, ...rest]) => rest), outside.map(([, ...rest]) => rest))
     t.true(outside.every(([source]) => source === eipA.address))
-    t.true(inside_.every(([source]) => source === a.ipv4))
+    t.true(within.every(([source]) => source === a.ipv4))
     t.deepEqual([await left.brokenFrames(), await right.brokenFrames()], [[], []])
 
     // A way in: the router answers, the VPC's own hop is silent, the instance answers.
