@@ -131,7 +131,8 @@ function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: re
       [otherIpv6, inside]] as const
     world.put('routeTable', {
       ...table,
-      associations: [{ id: `rtbassoc-${String(index)}`, subnetId: subnets[index]!.id }],
+      associations: [
+        { id: `rtbassoc-${String(index)}`, subnetId: subnets[index]!.id, gatewayId: null }],
       routes: [...table.routes, { destination: '2001:db8::/56', target: { kind: 'local' },
         origin: 'CreateRouteTable' }, ...extra.flatMap(([destination, target]) =>
         target === null ? [] : [routeTo(destination, enis[target])])]

@@ -15,23 +15,28 @@ import { VpclabError } from '../base/errors.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
+import { planHostLiveness } from '../model/lab.ts'
+import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import type { Host } from '../model/lab.ts'
 import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
+import { ensureInternet } from './internet.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
 import { layerIds, removeLayer } from './instance_root.ts'
 import { Limiter } from './limiter.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
-import { instanceLogPath, namespaceName, underlayNamespace } from './paths.ts'
+import {
+  instanceLogPath, internetNamespace, namespaceName, routerNamespace, underlayNamespace
+} from './paths.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
 import type { DesiredHost } from './topology_plan.ts'
 
-/** How often the records of long terminated instances are looked for. */
-const REAP_INTERVAL_MS = 60_000
+/** How often it is looked for what time has come for: records of the past, drained addresses. */
+const REAP_INTERVAL_MS = 10_000
 /** How long a reset waits for the namespaces of the lab's instances to go. */
 export const RESET_MS_MAX = 120_000
 /** Callers of waitApplied at once; more is refused. */
@@ -47,6 +52,8 @@ export interface LabOptions {
   readonly spinUs: number
   /** Conversations that each host remembers. */
   readonly flowCapacity: number
+  /** Fills an emptied lab with what every lab begins with; returns the revision of the last one. */
+  readonly fill: () => Promise<number>
 }
 
 interface Waiter {
@@ -113,6 +120,7 @@ export class Lab {
     if (hosts.length === 0) return
     const repair = await ensureTopology(lab, desiredHosts(hosts))
     log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
+    await ensureInternet(lab, edgesOf(hosts))
     await this.#removeStrays()
     await this.#monitor.start()
     await this.#watchHosts(hosts)
@@ -127,7 +135,9 @@ export class Lab {
       flowCapacity,
       limiter: this.#limiter,
       monitor: this.#monitor,
-      onApplied: () => { this.#onApplied() }
+      uplinkNamespace: routerNamespace(lab),
+      onApplied: () => { this.#onApplied() },
+      onDown: (host, isDown) => { void this.#noteLiveness(host, isDown) }
     }))
     await Promise.all(this.#agents.map(async (agent) => { await agent.start() }))
     this.#capture.start()
@@ -200,9 +210,10 @@ export class Lab {
     if (instances.length > 0) {
       rmSync(dirname(instanceLogPath(this.name, '')), { recursive: true, force: true })
     }
-    log.info({ revision: answer.revision, removed: answer.removed, instances: instances.length },
+    const revision = Math.max(answer.revision, await this.#options.fill())
+    log.info({ revision, removed: answer.removed, instances: instances.length },
       'the lab was reset')
-    return answer
+    return { revision, removed: answer.removed }
   }
 
   /** @throws VpclabError VPCLAB_ERR_TIMEOUT */
@@ -276,7 +287,8 @@ export class Lab {
     const hosts = [...replica.snapshot.tables.host.values()]
     try {
       const repair = await ensureTopology(lab, desiredHosts(hosts))
-      const { lineCount, createdHosts } = repair
+      const { createdHosts } = repair
+      const lineCount = repair.lineCount + await ensureInternet(lab, edgesOf(hosts))
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()
@@ -292,8 +304,23 @@ export class Lab {
     }
   }
 
+  /** Lets everybody know that an edge is not to be sent to, or is again. */
+  async #noteLiveness (host: string, isDown: boolean): Promise<void> {
+    if (this.#stopped) return
+    const { replica, log } = this.#options
+    try {
+      await replica.transact(() => planHostLiveness(replica.snapshot, host, isDown))
+    } catch (error) {
+      log.error({ err: error, host, isDown }, 'the state of an edge could not be noted')
+    }
+  }
+
   async #watchHosts (hosts: readonly Host[]): Promise<void> {
     for (const host of hosts) await this.#monitor.watch(namespaceName(this.name, host.id))
+    if (edgesOf(hosts).length === 0) return
+    for (const namespace of [internetNamespace(this.name), routerNamespace(this.name)]) {
+      await this.#monitor.watch(namespace)
+    }
   }
 
   /** Guests, layers and namespaces that a crash left and no record names any more. */
@@ -318,11 +345,17 @@ export class Lab {
   async #reap (): Promise<void> {
     const { replica, clock, log } = this.#options
     try {
-      await replica.transact(() => planReapTerminated(replica.snapshot, { nowMs: clock.nowMs() }))
+      const context = { nowMs: clock.nowMs() }
+      await replica.transact(() => planReapTerminated(replica.snapshot, context))
+      await replica.transact(() => planNatGatewayTimers(replica.snapshot, context))
     } catch (error) {
-      log.error({ err: error }, 'terminated instances could not be reaped')
+      log.error({ err: error }, 'what time has come for could not be done')
     }
   }
+}
+
+function edgesOf (hosts: readonly Host[]): string[] {
+  return hosts.filter(({ roles }) => roles.includes('edge')).map(({ id }) => id)
 }
 
 function desiredHosts (hosts: readonly Host[]): DesiredHost[] {

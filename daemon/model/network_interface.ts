@@ -13,6 +13,7 @@
  * instance. A requester-managed ENI (`requesterId` set) belongs to a gateway or service and refuses
  * what its owner asks.
  */
+import { disassociationsOf } from './address.ts'
 import { AddressPool } from './address_pool.ts'
 import { AwsError } from './aws_error.ts'
 import type { AddressFamily } from './cidr.ts'
@@ -51,6 +52,8 @@ export interface NetworkInterface extends OwnedRecord {
   readonly udpStreamTimeoutS: number | null
   readonly udpTimeoutS: number | null
   readonly attachment: NetworkInterfaceAttachment | null
+  /** Auto-assigned public IPv4 address of the primary private one; see public_address.ts. */
+  readonly autoPublicIp: string | null
   readonly createdMs: number
 }
 
@@ -146,7 +149,7 @@ export function newNetworkInterface (view: AccountView, subnet: Subnet, pool: Ad
     description: input.description, interfaceType: 'interface', requesterId: null, macAddress,
     ...addressesOfNewInterface(subnet, pool, input),
     groupIds: input.groupIds, sourceDestCheck: true, ...input.connectionTracking,
-    attachment: null, createdMs: context.nowMs
+    attachment: null, autoPublicIp: null, createdMs: context.nowMs
   }
 }
 
@@ -288,12 +291,16 @@ export function planDeleteNetworkInterface (view: AccountView,
   return { changes: removalOf(view.snapshot, record.id), result: null }
 }
 
-/** What deletes an ENI: its record, and the permissions on it. For every plan that deletes ENIs. */
+/**
+ * What deletes an ENI: its record, the permissions on it, its Elastic IPs' associations. For every
+ * plan that deletes ENIs.
+ */
 export function removalOf (snapshot: Snapshot, networkInterfaceId: string): Change[] {
   const permissions = snapshot.tables.networkInterfacePermission
     .by('networkInterfaceId', networkInterfaceId)
   return [remove('networkInterface', networkInterfaceId),
-    ...permissions.map(({ id }) => remove('networkInterfacePermission', id))]
+    ...permissions.map(({ id }) => remove('networkInterfacePermission', id)),
+    ...disassociationsOf(snapshot, networkInterfaceId)]
 }
 
 /** @throws AwsError OperationNotPermitted for an ENI that a gateway or service manages */

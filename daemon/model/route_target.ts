@@ -5,8 +5,8 @@
  *     NetworkInterfaceId=eni-… ─▶ resolveTarget ─▶ RouteTarget ─▶ routeState ─▶ active, blackhole
  *
  * A gateway that a later feature builds is three lines: its kind in `RouteTarget`, how to look it
- * up in `RESOLVERS`, when it is down in `routeState`. Until then its parameter answers as AWS does
- * for an id that does not exist.
+ * up in `RESOLVERS`, when it is down in `isUp`. Until then its parameter answers as AWS does for an
+ * id that does not exist.
  */
 import { AwsError } from './aws_error.ts'
 import { interfacesOfInstance } from './instance.ts'
@@ -17,6 +17,9 @@ import type { AccountView, Snapshot } from './snapshot.ts'
 export type RouteTarget =
   | { readonly kind: 'local' }
   | { readonly kind: 'network-interface', readonly networkInterfaceId: string }
+  | { readonly kind: 'internet-gateway', readonly gatewayId: string }
+  | { readonly kind: 'egress-only-internet-gateway', readonly gatewayId: string }
+  | { readonly kind: 'nat-gateway', readonly natGatewayId: string }
 
 /** The parameters by which CreateRoute and ReplaceRoute name a target, in EC2's spelling. */
 export type TargetParameter = keyof typeof RESOLVERS
@@ -34,16 +37,19 @@ type Resolver = (view: AccountView, id: string, context: TargetContext) => Route
 
 /** A kind of target that this lab has none of. */
 function absent (code: string, what: string): Resolver {
-  return (_view, id) => { throw new AwsError(code, `The ${what} '${id}' does not exist`) }
+  return (_view, id) => { throw noSuch(code, what, id) }
+}
+
+function noSuch (code: string, what: string, id: string): AwsError {
+  return new AwsError(code, `The ${what} '${id}' does not exist`)
 }
 
 const RESOLVERS = {
   NetworkInterfaceId: resolveInterface,
   InstanceId: resolveInstance,
-  GatewayId: absent('InvalidGatewayID.NotFound', 'gateway ID'),
-  NatGatewayId: absent('InvalidNatGatewayID.NotFound', 'NatGateway ID'),
-  EgressOnlyInternetGatewayId: absent('InvalidGatewayID.NotFound',
-    'egress-only internet gateway ID'),
+  GatewayId: resolveInternetGateway,
+  NatGatewayId: resolveNatGateway,
+  EgressOnlyInternetGatewayId: resolveEgressOnlyInternetGateway,
   VpcPeeringConnectionId: absent('InvalidVpcPeeringConnectionID.NotFound',
     'vpcPeeringConnection ID'),
   TransitGatewayId: absent('InvalidTransitGatewayID.NotFound', 'transitGateway ID'),
@@ -74,11 +80,7 @@ export function resolveTarget (view: AccountView, input: TargetInput,
 
 function resolveInterface (view: AccountView, id: string, context: TargetContext): RouteTarget {
   const { vpcId } = requireRecord(view, 'networkInterface', id)
-  if (vpcId !== context.vpcId) {
-    throw new AwsError('InvalidParameterValue',
-      `route table ${context.routeTableId} (${context.vpcId}) and ` +
-      `interface ${id} (${vpcId}) belong to different networks`)
-  }
+  if (vpcId !== context.vpcId) throw differentNetworks(context, `interface ${id}`, vpcId)
   return { kind: 'network-interface', networkInterfaceId: id }
 }
 
@@ -95,17 +97,81 @@ function resolveInstance (view: AccountView, id: string, context: TargetContext)
   return resolveInterface(view, only.id, context)
 }
 
+/** GatewayId stands for several kinds; the internet gateway is the one that is built. */
+function resolveInternetGateway (view: AccountView, id: string,
+  context: TargetContext): RouteTarget {
+  const gateway = view.get('internetGateway', id)
+  if (gateway === undefined) throw noSuch('InvalidGatewayID.NotFound', 'gateway ID', id)
+  if (gateway.vpcId !== context.vpcId) {
+    throw differentNetworks(context, `network gateway ${id}`, gateway.vpcId ?? 'not attached')
+  }
+  return { kind: 'internet-gateway', gatewayId: id }
+}
+
+function resolveEgressOnlyInternetGateway (view: AccountView, id: string,
+  context: TargetContext): RouteTarget {
+  const { vpcId } = requireRecord(view, 'egressOnlyInternetGateway', id)
+  if (vpcId !== context.vpcId) {
+    throw differentNetworks(context, `egress-only internet gateway ${id}`, vpcId)
+  }
+  return { kind: 'egress-only-internet-gateway', gatewayId: id }
+}
+
+/** As a route target a NAT gateway has a not-found code of its own. */
+function resolveNatGateway (view: AccountView, id: string, context: TargetContext): RouteTarget {
+  const gateway = view.get('natGateway', id)
+  if (gateway?.state !== 'available') {
+    throw noSuch('InvalidNatGatewayID.NotFound', 'NatGateway ID', id)
+  }
+  if (gateway.vpcId !== context.vpcId) {
+    throw differentNetworks(context, `NAT gateway ${id}`, gateway.vpcId)
+  }
+  return { kind: 'nat-gateway', natGatewayId: id }
+}
+
+function differentNetworks (context: TargetContext, what: string, vpcId: string): AwsError {
+  return new AwsError('InvalidParameterValue', `route table ${context.routeTableId} ` +
+    `(${context.vpcId}) and ${what} (${vpcId}) belong to different networks`)
+}
+
 /**
- * Whether a route leads anywhere: a route to an ENI is a blackhole while the ENI is deleted,
- * detached, or its instance is not up. What matches a blackhole is dropped, never handed to a
- * shorter prefix.
+ * The id of what a route leads to; null for `local`. One id each: what watches targets needs no
+ * more.
  */
-export function routeState (snapshot: Snapshot,
-  route: { readonly target: RouteTarget }): 'active' | 'blackhole' {
-  if (route.target.kind === 'local') return 'active'
-  const { attachment } = snapshot.tables.networkInterface.get(route.target.networkInterfaceId) ??
-    { attachment: null }
-  if (attachment === null) return 'blackhole'
-  const state = snapshot.tables.instance.get(attachment.instanceId)?.state
-  return state === 'pending' || state === 'running' ? 'active' : 'blackhole'
+export function targetId (target: RouteTarget): string | null {
+  switch (target.kind) {
+    case 'local': return null
+    case 'network-interface': return target.networkInterfaceId
+    case 'internet-gateway': case 'egress-only-internet-gateway': return target.gatewayId
+    case 'nat-gateway': return target.natGatewayId
+  }
+}
+
+/**
+ * Whether a route of VPC `vpcId` leads anywhere. It is a blackhole while its ENI is deleted,
+ * detached, or the ENI's instance not up; while its internet gateway is not attached to the VPC;
+ * when its gateway is gone or carries nothing. What matches a blackhole is dropped, never handed to
+ * a shorter prefix.
+ */
+export function routeState ({ tables }: Snapshot, vpcId: string,
+  { target }: { readonly target: RouteTarget }): 'active' | 'blackhole' {
+  return isUp(tables, vpcId, target) ? 'active' : 'blackhole'
+}
+
+function isUp (tables: Snapshot['tables'], vpcId: string, target: RouteTarget): boolean {
+  switch (target.kind) {
+    case 'local': return true
+    case 'network-interface': return isInterfaceUp(tables, target.networkInterfaceId)
+    case 'internet-gateway': return tables.internetGateway.get(target.gatewayId)?.vpcId === vpcId
+    case 'egress-only-internet-gateway':
+      return tables.egressOnlyInternetGateway.get(target.gatewayId) !== undefined
+    case 'nat-gateway': return tables.natGateway.get(target.natGatewayId)?.state === 'available'
+  }
+}
+
+function isInterfaceUp (tables: Snapshot['tables'], networkInterfaceId: string): boolean {
+  const { attachment } = tables.networkInterface.get(networkInterfaceId) ?? { attachment: null }
+  if (attachment === null) return false
+  const state = tables.instance.get(attachment.instanceId)?.state
+  return state === 'pending' || state === 'running'
 }

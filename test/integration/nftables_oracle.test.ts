@@ -111,7 +111,7 @@ function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: re
     routes: [...table.routes, { destination: '2001:db8::/56', target: { kind: 'local' },
       origin: 'CreateRouteTable' }],
     associations: subnets.map(({ id }, index) =>
-      ({ id: `rtbassoc-${String(index)}`, subnetId: id })) })
+      ({ id: `rtbassoc-${String(index)}`, subnetId: id, gatewayId: null })) })
   const ends = [[draw.clientGroup, draw.clientAcl, CLIENT],
     [draw.serverGroup, draw.serverAcl, SERVER]] as const
   const enis = ends.map(([group, acl, addresses], index) => {

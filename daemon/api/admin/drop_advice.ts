@@ -8,7 +8,7 @@
  *                                               the host ───┘
  */
 import type { NetworkInterface } from '../../model/network_interface.ts'
-import { routeState } from '../../model/route_target.ts'
+import { routeState, targetId } from '../../model/route_target.ts'
 import { routeTableOfSubnet } from '../../model/route_table.ts'
 import type { RouteTable } from '../../model/route_table.ts'
 import type { Snapshot } from '../../model/snapshot.ts'
@@ -125,7 +125,16 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   'mirror-target': ({ eni }) => `The target of a mirror session of ${labelOf(eni)} is gone, ` +
     'stopped, or in another VPC: "vpcctl mirror list" and "vpcctl mirror-target list" show them.',
   'mirror-queue-full': ({ eni }) => `${labelOf(eni)} sends and receives faster than its copies ` +
-    'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.'
+    'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.',
+  'no-public-address': ({ capture }) => 'An internet gateway sends on what has an Elastic IP, an ' +
+    'auto-assigned public address, or an IPv6 address of its VPC: associate one with the source. ' +
+    `${capture} shows the packets.`,
+  'martian': ({ capture }) => 'Private and reserved addresses end at an internet gateway, both ' +
+    `ways: ${capture} shows who uses them.`,
+  'public-address-unknown': ({ host }) => 'Somebody on the internet calls an address that no VPC ' +
+    `has now: "vpcctl capture ${host} --drops-only" shows which.`,
+  'gateway-down': () => 'Every edge that serves the gateway is down, or the lab has none ' +
+    '("vpcctl lab up --edges 3" makes a new lab with some): "vpcctl lab status" shows them.'
 }
 
 function noRoute ({ eni, snapshot, routeTable, capture }: Place): string {
@@ -137,9 +146,8 @@ function noRoute ({ eni, snapshot, routeTable, capture }: Place): string {
 
 function blackhole ({ eni, snapshot, routeTable, capture }: Place): string {
   const holes = (routeTable?.routes ?? [])
-    .filter((route) => routeState(snapshot, route) === 'blackhole')
-    .map(({ destination, target }) => `${destination} → ` +
-      (target.kind === 'network-interface' ? target.networkInterfaceId : target.kind))
+    .filter((route) => routeState(snapshot, routeTable?.vpcId ?? '', route) === 'blackhole')
+    .map(({ destination, target }) => `${destination} → ${targetId(target) ?? target.kind}`)
   if (routeTable === undefined || holes.length === 0) {
     return `${subnetLabel(snapshot, eni)} has no blackhole route any more: these are past.`
   }
