@@ -4,8 +4,8 @@
  * A name is a Name tag (a security group's own name), unique within its VPC. What has none, or one
  * that another resource got first, is named by its id, or, for an export, by a made-up name. Of two
  * with one name, the one that the file owns has it; of two that nobody owns neither does, and a
- * file that means one of them is told so. The default VPC and what is in it is not a file's, nor are
- * ENIs that gateways manage.
+ * file that means one of them is told so. The default VPC and what is in it is not a file's, nor
+ * are ENIs that gateways manage.
  */
 import type {
   DhcpOptions, Instance, IpPermission, NetworkAcl, NetworkAclEntry, NetworkInterface, Route,
