@@ -75,6 +75,10 @@ test('decodeError says what was received when it is no EC2 error', (t) => {
 
 /** Every action of Ec2Results; the type makes this list complete. */
 const ACTIONS: Readonly<Record<Ec2Action, true>> = {
+  AcceptVpcPeeringConnection: true, CreateVpcPeeringConnection: true,
+  DeleteVpcPeeringConnection: true, DescribeSecurityGroupReferences: true,
+  DescribeVpcPeeringConnections: true, ModifyVpcPeeringConnectionOptions: true,
+  RejectVpcPeeringConnection: true,
   AssignIpv6Addresses: true, AssignPrivateIpAddresses: true, AssociateDhcpOptions: true,
   AssociateRouteTable: true, AssociateSubnetCidrBlock: true, AssociateVpcCidrBlock: true,
   AttachNetworkInterface: true, AuthorizeSecurityGroupEgress: true,

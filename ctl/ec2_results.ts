@@ -34,6 +34,10 @@ import type {
   DescribeTrafficMirrorFilterRulesResult, DescribeTrafficMirrorFiltersResult,
   DescribeTrafficMirrorSessionsResult, DescribeTrafficMirrorTargetsResult,
   ModifyTrafficMirrorFilterNetworkServicesResult, ModifyTrafficMirrorSessionResult,
+  AcceptVpcPeeringConnectionResult, CreateVpcPeeringConnectionResult,
+  DeleteVpcPeeringConnectionResult, DescribeSecurityGroupReferencesResult,
+  DescribeVpcPeeringConnectionsResult, ModifyVpcPeeringConnectionOptionsResult,
+  RejectVpcPeeringConnectionResult,
   StartInstancesResult, StopInstancesResult, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
 
@@ -111,10 +115,17 @@ export interface Ec2Results {
   DescribeSecurityGroupRules: DescribeSecurityGroupRulesResult
   DescribeSecurityGroups: DescribeSecurityGroupsResult
   DescribeStaleSecurityGroups: DescribeStaleSecurityGroupsResult
+  DescribeSecurityGroupReferences: DescribeSecurityGroupReferencesResult
   DescribeSubnets: DescribeSubnetsResult
   DescribeTags: DescribeTagsResult
   DescribeVpcAttribute: DescribeVpcAttributeResult
   DescribeVpcs: DescribeVpcsResult
+  AcceptVpcPeeringConnection: AcceptVpcPeeringConnectionResult
+  CreateVpcPeeringConnection: CreateVpcPeeringConnectionResult
+  DeleteVpcPeeringConnection: DeleteVpcPeeringConnectionResult
+  DescribeVpcPeeringConnections: DescribeVpcPeeringConnectionsResult
+  ModifyVpcPeeringConnectionOptions: ModifyVpcPeeringConnectionOptionsResult
+  RejectVpcPeeringConnection: RejectVpcPeeringConnectionResult
   DeregisterImage: Nothing
   DetachNetworkInterface: Nothing
   DisassociateRouteTable: Nothing

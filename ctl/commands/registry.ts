@@ -44,6 +44,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./route_table.ts')).routeTableCommands
   },
   {
+    name: 'peering',
+    summary: 'VPC peering connections',
+    group: 'Network',
+    load: async () => (await import('./peering.ts')).peeringCommands
+  },
+  {
     name: 'network-acl',
     summary: 'Network ACLs, their rules and associations',
     group: 'Network',

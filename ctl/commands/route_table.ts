@@ -13,14 +13,18 @@ import type { QueryInput } from '../ec2_query.ts'
 import { CtlError, usageError } from '../exit_codes.ts'
 import type { Column } from '../print/table.ts'
 import {
-  INSTANCE, inVpc, nameOf, type Nameable, NETWORK_INTERFACE, PREFIX_LIST, resolveId,
+  INSTANCE, inVpc, nameOf, type Nameable, NETWORK_INTERFACE, PEERING, PREFIX_LIST, resolveId,
   ROUTE_TABLE, SUBNET, tagSpecification, VPC
 } from '../resolve.ts'
 
 /** What a route may point at. A kind of gateway is one line: option, EC2 parameter, names. */
 const TARGETS: readonly { option: string, flags: string, parameter: string, kind: Nameable }[] = [
   { option: 'eni', flags: '--eni <eni>', parameter: 'NetworkInterfaceId', kind: NETWORK_INTERFACE },
-  { option: 'instance', flags: '--instance <instance>', parameter: 'InstanceId', kind: INSTANCE }
+  { option: 'instance', flags: '--instance <instance>', parameter: 'InstanceId', kind: INSTANCE },
+  {
+    option: 'peering', flags: '--peering <peering>', parameter: 'VpcPeeringConnectionId',
+    kind: PEERING
+  }
 ]
 
 const TARGET_OPTIONS: readonly CommandOption[] = TARGETS.map(({ flags, kind }) =>
@@ -117,7 +121,8 @@ export const routeTableCommands: readonly Command[] = [
     examples: [
       'vpcctl route-table add-route private 192.0.2.0/24 --eni eni-0123456789abcdef0',
       'vpcctl route-table add-route private 2001:db8:ffff::/48 --instance appliance',
-      'vpcctl route-table add-route private offices --instance appliance'
+      'vpcctl route-table add-route private offices --instance appliance',
+      'vpcctl route-table add-route private 10.1.0.0/16 --peering web-data'
     ],
     async run (context, input) {
       const ec2 = await context.ec2()

@@ -8,7 +8,7 @@
  */
 import { eniBits } from '../base/ids.ts'
 import {
-  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE, TARGET_PEERING
 } from '../dataplane/tables/update.ts'
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
@@ -16,8 +16,9 @@ import { isPrefixListId } from '../model/prefix_list_reference.ts'
 import { effectiveRoutes } from '../model/route_order.ts'
 import { routeState } from '../model/route_target.ts'
 import type { Route, RouteTable } from '../model/route_table.ts'
-import { packPrefixes } from './compiled_table.ts'
-import type { CompiledTable } from './compiled_table.ts'
+import { otherSide } from '../model/vpc_peering.ts'
+import { heldVpcIndex, packPrefixes } from './compiled_table.ts'
+import type { CompileContext, CompiledTable } from './compiled_table.ts'
 
 export const routeTableTable: CompiledTable = {
   name: 'routeTables',
@@ -31,6 +32,9 @@ export const routeTableTable: CompiledTable = {
     } else if (change.noun === 'networkInterface') {
       if (!changesField<'networkInterface'>(change, ['attachment'])) return
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'vpcPeeringConnection') {
+      if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
     } else if (change.noun === 'instance') {
       if (!changesField<'instance'>(change, ['hostName', 'goal', 'state'])) return
       for (const eniId of directory.interfacesOfInstance(change.id)) {
@@ -43,13 +47,14 @@ export const routeTableTable: CompiledTable = {
     return snapshot.tables.routeTable.by('vpcId', vpcId).map((table) => table.id)
   },
 
-  build (key, { snapshot, indexes, routeTargets }, draft) {
+  build (key, context, draft) {
+    const { snapshot, indexes, routeTargets } = context
     const table = snapshot.tables.routeTable.get(key)
-    if (table === undefined || indexes.vpc.indexOf(table.vpcId) === 0) return null
+    if (table === undefined || heldVpcIndex(table.vpcId, context) === 0) return null
     const routeTableIndex = indexes.routeTable.ensure(key)
     if (routeTableIndex === 0) return null
     const routes = effectiveRoutes(snapshot, table)
-    const targets = new TargetList(routes.length)
+    const targets = new TargetList(routes.length, table.vpcId, context)
     for (const { route } of routes) {
       targets.add(route, routeState(snapshot, table.vpcId, route) === 'blackhole')
     }
@@ -75,7 +80,8 @@ export const routeTableTable: CompiledTable = {
 function namesOf ({ routes }: RouteTable): string[] {
   const names = routes.flatMap(({ destination, target }) => [
     ...isPrefixListId(destination) ? [destination] : [],
-    ...target.kind === 'network-interface' ? [target.networkInterfaceId] : []
+    ...target.kind === 'network-interface' ? [target.networkInterfaceId] : [],
+    ...target.kind === 'vpc-peering-connection' ? [target.vpcPeeringConnectionId] : []
   ])
   return [...new Set(names)]
 }
@@ -88,7 +94,12 @@ class TargetList {
   readonly arguments: Uint32Array
   #count = 0
 
-  constructor (routeCount: number) {
+  readonly #vpcId: string
+  readonly #context: CompileContext
+
+  constructor (routeCount: number, vpcId: string, context: CompileContext) {
+    this.#vpcId = vpcId
+    this.#context = context
     this.kinds = new Uint8Array(routeCount)
     this.arguments = new Uint32Array(routeCount)
   }
@@ -98,6 +109,9 @@ class TargetList {
     if (route.target.kind === 'network-interface') {
       this.arguments[at] = this.#positionOf(route.target.networkInterfaceId)
       this.kinds[at] = TARGET_NETWORK_INTERFACE
+    } else if (route.target.kind === 'vpc-peering-connection') {
+      this.arguments[at] = this.#peerIndex(route.target.vpcPeeringConnectionId)
+      this.kinds[at] = this.arguments[at] === 0 ? TARGET_BLACKHOLE : TARGET_PEERING
     } else this.kinds[at] = route.target.kind === 'local' ? TARGET_LOCAL : TARGET_BLACKHOLE
     if (!isBlackhole) return
     this.kinds[at] = TARGET_BLACKHOLE
@@ -109,6 +123,14 @@ class TargetList {
       const { high, low } = eniBits(id)
       return [high, low]
     }))
+  }
+
+  /** @returns index of the VPC at the other end, or 0 */
+  #peerIndex (peeringId: string): number {
+    const { snapshot, indexes } = this.#context
+    const peering = snapshot.tables.vpcPeeringConnection.get(peeringId)
+    return peering === undefined ? 0
+      : indexes.vpc.indexOf(otherSide(peering, this.#vpcId).vpcId)
   }
 
   #positionOf (eniId: string): number {

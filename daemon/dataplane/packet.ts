@@ -122,6 +122,12 @@ export class PacketContext {
   isRoutedToEni = 0
   targetEniHigh = 0
   targetEniLow = 0
+  /** The VPC at the other end of the peering that it crosses; 0: it crosses none. */
+  peerVpcIndex = 0
+  /** Egress: VNI of that VPC. */
+  peerVni = 0
+  /** Largest packet of the gateway or peering on its way, bytes; 0: there is none. */
+  gatewayMtu = 0
   /** Where it goes: ENI, host, subnet. */
   readonly mapping: Mapping = { eniHigh: 0, eniLow: 0, hostIndex: 0, subnetIndex: 0 }
   /** Ingress: host of the source ENI; 0 for this one. */

@@ -24,6 +24,7 @@ import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
 import { checkEnteringSubnet, checkLeavingSubnet } from './steps/network_acl.ts'
 import { parsePacket } from './steps/parse.ts'
+import { checkPeering } from './steps/peering.ts'
 import { findRoute } from './steps/route.ts'
 import { decideSameSubnet } from './steps/same_subnet.ts'
 import { checkInbound, checkOutbound } from './steps/security_group.ts'
@@ -80,9 +81,14 @@ export function runLocalIngressPath (p: PacketContext, tables: Tables, view: Dat
   p.sourceEniLow = ports.eniLow[p.portIndex]
   p.isSameSubnet = ports.subnetIndex[p.portIndex] === ports.subnetIndex[p.target] ? 1 : 0
   p.ecn = p.trafficClass & ECN_MASK
+  const senderVpcIndex = p.vpcIndex
   p.portIndex = p.target
+  p.vpcIndex = ports.vpcIndex[p.portIndex]
+  p.peerVpcIndex = senderVpcIndex === p.vpcIndex ? 0 : senderVpcIndex
   p.mirrorSession = MIRROR_NONE
   forgetRules(p)
+  const drop = checkPeering(p, tables)
+  if (drop !== DROP_NONE) return drop
   return enterPort(p, tables, view)
 }
 
@@ -121,6 +127,8 @@ export function runIngressPath (p: PacketContext, tables: Tables, view: DataView
   if (outcome !== DROP_NONE) return outcome
   outcome = parsePacket(p, view)
   if (outcome !== DROP_NONE) return outcome
+  outcome = checkPeering(p, tables)
+  if (outcome !== DROP_NONE) return outcome
   if ((p.geneve.flags & FLAG_MIRRORED) !== 0) markAsCopy(p)
   outcome = combineCongestion(p)
   if (outcome !== DROP_NONE) return outcome
@@ -154,6 +162,8 @@ function forgetDecisions (p: PacketContext): void {
   p.action = ACTION_NONE
   p.isSameSubnet = 0
   p.isRoutedToEni = 0
+  p.peerVpcIndex = 0
+  p.gatewayMtu = 0
   p.decrementTtl = 0
   p.mustFragment = 0
   p.mtu = 0

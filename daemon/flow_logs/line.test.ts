@@ -12,6 +12,7 @@ const WATCHED: Watched = {
   region: 'us-east-1', vpcId: 'vpc-1', subnetId: 'subnet-1', instanceId: 'i-1',
   zoneId: 'use1-az1', primaryIpv4: '10.0.1.10', ipv6Addresses: ['2001:db8::10'],
   unlogged: new Set(['10.0.0.2']), isInVpc: (address) => address.startsWith('10.0.'),
+  peeringPathTo: (address) => address.startsWith('10.1.') ? '4' : null,
   flowLogs: []
 }
 
@@ -63,6 +64,7 @@ test('the own side shows the primary address, pkt-… the one in the packet', (t
 test('the traffic path is told of what was let out into the VPC', (t) => {
   const format = '${flow-direction} ${traffic-path}'
   t.is(lineOf(format, record()), 'egress 1')
+  t.is(lineOf(format, record({ to: '10.1.0.7' })), 'egress 4')
   t.is(lineOf(format, record({ to: '198.51.100.7' })), 'egress -')
   t.is(lineOf(format, record({ verdict: VERDICT_REJECT })), 'egress -')
   t.is(lineOf(format, record({ direction: INGRESS })), 'ingress -')

@@ -98,10 +98,14 @@ export function describeFlow (record: FlowRecord, watched: Watched): FlowValues 
     'pkt-src-aws-service': NONE,
     'pkt-dst-aws-service': NONE,
     'flow-direction': isEgress ? 'egress' : 'ingress',
-    'traffic-path': isEgress && isAccepted && watched.isInVpc(destination)
-      ? TRAFFIC_PATH_SAME_VPC
-      : NONE
+    'traffic-path': isEgress && isAccepted ? trafficPath(watched, destination) : NONE
   }
+}
+
+/** How a packet left the interface. */
+function trafficPath (watched: Watched, destination: string): string {
+  if (watched.isInVpc(destination)) return TRAFFIC_PATH_SAME_VPC
+  return watched.peeringPathTo(destination) ?? NONE
 }
 
 /** What the interface is called. An IPv6 address of its own is shown as it is. */

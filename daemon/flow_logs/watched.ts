@@ -5,8 +5,10 @@
  */
 import type { FlowLog } from '../model/flow_log.ts'
 import { cidrContainsAddress, formatAddress, knownCidr, parseAddress } from '../model/cidr.ts'
+import type { Cidr } from '../model/cidr.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { blocksOf, peersOf } from '../model/vpc_peering.ts'
 import { SERVICE_ADDRESSES } from './services.ts'
 
 export interface Watched {
@@ -26,6 +28,8 @@ export interface Watched {
   readonly unlogged: ReadonlySet<string>
   /** Whether an address is in the VPC. */
   readonly isInVpc: (address: string) => boolean
+  /** `traffic-path` of an address in a peer VPC: 4, or 5 in another Region; null for others. */
+  readonly peeringPathTo: (address: string) => string | null
   readonly flowLogs: readonly FlowLog[]
 }
 
@@ -46,6 +50,9 @@ export function watchedInterfaces (snapshot: Snapshot): Map<string, Watched> {
   return found
 }
 
+const TRAFFIC_PATH_PEERING = '4'
+const TRAFFIC_PATH_INTER_REGION_PEERING = '5'
+
 function watch (
   snapshot: Snapshot, eni: NetworkInterface, flowLogs: readonly FlowLog[]
 ): Watched | null {
@@ -53,8 +60,12 @@ function watch (
   const vpc = snapshot.tables.vpc.get(eni.vpcId)
   const hostName = instance?.hostName ?? null
   if (instance === undefined || hostName === null || vpc === undefined) return null
-  const blocks = [...vpc.cidrBlocks, ...vpc.ipv6CidrBlocks]
-    .map(({ cidrBlock }) => knownCidr(cidrBlock))
+  const blocks = blocksOf(vpc).map(knownCidr)
+  const peers = peersOf(snapshot, vpc.id).map(({ vpcId, isSameRegion }) => {
+    const peer = snapshot.tables.vpc.get(vpcId)
+    return { path: isSameRegion ? TRAFFIC_PATH_PEERING : TRAFFIC_PATH_INTER_REGION_PEERING,
+      blocks: peer === undefined ? [] : blocksOf(peer).map(knownCidr) }
+  })
   return {
     eniId: eni.id,
     hostName,
@@ -67,12 +78,15 @@ function watch (
     primaryIpv4: eni.privateIpAddresses[0] ?? null,
     ipv6Addresses: eni.ipv6Addresses,
     unlogged: unloggedAddresses(snapshot, eni.vpcId),
-    isInVpc: (text) => {
-      const address = parseAddress(text)
-      return address !== null && blocks.some((block) => cidrContainsAddress(block, address))
-    },
+    isInVpc: (address) => isWithin(blocks, address),
+    peeringPathTo: (address) => peers.find((peer) => isWithin(peer.blocks, address))?.path ?? null,
     flowLogs
   }
+}
+
+function isWithin (blocks: readonly Cidr[], text: string): boolean {
+  const address = parseAddress(text)
+  return address !== null && blocks.some((block) => cidrContainsAddress(block, address))
 }
 
 /** Offset of the router's address in a subnet, and of the resolver's in a block of the VPC. */

@@ -16,6 +16,7 @@ import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
 import type { Host } from '../model/lab.ts'
+import { planReapPeerings } from '../model/vpc_peering_plan.ts'
 import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
@@ -319,8 +320,9 @@ export class Lab {
     const { replica, clock, log } = this.#options
     try {
       await replica.transact(() => planReapTerminated(replica.snapshot, { nowMs: clock.nowMs() }))
+      await replica.transact(() => planReapPeerings(replica.snapshot, clock.nowMs()))
     } catch (error) {
-      log.error({ err: error }, 'terminated instances could not be reaped')
+      log.error({ err: error }, 'terminated instances and ended peerings could not be reaped')
     }
   }
 }

@@ -52,7 +52,7 @@ export function planCreateRoute (view: AccountView, input: RouteInput): Plan<nul
   const target = resolveTarget(view, input.target, { routeTableId: table.id, vpcId: table.vpcId })
   if (!isPrefixListId(destination)) {
     checkNotReserved(destination)
-    checkMoreSpecific(view, table, destination)
+    checkMoreSpecific(view, table, destination, target)
   }
   const route: Route = { destination, target, origin: 'CreateRoute' }
   const changed = { ...table, routes: [...table.routes, route] }
@@ -79,6 +79,7 @@ export function planReplaceRoute (view: AccountView,
   const target: RouteTarget = input.localTarget
     ? localTarget(table, route, input.target)
     : resolveTarget(view, input.target, { routeTableId: table.id, vpcId: table.vpcId })
+  if (localRouteOver(table, text) !== undefined) refuseInsideVpc(text, target)
   const routes = table.routes.map((one) => one === route ? { ...route, target } : one)
   return { changes: [put('routeTable', { ...table, routes })], result: null }
 }
@@ -148,10 +149,11 @@ function checkNotReserved (destination: string): void {
 }
 
 /** Inside a block of the VPC only the whole block of a subnet can be routed elsewhere. */
-function checkMoreSpecific (view: AccountView, table: RouteTable, destination: string): void {
-  const local = table.routes.find((route) => route.origin === 'CreateRouteTable' &&
-    cidrContains(knownCidr(route.destination), knownCidr(destination)))
+function checkMoreSpecific (view: AccountView, table: RouteTable, destination: string,
+  target: RouteTarget): void {
+  const local = localRouteOver(table, destination)
   if (local === undefined) return
+  refuseInsideVpc(destination, target)
   const isSubnet = view.by('subnet', 'vpcId', table.vpcId).some((subnet) =>
     subnet.cidrBlock === destination ||
     subnet.ipv6CidrBlocks.some(({ cidrBlock }) => cidrBlock === destination))
@@ -159,4 +161,19 @@ function checkMoreSpecific (view: AccountView, table: RouteTable, destination: s
   throw new AwsError('InvalidParameterValue',
     `The destination ${destination} is more specific than the local route ` +
     `${local.destination} and does not match the whole CIDR block of a subnet of ${table.vpcId}`)
+}
+
+/** The local route that a destination equals or lies in. */
+function localRouteOver ({ routes }: RouteTable, destination: string): Route | undefined {
+  if (isPrefixListId(destination)) return undefined
+  return routes.find((route) => route.origin === 'CreateRouteTable' &&
+    cidrContains(knownCidr(route.destination), knownCidr(destination)))
+}
+
+/** Addresses of the VPC itself cannot be routed out of it. */
+function refuseInsideVpc (destination: string, target: RouteTarget): void {
+  if (target.kind !== 'vpc-peering-connection') return
+  throw new AwsError('InvalidParameterValue',
+    `The destination ${destination} lies in the VPC and cannot be routed to ` +
+    `${target.vpcPeeringConnectionId}: expecting a network interface of the VPC`)
 }

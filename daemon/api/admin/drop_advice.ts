@@ -125,7 +125,11 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   'mirror-target': ({ eni }) => `The target of a mirror session of ${labelOf(eni)} is gone, ` +
     'stopped, or in another VPC: "vpcctl mirror list" and "vpcctl mirror-target list" show them.',
   'mirror-queue-full': ({ eni }) => `${labelOf(eni)} sends and receives faster than its copies ` +
-    'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.'
+    'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.',
+  'peer-transit': ({ eni, snapshot, routeTable }) =>
+    `A route of ${subnetLabel(snapshot, eni)} leads to a peering for addresses that the peer VPC ` +
+    'does not have: it gives neither its gateways nor its other peers. "vpcctl route-table show ' +
+    `${routeTable?.id ?? '<route table>'}" shows the route.`
 }
 
 function noRoute ({ eni, snapshot, routeTable, capture }: Place): string {

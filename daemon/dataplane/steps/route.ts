@@ -6,7 +6,10 @@
 import { DROP_BLACKHOLE, DROP_NO_ROUTE, DROP_NONE } from '../drop_reason.ts'
 import type { PacketContext } from '../packet.ts'
 import type { Tables } from '../tables/tables.ts'
-import { TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE } from '../tables/update.ts'
+import {
+  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE, TARGET_PEERING
+} from '../tables/update.ts'
+import { takePeering } from './peering.ts'
 
 /** Sets how the next hop is named. @returns DROP_NONE, DROP_NO_ROUTE or DROP_BLACKHOLE */
 export function findRoute (p: PacketContext, tables: Tables): number {
@@ -25,6 +28,7 @@ export function findRoute (p: PacketContext, tables: Tables): number {
       p.targetEniLow = table.targetEnis[eni + 1]
       return DROP_NONE
     }
+    case TARGET_PEERING: return takePeering(p, tables, table.targetArgument[route])
     case TARGET_BLACKHOLE: return DROP_BLACKHOLE
     default: return DROP_NO_ROUTE // a kind of gateway that this worker does not know
   }

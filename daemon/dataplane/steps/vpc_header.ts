@@ -5,7 +5,8 @@
  *
  *     readVpcHeader    lengths, version, options
  *     findReceiver     the VNI is known, the destination ENI is here and of that VPC
- *     checkSender      the outer source is the registered host of the source ENI in that VPC
+ *     checkSender      the outer source is the registered host of the source ENI, which is of that
+ *                      VPC or of one that an active peering connects with it
  */
 import { decodeGeneve } from '../../encap/geneve.ts'
 import * as geneve from '../../encap/geneve.ts'
@@ -15,6 +16,7 @@ import * as ipv6 from '../../wire/ipv6.ts'
 import * as dropReason from '../drop_reason.ts'
 import type { PacketContext } from '../packet.ts'
 import type { Tables } from '../tables/tables.ts'
+import { PEER_AT_VPC_INDEX, PEER_WORDS } from '../tables/update.ts'
 import { findEniMapping } from './mapping.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -73,7 +75,7 @@ export function findReceiver (p: PacketContext, tables: Tables): number {
 export function checkSender (p: PacketContext, tables: Tables, view: DataView): number {
   p.targetEniHigh = p.geneve.sourceEniHigh
   p.targetEniLow = p.geneve.sourceEniLow
-  const outcome = findEniMapping(p, tables)
+  const outcome = findSender(p, tables)
   if (outcome === DROP_NO_MAPPING) return DROP_SOURCE_HOST
   if (outcome !== DROP_NONE) return outcome
   const host = p.mapping.hostIndex
@@ -84,6 +86,28 @@ export function checkSender (p: PacketContext, tables: Tables, view: DataView): 
   p.sourceEniLow = p.geneve.sourceEniLow
   p.isSameSubnet = p.mapping.subnetIndex === tables.ports.subnetIndex[p.portIndex] ? 1 : 0
   return DROP_NONE
+}
+
+/**
+ * Finds the source ENI in the receiver's VPC, else in its peers; `peerVpcIndex` tells in which.
+ * A VPC that has to ask control is waited for when no other has the ENI.
+ */
+function findSender (p: PacketContext, tables: Tables): number {
+  const own = findEniMapping(p, tables)
+  const peers = tables.vpcs.get(p.vpcIndex)?.peers
+  if (own === DROP_NONE || peers === undefined) return own
+  let outcome = own
+  let waitsForPeer = 0
+  for (let at = 0; at < peers.length; at += PEER_WORDS) {
+    p.peerVpcIndex = peers[at + PEER_AT_VPC_INDEX]
+    const found = findEniMapping(p, tables)
+    if (found === DROP_NONE) return DROP_NONE
+    if (found === DROP_NO_MAPPING || outcome !== DROP_NO_MAPPING) continue
+    outcome = found
+    waitsForPeer = p.peerVpcIndex
+  }
+  p.peerVpcIndex = waitsForPeer
+  return outcome
 }
 
 /** Whether the outer source address of the packet is that of a host. */

@@ -1,5 +1,6 @@
 /** VPCs of this host, by index and by VNI: what keeps equal addresses of two customers apart. */
 import { MappingTable } from './mapping_table.ts'
+import { PEER_AT_VPC_INDEX, PEER_WORDS } from './update.ts'
 import type { VpcData } from './update.ts'
 import { WordTable } from './word_table.ts'
 
@@ -9,11 +10,17 @@ export interface Vpc {
   /** True when a miss in `mappings` is final. */
   readonly mappingsComplete: boolean
   readonly mappings: MappingTable
+  /** [n × PREFIX_WORDS] */
+  readonly blocks: Uint32Array
+  /** [n × PEER_WORDS] */
+  readonly peers: Uint32Array
 }
 
 export class VpcTable {
   readonly #vpcs: (Vpc | undefined)[] = []
   readonly #byVni = new WordTable(1, 1)
+  /** [vpcIndex] VPCs that have it among their peers. */
+  readonly #peeredBy: (Set<number> | undefined)[] = []
 
   get (vpcIndex: number): Vpc | undefined { return this.#vpcs[vpcIndex] }
 
@@ -27,27 +34,40 @@ export class VpcTable {
   /** A VPC that is known keeps its mappings: shards come and go on their own. */
   set (data: VpcData): void {
     const known = this.#vpcs[data.vpcIndex]
-    if (known !== undefined) this.#forgetVni(known)
+    if (known !== undefined) this.#forget(known)
     this.#vpcs[data.vpcIndex] = {
       vpcIndex: data.vpcIndex,
       vni: data.vni,
       mappingsComplete: data.mappingsComplete,
-      mappings: known?.mappings ?? new MappingTable()
+      mappings: known?.mappings ?? new MappingTable(),
+      blocks: data.blocks,
+      peers: data.peers
     }
     this.#byVni.key[0] = data.vni
     const at = this.#byVni.findOrInsert()
     this.#byVni.words[at] = data.vpcIndex
+    for (let peer = 0; peer < data.peers.length; peer += PEER_WORDS) {
+      const peerIndex = data.peers[peer + PEER_AT_VPC_INDEX]
+      const vpcs = this.#peeredBy[peerIndex] ??= new Set()
+      vpcs.add(data.vpcIndex)
+    }
   }
 
   remove (vpcIndex: number): void {
     const known = this.#vpcs[vpcIndex]
     if (known === undefined) return
-    this.#forgetVni(known)
+    this.#forget(known)
     this.#vpcs[vpcIndex] = undefined
   }
 
-  #forgetVni (vpc: Vpc): void {
+  /** VPCs whose decisions depend on a VPC because they are peered with it. */
+  peeredBy (vpcIndex: number): Iterable<number> { return this.#peeredBy[vpcIndex] ?? [] }
+
+  #forget (vpc: Vpc): void {
     this.#byVni.key[0] = vpc.vni
     this.#byVni.delete()
+    for (let peer = 0; peer < vpc.peers.length; peer += PEER_WORDS) {
+      this.#peeredBy[vpc.peers[peer + PEER_AT_VPC_INDEX]]?.delete(vpc.vpcIndex)
+    }
   }
 }

@@ -19,7 +19,7 @@ import {
   MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_HOST_INDEX, MAPPING_AT_PREFIX_LENGTH,
   MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, RULE_ALLOW, RULE_ANY, RULE_AT_FROM, RULE_AT_PEER_GROUP,
   RULE_AT_PREFIX, RULE_AT_PROTOCOL, RULE_AT_TO, RULE_AT_VERDICT, RULE_DENY, RULE_WORDS,
-  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE, TARGET_PEERING
 } from '../tables/update.ts'
 import type {
   ControlMessage, GroupMembersData, MappingShardData, PortData, RouteTableData, TableUpdate,
@@ -73,13 +73,16 @@ export interface PolicySpec {
 
 export interface RouteSpec {
   readonly to: string
-  readonly target: 'local' | 'blackhole' | { readonly eni: number }
+  readonly target: 'local' | 'blackhole' | { readonly eni: number } | { readonly peer: number }
 }
 
 export interface VpcSpec {
   readonly vpc: number
   readonly vni: number
   readonly mappingsComplete?: boolean
+  readonly blocks?: readonly string[]
+  /** VPCs of active peerings. */
+  readonly peers?: readonly { readonly vpc: number, readonly mtu: number }[]
   readonly subnets: readonly {
     readonly subnet: number
     readonly cidrs: readonly string[]
@@ -113,6 +116,7 @@ function routeTableOf (vpc: VpcSpec, subnet: VpcSpec['subnets'][number]): RouteT
   const kinds = routes.map(({ target }, index) => {
     if (target === 'local') return TARGET_LOCAL
     if (target === 'blackhole') return TARGET_BLACKHOLE
+    if ('peer' in target) return TARGET_PEERING
     enis.set([ENI_HIGH, target.eni], index * 2)
     return TARGET_NETWORK_INTERFACE
   })
@@ -121,7 +125,8 @@ function routeTableOf (vpc: VpcSpec, subnet: VpcSpec['subnets'][number]): RouteT
     vpcIndex: vpc.vpc,
     destinations: words(routes.map(({ to }) => to)),
     targetKind: Uint8Array.from(kinds),
-    targetArgument: Uint32Array.from(routes, (_route, index) => index),
+    targetArgument: Uint32Array.from(routes, ({ target }, index) =>
+      typeof target === 'object' && 'peer' in target ? target.peer : index),
     targetEnis: enis
   }
 }
@@ -223,8 +228,10 @@ export function buildTables (
     hosts: Array.from({ length: hosts }, (_host, index) => ({
       hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1))
     })),
-    vpcs: vpcs.map(({ vpc, vni, mappingsComplete }) => ({
-      vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true
+    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, blocks, peers }) => ({
+      vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true,
+      blocks: words(blocks ?? []),
+      peers: Uint32Array.from((peers ?? []).flatMap((peer) => [peer.vpc, peer.mtu]))
     })),
     subnets: vpcs.flatMap((vpc) => vpc.subnets.map((subnet) => ({
       subnetIndex: subnet.subnet,

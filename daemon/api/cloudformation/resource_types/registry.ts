@@ -10,8 +10,9 @@ import { routeTableTypes } from './route_table.ts'
 import { securityGroupTypes } from './security_group.ts'
 import { subnetTypes } from './subnet.ts'
 import { vpcTypes } from './vpc.ts'
+import { vpcPeeringTypes } from './vpc_peering.ts'
 
 export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ...vpcTypes, ...subnetTypes, ...routeTableTypes, ...securityGroupTypes, ...networkAclTypes,
-  ...networkInterfaceTypes, ...instanceTypes
+  ...networkInterfaceTypes, ...instanceTypes, ...vpcPeeringTypes
 ].map((type) => [type.name, type]))
