@@ -107,6 +107,7 @@ const NAMES: Readonly<Record<string, string>> = {
   unknownIpPermissionSet: 'UnknownIpPermissions',
   unsupportedInstanceTypeSet: 'UnsupportedInstanceTypes',
   valueSet: 'Values',
+  vpcPeeringConnectionSet: 'VpcPeeringConnections',
   vpcSet: 'Vpcs',
   zoneState: 'State'
 }

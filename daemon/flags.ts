@@ -18,6 +18,7 @@ What the lab is made of; kept from its first start on:
   --hosts N | name:zone,…  hosts, over the zones in turn, or each with its zone (default 2; 0: the
                          API alone)
   --zones N              Availability Zones that N hosts stand in (default 2)
+  --edges N              edges, the doors to the internet (default 3; 0 without hosts)
   --region NAME          default us-east-1
   --underlay ipv4|ipv6   address family between the hosts (default ipv4)
   --underlay-mtu BYTES   default 9216
@@ -40,6 +41,7 @@ const OPTIONS = {
   'lab': { type: 'string', default: LAB_NAME_DEFAULT },
   'hosts': { type: 'string' },
   'zones': { type: 'string' },
+  'edges': { type: 'string' },
   'region': { type: 'string' },
   'underlay': { type: 'string' },
   'underlay-mtu': { type: 'string' },
@@ -88,6 +90,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       region: values.region,
       hosts: values.hosts,
       zones: values.zones,
+      edges: values.edges,
       underlay: values.underlay,
       underlayMtu: values['underlay-mtu'],
       instanceSlots: values['instance-slots'],

@@ -25,6 +25,10 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
     description: 'number of hosts, or name:zone-id,… (default: 2); 0 serves the API alone'
   },
   { flags: '--zones <count>', description: 'zones that the hosts are spread over (default: 2)' },
+  {
+    flags: '--edges <count>',
+    description: 'edges, the doors to the internet (default: 3; 0 without hosts)'
+  },
   { flags: '--region <region>', description: 'Region (default: us-east-1)' },
   { flags: '--api-port <port>', description: 'port of the EC2 API (default: 4566)' },
   { flags: '--api-address <address>', description: 'address of the EC2 API (default: 127.0.0.1)' },
@@ -172,6 +176,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     region: input.text('region'),
     hosts: input.text('hosts'),
     zones: input.text('zones'),
+    edges: input.text('edges'),
     underlay: input.text('underlay'),
     underlayMtu: input.text('underlayMtu'),
     instanceSlots: input.text('instanceSlots'),

@@ -1,10 +1,10 @@
 /**
- * VPCs of which the host holds a live ENI, and the peers of these: an agent does not even know that
- * another VPC exists. Of a peer it learns VNI, blocks and mappings, and what its own rules name
- * (security_group_table.ts).
+ * VPCs of which the host holds a live ENI or a gateway, and the peers of these: an agent does not
+ * even know that another VPC exists. Of a peer it learns VNI, blocks and mappings, and what its own
+ * rules name (security_group_table.ts).
  *
- *     held    VNI, blocks, peers     subnets, routes, groups, ACLs, ports, mappings
- *     peer    VNI, blocks            mappings
+ *     held    VNI, blocks, peers, gateways     subnets, routes, groups, ACLs, ports, mappings
+ *     peer    VNI, blocks                      mappings
  */
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
@@ -12,6 +12,7 @@ import { blocksOf, peeringMtu, peersOf } from '../model/vpc_peering.ts'
 import type { PeerVpc } from '../model/vpc_peering.ts'
 import { NO_VPC, packPrefixes } from './compiled_table.ts'
 import type { CompileContext, CompiledTable } from './compiled_table.ts'
+import { gatewaysOf } from './gateway_port.ts'
 
 /** How much of a VPC a host is to know. */
 export type VpcKnowledge = 'held' | 'peer' | 'none'
@@ -39,6 +40,11 @@ export const vpcTable: CompiledTable = {
       if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
       const peering = change.record ?? change.previous
       for (const side of [peering?.requester, peering?.accepter]) if (side) mark(side.vpcId)
+    } else if (change.noun === 'internetGateway') {
+      if (!changesField<'internetGateway'>(change, ['vpcId'])) return
+      for (const record of [change.previous, change.record]) {
+        if (record !== null && record.vpcId !== null) mark(record.vpcId)
+      }
     }
   },
 
@@ -60,7 +66,8 @@ export const vpcTable: CompiledTable = {
     draft.vpcs.push({
       vpcIndex, vni: vpc.vni, mappingsComplete: directory.isComplete(key),
       blocks: packPrefixes(blocksOf(vpc).map(cidrPrefix)),
-      peers: packPeers(knowledge === 'held' ? peersOf(snapshot, key) : [], context)
+      peers: packPeers(knowledge === 'held' ? peersOf(snapshot, key) : [], context),
+      gateways: knowledge === 'held' ? gatewaysOf(key, context) : new Uint32Array(0)
     })
     return key
   },

@@ -134,9 +134,13 @@ export class PacketContext {
   sourceHostIndex = 0
   sourceEniHigh = 0
   sourceEniLow = 0
+  /** 1 when the route leads to a gateway of the VPC, `targetEniHigh/Low`. */
+  isRoutedToGateway = 0
+  /** REWRITE_* (translate.ts): addresses of the context that are to be written into the header. */
+  rewrites = 0
   /** ACTION_* (action.ts). */
   action = ACTION_NONE
-  /** ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. */
+  /** ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC. */
   target = 0
   /** Largest packet of the path, bytes. */
   mtu = 0
@@ -144,6 +148,8 @@ export class PacketContext {
   decrementTtl = 0
   /** 1 when it is larger than `mtu` and may be fragmented. */
   mustFragment = 0
+  /** 1 when it came by the underlay: its ECN field may have to be changed. */
+  isFromUnderlay = 0
   /** The ECN field that it is to be delivered with. */
   ecn = 0
   /** ACTION_ENCAPSULATE: outer UDP source port. */

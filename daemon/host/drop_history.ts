@@ -22,13 +22,13 @@ export interface EniDrops {
 }
 
 export class DropHistory {
-  readonly #shared: SharedArrayBuffer
+  readonly #shared: ArrayBufferLike
   readonly #eniOfPort = new Map<number, string>()
   /** ENI → reason → packets. */
   readonly #kept = new Map<string, Map<number, number>>()
 
   /** @param shared what the worker commits its counters to (dataplane/counters.ts) */
-  constructor (shared: SharedArrayBuffer) {
+  constructor (shared: ArrayBufferLike) {
     this.#shared = shared
   }
 

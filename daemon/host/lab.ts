@@ -15,18 +15,22 @@ import { VpclabError } from '../base/errors.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
+import { planHostLiveness } from '../model/lab.ts'
 import type { Host } from '../model/lab.ts'
 import { planReapPeerings } from '../model/vpc_peering_plan.ts'
 import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
+import { ensureInternet } from './internet.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
 import { layerIds, removeLayer } from './instance_root.ts'
 import { Limiter } from './limiter.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
-import { instanceLogPath, namespaceName, underlayNamespace } from './paths.ts'
+import {
+  instanceLogPath, internetNamespace, namespaceName, routerNamespace, underlayNamespace
+} from './paths.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
 import type { DesiredHost } from './topology_plan.ts'
@@ -114,6 +118,7 @@ export class Lab {
     if (hosts.length === 0) return
     const repair = await ensureTopology(lab, desiredHosts(hosts))
     log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
+    await ensureInternet(lab, edgesOf(hosts))
     await this.#removeStrays()
     await this.#monitor.start()
     await this.#watchHosts(hosts)
@@ -128,7 +133,9 @@ export class Lab {
       flowCapacity,
       limiter: this.#limiter,
       monitor: this.#monitor,
-      onApplied: () => { this.#onApplied() }
+      uplinkNamespace: routerNamespace(lab),
+      onApplied: () => { this.#onApplied() },
+      onDown: (host, isDown) => { void this.#noteLiveness(host, isDown) }
     }))
     await Promise.all(this.#agents.map(async (agent) => { await agent.start() }))
     this.#capture.start()
@@ -277,7 +284,8 @@ export class Lab {
     const hosts = [...replica.snapshot.tables.host.values()]
     try {
       const repair = await ensureTopology(lab, desiredHosts(hosts))
-      const { lineCount, createdHosts } = repair
+      const { createdHosts } = repair
+      const lineCount = repair.lineCount + await ensureInternet(lab, edgesOf(hosts))
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()
@@ -293,8 +301,23 @@ export class Lab {
     }
   }
 
+  /** Lets everybody know that an edge is not to be sent to, or is again. */
+  async #noteLiveness (host: string, isDown: boolean): Promise<void> {
+    if (this.#stopped) return
+    const { replica, log } = this.#options
+    try {
+      await replica.transact(() => planHostLiveness(replica.snapshot, host, isDown))
+    } catch (error) {
+      log.error({ err: error, host, isDown }, 'the state of an edge could not be noted')
+    }
+  }
+
   async #watchHosts (hosts: readonly Host[]): Promise<void> {
     for (const host of hosts) await this.#monitor.watch(namespaceName(this.name, host.id))
+    if (edgesOf(hosts).length === 0) return
+    for (const namespace of [internetNamespace(this.name), routerNamespace(this.name)]) {
+      await this.#monitor.watch(namespace)
+    }
   }
 
   /** Guests, layers and namespaces that a crash left and no record names any more. */
@@ -325,6 +348,10 @@ export class Lab {
       log.error({ err: error }, 'terminated instances and ended peerings could not be reaped')
     }
   }
+}
+
+function edgesOf (hosts: readonly Host[]): string[] {
+  return hosts.filter(({ roles }) => roles.includes('edge')).map(({ id }) => id)
 }
 
 function desiredHosts (hosts: readonly Host[]): DesiredHost[] {

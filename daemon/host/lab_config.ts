@@ -14,11 +14,12 @@ import { VpclabError } from '../base/errors.ts'
 import { FLOW_CAPACITY_MAX } from '../dataplane/tables/flow_layout.ts'
 import type { Host } from '../model/lab.ts'
 import { QUOTA_NAMES, isQuotaName, quotaFault } from '../model/quota.ts'
-import { REGIONS, findRegion } from '../model/region.ts'
+import { REGIONS, findRegion, regionOfZone } from '../model/region.ts'
 import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
 import {
-  HOSTS_MAX, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN, underlayAddressOf
+  EDGES_MAX, edgeAddressOf, HOSTS_MAX, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN,
+  underlayAddressOf
 } from './topology_plan.ts'
 
 export const API_PORT_DEFAULT = 4566
@@ -26,6 +27,7 @@ export const API_ADDRESS_DEFAULT = '127.0.0.1'
 export const REGION_DEFAULT = 'us-east-1'
 export const HOST_COUNT_DEFAULT = 2
 export const ZONE_COUNT_DEFAULT = 2
+export const EDGE_COUNT_DEFAULT = 3
 /** A host's instances; each takes a namespace and at least one TUN. */
 export const INSTANCE_SLOTS_DEFAULT = 512
 /** Long enough for an answer from the next host, which then finds the worker awake. */
@@ -46,6 +48,8 @@ const RESERVED_HOST_NAMES = ['underlay', 'preflight', 'br0', 'lo']
 const SCHEMA = z.object({
   region: z.string(),
   hosts: z.array(z.object({ name: z.string(), zoneId: z.string() })),
+  /** Edges: hosts that carry no instances, but the doors to the internet. */
+  edges: z.int().default(0),
   underlayFamily: z.enum(['ipv4', 'ipv6']),
   underlayMtu: z.int(),
   instanceSlots: z.int(),
@@ -69,6 +73,7 @@ export interface LabFlags {
   /** `2`, or `alpha:use1-az1,beta:2`. */
   readonly hosts?: string | undefined
   readonly zones?: string | undefined
+  readonly edges?: string | undefined
   readonly underlay?: string | undefined
   readonly underlayMtu?: string | undefined
   readonly instanceSlots?: string | undefined
@@ -97,11 +102,15 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   }
   const family = flags.underlay ?? saved?.underlayFamily ?? 'ipv4'
   if (family !== 'ipv4' && family !== 'ipv6') throw badFlag('--underlay', family, 'ipv4 or ipv6')
+  const hosts = flags.hosts === undefined && flags.zones === undefined && saved !== null
+    ? saved.hosts
+    : parseHosts(flags.hosts ?? String(HOST_COUNT_DEFAULT), flags.zones, region)
   const config: LabConfig = {
     region,
-    hosts: flags.hosts === undefined && flags.zones === undefined && saved !== null
-      ? saved.hosts
-      : parseHosts(flags.hosts ?? String(HOST_COUNT_DEFAULT), flags.zones, region),
+    hosts,
+    edges: number('--edges', flags.edges,
+      saved?.edges ?? (hosts.length === 0 ? 0 : EDGE_COUNT_DEFAULT), 0,
+      hosts.length === 0 ? 0 : EDGES_MAX),
     underlayFamily: family,
     underlayMtu: number('--underlay-mtu', flags.underlayMtu,
       saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
@@ -124,18 +133,33 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   return config
 }
 
-/** The records of a lab's hosts, in order. */
+/** The records of a lab's hosts, in order; then those of its edges, in the hosts' zones. */
 export function hostRecords (config: LabConfig): Host[] {
-  return config.hosts.map((host, index) => ({
+  const { region, underlayFamily, underlayMtu, instanceSlots } = config
+  const zoneIds = [...new Set(config.hosts.map(({ zoneId }) => zoneId))]
+  const hosts = config.hosts.map((host, index): Host => ({
     id: host.name,
-    region: config.region,
+    region: regionOfZone(host.zoneId)?.name ?? region,
     zoneId: host.zoneId,
-    underlayAddress: underlayAddressOf(index + 1, config.underlayFamily),
-    underlayMtu: config.underlayMtu,
+    underlayAddress: underlayAddressOf(index + 1, underlayFamily),
+    underlayMtu,
     roles: ['compute'],
-    instanceSlots: config.instanceSlots
+    instanceSlots
   }))
+  const edges = Array.from({ length: config.edges }, (_none, index): Host => ({
+    id: edgeName(index + 1),
+    region: regionOfZone(zoneIds[index % zoneIds.length] ?? '')?.name ?? region,
+    zoneId: zoneIds[index % zoneIds.length] ?? '',
+    underlayAddress: edgeAddressOf(index + 1, underlayFamily),
+    underlayMtu,
+    roles: ['edge', 'hyperplane'],
+    instanceSlots: 0
+  }))
+  return [...hosts, ...edges]
 }
+
+/** An edge's name, which is also that of its device toward the internet. */
+function edgeName (number: number): string { return `edge-${String(number)}` }
 
 /**
  * @returns null when the lab has never been started
@@ -183,7 +207,7 @@ function parseHosts (
   }
   const hosts = text.split(',').map((entry) => {
     const [name = '', zone = ''] = entry.split(':')
-    const reserved = RESERVED_HOST_NAMES.includes(name) || name.startsWith('i-')
+    const reserved = RESERVED_HOST_NAMES.includes(name) || /^(i|edge|internet)-/.test(name)
     if (!HOST_NAME_PATTERN.test(name) || reserved) {
       throw badFlag('--hosts', entry,
         'a number, or name:zone,… with names of at most 15 lower-case letters, digits and dashes')
@@ -197,11 +221,11 @@ function parseHosts (
   return hosts
 }
 
-/** A zone's number, or its id as it is. */
+/** The number of a zone of the lab's Region, or the id of a zone of any Region as it is. */
 function zoneIdOf (zone: string, region: string): string {
   const stem = findRegion(region)?.zoneIdStem ?? ''
   const id = /^\d+$/.test(zone) ? `${stem}-az${zone}` : zone
-  if (parseZoneId(id)?.stem !== stem) {
+  if (parseZoneId(id) === null || regionOfZone(id) === undefined) {
     throw badFlag('--hosts', zone, `a zone's number, or its id, such as ${stem}-az1`)
   }
   return id
@@ -241,7 +265,7 @@ function badFlag (flag: string, value: string, right: string): VpclabError {
 }
 
 /** A field in the words of its flag: `host-1:use1-az1, host-2:use1-az2`, `9216`. */
-function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu']): string {
+function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges']): string {
   if (typeof value !== 'object') return String(value)
   if (value.length === 0) return 'none'
   return value.map(({ name, zoneId }) => `${name}:${zoneId}`).join(', ')
@@ -249,7 +273,7 @@ function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu']): string
 
 /** What namespaces and records are built on cannot change under them. */
 function checkUnchanged (config: LabConfig, saved: LabConfig): void {
-  for (const field of ['region', 'hosts', 'underlayFamily', 'underlayMtu'] as const) {
+  for (const field of ['region', 'hosts', 'edges', 'underlayFamily', 'underlayMtu'] as const) {
     const now = describe(config[field])
     const then = describe(saved[field])
     if (now !== then) {

@@ -21,7 +21,7 @@ import type {
   CredentialsAnswer, DropsAnswer, FlowsAnswer, HostStatus, LabStatusAnswer, MappingAnswer,
   WaitAnswer
 } from '../../daemon/api/admin/contract.ts'
-import { namespaceName, pidPath } from '../../daemon/host/paths.ts'
+import { internetNamespace, namespaceName, pidPath } from '../../daemon/host/paths.ts'
 import { adminRequest } from './admin.ts'
 import { Capture } from './capture.ts'
 import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
@@ -36,6 +36,8 @@ const IMAGE_ID = 'ami-00000000000000001'
 export interface LabOptions {
   /** `--hosts`: a number, or `name:zone,…`. */
   readonly hosts?: string
+  /** `--edges`; none when absent. */
+  readonly edges?: number
   readonly underlayMtu?: number
   readonly underlay?: 'ipv4' | 'ipv6'
   /** Further flags of vpcd. */
@@ -60,6 +62,8 @@ export interface InstanceOptions {
   readonly userData?: string
   readonly type?: ec2._InstanceType
   readonly count?: number
+  /** Of the subnet's Region; the lab's own when absent. */
+  readonly client?: EC2Client
 }
 
 export class Lab {
@@ -193,7 +197,8 @@ export class Lab {
   /** Instances of one call, running, with every agent knowing of them. */
   async instances (subnet: TestSubnet, options: InstanceOptions): Promise<Instance[]> {
     const count = options.count ?? 1
-    const { Instances } = await this.ec2.send(new ec2.RunInstancesCommand({
+    const client = options.client ?? this.ec2
+    const { Instances } = await client.send(new ec2.RunInstancesCommand({
       ImageId: IMAGE_ID,
       InstanceType: options.type ?? 't3.micro',
       MinCount: count,
@@ -207,20 +212,37 @@ export class Lab {
         : { UserData: Buffer.from(options.userData).toString('base64') })
     }))
     const ids = (Instances ?? []).map((instance) => instance.InstanceId ?? '')
-    const running = await this.waitInstances(ids, 'running')
+    const running = await this.waitInstances(ids, 'running', client)
     await this.waitApplied()
     return running.map((instance) => new Instance(this.name, instance))
   }
 
   /** Waits until all of `ids` are in a state. */
-  async waitInstances (ids: readonly string[], state: string): Promise<ec2.Instance[]> {
+  async waitInstances (ids: readonly string[], state: string,
+    client = this.ec2): Promise<ec2.Instance[]> {
     return await eventually(`${String(ids.length)} instances ${state}`, async () => {
-      const { Reservations = [] } = await this.ec2.send(
+      const { Reservations = [] } = await client.send(
         new ec2.DescribeInstancesCommand({ InstanceIds: [...ids] }))
       const instances = Reservations.flatMap((reservation) => reservation.Instances ?? [])
       return instances.length === ids.length &&
         instances.every((instance) => instance.State?.Name === state) && instances
     }, START_TIMEOUT_MS * 2)
+  }
+
+  /** A program on the hosts of the internet: 198.51.100.10 and its neighbours. */
+  internet (program: string, ...args: readonly string[]): Promise<string> {
+    return command('ip', 'netns', 'exec', internetNamespace(this.name), program, ...args)
+  }
+
+  /** The same, whatever becomes of it. */
+  tryInternet (program: string, ...args: readonly string[]): ReturnType<typeof tryCommand> {
+    return tryCommand('ip', ['netns', 'exec', internetNamespace(this.name), program, ...args])
+  }
+
+  /** A program on the internet that runs until it is stopped, or the lab goes. */
+  internetServer (program: string, ...args: readonly string[]): Background {
+    return new Background('ip',
+      ['netns', 'exec', internetNamespace(this.name), program, ...args])
   }
 
   /** Starts a capture of the underlay at a host's own device. */
@@ -252,6 +274,7 @@ function startDaemon (name: string, options: LabOptions, port: number): Backgrou
   return new Background(join(ROOT, 'bin/vpcd'), [
     '--lab', name,
     '--hosts', options.hosts ?? TWO_HOSTS_ONE_ZONE,
+    '--edges', String(options.edges ?? 0),
     '--api-port', String(port),
     ...(options.underlayMtu === undefined ? [] : ['--underlay-mtu', String(options.underlayMtu)]),
     ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),

@@ -126,6 +126,15 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     'stopped, or in another VPC: "vpcctl mirror list" and "vpcctl mirror-target list" show them.',
   'mirror-queue-full': ({ eni }) => `${labelOf(eni)} sends and receives faster than its copies ` +
     'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.',
+  'no-public-address': ({ capture }) => 'An internet gateway sends on what has an Elastic IP, an ' +
+    'auto-assigned public address, or an IPv6 address of its VPC: associate one with the source. ' +
+    `${capture} shows the packets.`,
+  'martian': ({ capture }) => 'Private and reserved addresses end at an internet gateway, both ' +
+    `ways: ${capture} shows who uses them.`,
+  'public-address-unknown': ({ host }) => 'Somebody on the internet calls an address that no VPC ' +
+    `has now: "vpcctl capture ${host} --drops-only" shows which.`,
+  'gateway-down': () => 'Every edge that serves the gateway is down, or the lab has none ' +
+    '("vpcctl lab up --edges 3" makes a new lab with some): "vpcctl lab status" shows them.',
   'peer-transit': ({ eni, snapshot, routeTable }) =>
     `A route of ${subnetLabel(snapshot, eni)} leads to a peering for addresses that the peer VPC ` +
     'does not have: it gives neither its gateways nor its other peers. "vpcctl route-table show ' +

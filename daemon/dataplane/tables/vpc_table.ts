@@ -1,6 +1,10 @@
 /** VPCs of this host, by index and by VNI: what keeps equal addresses of two customers apart. */
 import { MappingTable } from './mapping_table.ts'
-import { PEER_AT_VPC_INDEX, PEER_WORDS } from './update.ts'
+import type { Mapping } from './mapping_table.ts'
+import {
+  GATEWAY_AT_HOST_INDEX, GATEWAY_AT_ID_HIGH, GATEWAY_AT_ID_LOW, GATEWAY_WORDS, PEER_AT_VPC_INDEX,
+  PEER_WORDS
+} from './update.ts'
 import type { VpcData } from './update.ts'
 import { WordTable } from './word_table.ts'
 
@@ -14,6 +18,29 @@ export interface Vpc {
   readonly blocks: Uint32Array
   /** [n × PEER_WORDS] */
   readonly peers: Uint32Array
+  /** [n × GATEWAY_WORDS] as int32 */
+  readonly gateways: Int32Array
+}
+
+/**
+ * Where a gateway of the VPC is served.
+ * @returns word offset of the gateway in `vpc.gateways`; -1, with `found` untouched, when the VPC
+ *   has none of that id
+ */
+export function findGateway (
+  vpc: Vpc, idHigh: number, idLow: number, found: Mapping
+): number {
+  const { gateways } = vpc
+  for (let at = 0; at < gateways.length; at += GATEWAY_WORDS) {
+    if (gateways[at + GATEWAY_AT_ID_LOW] !== idLow ||
+      gateways[at + GATEWAY_AT_ID_HIGH] !== idHigh) continue
+    found.eniHigh = idHigh
+    found.eniLow = idLow
+    found.hostIndex = gateways[at + GATEWAY_AT_HOST_INDEX]
+    found.subnetIndex = 0
+    return at
+  }
+  return -1
 }
 
 export class VpcTable {
@@ -41,7 +68,8 @@ export class VpcTable {
       mappingsComplete: data.mappingsComplete,
       mappings: known?.mappings ?? new MappingTable(),
       blocks: data.blocks,
-      peers: data.peers
+      peers: data.peers,
+      gateways: Int32Array.from(data.gateways, (word) => word | 0)
     }
     this.#byVni.key[0] = data.vni
     const at = this.#byVni.findOrInsert()
