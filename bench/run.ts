@@ -33,6 +33,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     claim: 'API calls per second on the embedded store, and cold start of the SDK',
     load: () => import('./api.ts')
   },
+  peering: {
+    claim: 'how long 1,000 VPCs that are peered in pairs take through the API',
+    load: () => import('./peering.ts')
+  },
   cli: {
     claim: 'how long vpcctl takes: its help, and a list from a running daemon',
     load: () => import('./cli.ts')

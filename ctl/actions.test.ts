@@ -13,7 +13,6 @@ const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
   DescribeNetworkInsightsAnalyses: 'as CreateNetworkInsightsPath',
   DescribePrefixLists: '"prefix-list list" shows more of the same',
   GetSecurityGroupsForVpc: '"security-group list --vpc" shows the same',
-  DescribeSecurityGroupReferences: 'answers about peerings, of which there are none yet'
 }
 
 /** Actions by the commands that name them. */

@@ -117,6 +117,7 @@ const NAMES: Readonly<Record<string, string>> = {
   unknownIpPermissionSet: 'UnknownIpPermissions',
   unsupportedInstanceTypeSet: 'UnsupportedInstanceTypes',
   valueSet: 'Values',
+  vpcPeeringConnectionSet: 'VpcPeeringConnections',
   vpcSet: 'Vpcs',
   zoneState: 'State'
 }

@@ -44,6 +44,10 @@ import type {
   DescribeNatGatewaysResult, DisableAddressTransferResult, DisassociateNatGatewayAddressResult,
   EnableAddressTransferResult, ModifyAddressAttributeResult, ResetAddressAttributeResult,
   UnassignPrivateNatGatewayAddressResult,
+  AcceptVpcPeeringConnectionResult, CreateVpcPeeringConnectionResult,
+  DeleteVpcPeeringConnectionResult, DescribeSecurityGroupReferencesResult,
+  DescribeVpcPeeringConnectionsResult, ModifyVpcPeeringConnectionOptionsResult,
+  RejectVpcPeeringConnectionResult,
   StartInstancesResult, StopInstancesResult, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
 
@@ -136,6 +140,7 @@ export interface Ec2Results {
   DescribeSecurityGroupRules: DescribeSecurityGroupRulesResult
   DescribeSecurityGroups: DescribeSecurityGroupsResult
   DescribeStaleSecurityGroups: DescribeStaleSecurityGroupsResult
+  DescribeSecurityGroupReferences: DescribeSecurityGroupReferencesResult
   DescribeSubnets: DescribeSubnetsResult
   DescribeTags: DescribeTagsResult
   DescribeTrafficMirrorFilterRules: DescribeTrafficMirrorFilterRulesResult
@@ -145,6 +150,13 @@ export interface Ec2Results {
   DescribeVpcAttribute: DescribeVpcAttributeResult
   DescribeVpcs: DescribeVpcsResult
   DetachInternetGateway: Nothing
+  AcceptVpcPeeringConnection: AcceptVpcPeeringConnectionResult
+  CreateVpcPeeringConnection: CreateVpcPeeringConnectionResult
+  DeleteVpcPeeringConnection: DeleteVpcPeeringConnectionResult
+  DescribeVpcPeeringConnections: DescribeVpcPeeringConnectionsResult
+  ModifyVpcPeeringConnectionOptions: ModifyVpcPeeringConnectionOptionsResult
+  RejectVpcPeeringConnection: RejectVpcPeeringConnectionResult
+  DeregisterImage: Nothing
   DetachNetworkInterface: Nothing
   DisableAddressTransfer: DisableAddressTransferResult
   DisassociateAddress: Nothing

@@ -55,6 +55,7 @@ export const FIXED_HINTS: Readonly<Record<string, string>> = {
     'rule is made of',
   'InvalidPermission.NotFound': '"vpcctl security-group rules <group>" shows the rules there are',
   InvalidRoute: '"vpcctl route-table show <route-table>" shows the routes',
+  InvalidStateTransition: '"vpcctl peering list" shows the state of each peering',
   InvalidSecurityGroupRuleId: '"vpcctl security-group rules" shows the rules and their ids',
   'InvalidSubnet.Conflict': '"vpcctl subnet list" shows the blocks that are taken',
   'InvalidSubnet.Range': '"vpcctl vpc list" shows the blocks of each VPC: the subnet is one of ' +
@@ -66,6 +67,7 @@ export const FIXED_HINTS: Readonly<Record<string, string>> = {
   PrivateIpAddressLimitExceeded:
     '"vpcctl instance-type list" shows how many addresses each type takes',
   RouteAlreadyExists: '"vpcctl route-table replace-route" points it at another target',
+  VpcPeeringConnectionAlreadyExists: '"vpcctl peering list" shows it',
   VPCLAB_ERR_NOT_ROOT: 'put sudo before the command',
   VPCLAB_ERR_TIMEOUT: 'most commands that wait take "--timeout <seconds>"; ' +
     '"vpcctl lab status" shows how far the hosts are'
@@ -105,6 +107,7 @@ const NOUN_OF_CODE: Readonly<Record<string, string>> = {
   InvalidInstanceID: 'instance',
   InvalidNetworkAclID: 'network-acl',
   InvalidDhcpOptionID: 'dhcp-options',
+  InvalidVpcPeeringConnectionID: 'peering',
   InvalidTrafficMirrorSessionId: 'mirror',
   InvalidTrafficMirrorTargetId: 'mirror-target',
   InvalidTrafficMirrorFilterId: 'mirror-filter'

@@ -107,6 +107,23 @@ export const NETWORK_ACL: Nameable = {
       .map((acl) => named(acl.NetworkAclId, acl.Tags))
 }
 
+/** Only those that are, or may become, active: ended ones keep their names for a while. */
+export const PEERING: Nameable = {
+  word: 'peering',
+  noun: 'peering',
+  idPrefix: 'pcx-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, filters) => {
+    const open = {
+      Name: 'status-code',
+      Value: ['initiating-request', 'pending-acceptance', 'provisioning', 'active']
+    }
+    return (await ec2.all('DescribeVpcPeeringConnections', { Filter: [...filters, open] },
+      (page) => page.VpcPeeringConnections))
+      .map((one) => named(one.VpcPeeringConnectionId, one.Tags))
+  }
+}
+
 export const TRAFFIC_MIRROR_TARGET: Nameable = {
   word: 'mirror target',
   noun: 'mirror-target',
@@ -205,7 +222,7 @@ export const ADDRESS: Nameable = {
 
 export const NAMEABLES: readonly Nameable[] = [
   VPC, SUBNET, ROUTE_TABLE, NETWORK_INTERFACE, INSTANCE, SECURITY_GROUP, NETWORK_ACL, PREFIX_LIST,
-  DHCP_OPTIONS, INTERNET_GATEWAY, EGRESS_ONLY_INTERNET_GATEWAY, NAT_GATEWAY, ADDRESS
+  DHCP_OPTIONS, INTERNET_GATEWAY, EGRESS_ONLY_INTERNET_GATEWAY, NAT_GATEWAY, ADDRESS, PEERING
 ]
 
 /** Nothing of the kind has the name: hints.ts says which come near. */

@@ -23,6 +23,7 @@ const TYPES: Readonly<Record<string, string>> = {
   acl: 'AWS::EC2::NetworkAcl',
   eni: 'AWS::EC2::NetworkInterface',
   i: 'AWS::EC2::Instance',
+  pcx: 'AWS::EC2::VPCPeeringConnection',
   rtb: 'AWS::EC2::RouteTable',
   sg: 'AWS::EC2::SecurityGroup',
   subnet: 'AWS::EC2::Subnet',
@@ -31,8 +32,8 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const RESOURCE: CommandArgument = {
   syntax: '<resource>',
-  description: 'id or Name tag of a VPC, subnet, route table, ENI, instance, security group or ' +
-    'network ACL'
+  description: 'id or Name tag of a VPC, subnet, route table, ENI, instance, security group, ' +
+    'network ACL or peering'
 }
 
 /** A state of a resource, from one moment on. */

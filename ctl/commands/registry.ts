@@ -75,6 +75,12 @@ export const NOUNS: readonly Noun[] = [
       .egressOnlyInternetGatewayCommands
   },
   {
+    name: 'peering',
+    summary: 'VPC peering connections',
+    group: 'Network',
+    load: async () => (await import('./peering.ts')).peeringCommands
+  },
+  {
     name: 'network-acl',
     summary: 'Network ACLs, their rules and associations',
     group: 'Network',

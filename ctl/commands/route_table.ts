@@ -14,8 +14,8 @@ import { CtlError, usageError } from '../exit_codes.ts'
 import type { Column } from '../print/table.ts'
 import {
   EGRESS_ONLY_INTERNET_GATEWAY, INSTANCE, INTERNET_GATEWAY, inVpc, nameOf, type Nameable,
-  NAT_GATEWAY, NETWORK_INTERFACE, PREFIX_LIST, resolveId, ROUTE_TABLE, SUBNET, tagSpecification,
-  VPC
+  NAT_GATEWAY, NETWORK_INTERFACE, PEERING, PREFIX_LIST, resolveId, ROUTE_TABLE, SUBNET,
+  tagSpecification, VPC
 } from '../resolve.ts'
 
 /** What a route may point at. A kind of gateway is one line: option, EC2 parameter, names. */
@@ -27,6 +27,11 @@ const TARGETS: readonly { option: string, flags: string, parameter: string, kind
   {
     option: 'eigw', flags: '--eigw <eigw>', parameter: 'EgressOnlyInternetGatewayId',
     kind: EGRESS_ONLY_INTERNET_GATEWAY
+  },
+  {
+  {
+    option: 'peering', flags: '--peering <peering>', parameter: 'VpcPeeringConnectionId',
+    kind: PEERING
   }
 ]
 
@@ -130,7 +135,8 @@ export const routeTableCommands: readonly Command[] = [
       'vpcctl route-table add-route private 2001:db8:ffff::/48 --instance appliance',
       'vpcctl route-table add-route private offices --instance appliance',
       'vpcctl route-table add-route public 0.0.0.0/0 --igw door',
-      'vpcctl route-table add-route private 0.0.0.0/0 --nat nat'
+      'vpcctl route-table add-route private 0.0.0.0/0 --nat nat',
+      'vpcctl route-table add-route private 10.1.0.0/16 --peering web-data'
     ],
     async run (context, input) {
       const ec2 = await context.ec2()

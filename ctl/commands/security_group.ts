@@ -75,7 +75,10 @@ const RULE_OPTIONS: readonly CommandOption[] = [
   },
   { flags: '--port <port>', description: 'a port or a range, 80 or 8000-8080' },
   { flags: '--cidr <cidr>', description: 'IPv4 or IPv6 block of the peers', repeats: true },
-  { flags: '--peer-group <group>', description: 'security group of the peers', repeats: true },
+  {
+    flags: '--peer-group <group>', repeats: true,
+    description: 'security group of the peers: id, name, or <account>/<id>'
+  },
   { flags: '--peer-list <list>', description: 'prefix list of the peers', repeats: true },
   { flags: '--description <text>', description: 'description of the rule' }
 ]
@@ -213,6 +216,24 @@ export const securityGroupCommands: readonly Command[] = [
     }
   }),
   defineCommand({
+    name: 'references',
+    summary: 'List peer VPCs whose rules name a group',
+    action: 'DescribeSecurityGroupReferences',
+    arguments: [GROUP_ARGUMENT],
+    examples: ['vpcctl security-group references web-servers'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const id = await resolveId(ec2, SECURITY_GROUP, input.argument('group'))
+      const { SecurityGroupReferenceSet: references = [] } =
+        await ec2.call('DescribeSecurityGroupReferences', { GroupId: [id] })
+      context.output.rows(references, [
+        { header: 'group', value: (one) => one.GroupId ?? '' },
+        { header: 'vpc', value: (one) => one.ReferencingVpcId ?? '' },
+        { header: 'peering', value: (one) => one.VpcPeeringConnectionId ?? '' }
+      ], ({ ReferencingVpcId }) => ReferencingVpcId)
+    }
+  }),
+  defineCommand({
     name: 'stale',
     summary: 'List the groups of a VPC with rules that name groups out of reach',
     action: 'DescribeStaleSecurityGroups',
@@ -276,8 +297,8 @@ async function permissionInput (ec2: Ec2Client, input: Input): Promise<QueryInpu
       .map((CidrIp) => ({ CidrIp, Description })),
     Ipv6Ranges: cidrs.filter((cidr) => cidr.includes(':'))
       .map((CidrIpv6) => ({ CidrIpv6, Description })),
-    Groups: (await resolveIds(ec2, SECURITY_GROUP, groups))
-      .map((GroupId) => ({ GroupId, Description })),
+    Groups: (await Promise.all(groups.map((group) => peerGroup(ec2, group))))
+      .map((group) => ({ ...group, Description })),
     PrefixListIds: (await resolveIds(ec2, PREFIX_LIST, lists))
       .map((PrefixListId) => ({ PrefixListId, Description }))
   }
@@ -293,7 +314,10 @@ async function singlePermission (ec2: Ec2Client, input: Input): Promise<QueryInp
   }
   const protocol = input.text('protocol') ?? 'all'
   const [cidr] = cidrs
-  const [ReferencedGroupId] = await resolveIds(ec2, SECURITY_GROUP, groups)
+  const [group] = groups
+  const ReferencedGroupId = group === undefined || group.includes('/')
+    ? group
+    : await resolveId(ec2, SECURITY_GROUP, group)
   const [PrefixListId] = await resolveIds(ec2, PREFIX_LIST, lists)
   return {
     IpProtocol: protocol === 'all' ? '-1' : protocol,
@@ -303,6 +327,14 @@ async function singlePermission (ec2: Ec2Client, input: Input): Promise<QueryInp
     PrefixListId,
     Description: input.text('description')
   }
+}
+
+/** A group that a rule is to name; `account/sg-…` is one of a peer VPC of another account. */
+async function peerGroup (ec2: Ec2Client, reference: string): Promise<QueryInput> {
+  const [owner = '', id] = reference.split('/')
+  return id === undefined
+    ? { GroupId: await resolveId(ec2, SECURITY_GROUP, reference) }
+    : { GroupId: id, UserId: owner }
 }
 
 /** FromPort and ToPort; for ICMP they are type and code, -1 for any. */

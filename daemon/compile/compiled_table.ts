@@ -46,6 +46,12 @@ export interface CompileContext {
   readonly revision: number
 }
 
+/** Index of a VPC of which the host holds a live ENI; 0 for others, peers among them. */
+export function heldVpcIndex (vpcId: string,
+  { hostName, directory, indexes }: CompileContext): number {
+  return directory.holds(hostName, vpcId) ? indexes.vpc.indexOf(vpcId) : 0
+}
+
 /** A TableUpdate in the making: every list is there, most stay empty. */
 export interface UpdateDraft {
   readonly hosts: HostData[]

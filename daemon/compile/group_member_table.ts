@@ -1,6 +1,7 @@
 /**
  * Members of security groups that rules name (systems 3.2): the private addresses of the live ENIs
- * that carry the group, in the same pieces as a VPC's mappings. Other groups need no list of
+ * that carry the group, in the same pieces as a VPC's mappings; also of a group in a peer VPC,
+ * while the peering is active. Other groups need no list of
  * members, so an ENI that comes costs each of these a piece and no more.
  *
  * The key of a piece is `<group id>/<shard>`. A piece without members is not sent, and sent empty
@@ -8,15 +9,21 @@
  */
 import { MAPPING_SHARDS } from '../dataplane/tables/mapping_shard.ts'
 import { changesField } from '../model/commit_feed.ts'
+import { groupsReach } from '../model/vpc_peering.ts'
 import { packPrefixes } from './compiled_table.ts'
 import type { CompileContext, CompiledTable, Mark } from './compiled_table.ts'
-import { referencedGroups } from './security_group_table.ts'
+import { groupsAcross, referencedGroups } from './security_group_table.ts'
 
 export const groupMemberTable: CompiledTable = {
   name: 'groupMembers',
 
-  note (change, { directory }, mark) {
-    if (change.noun === 'securityGroup') {
+  note (change, { directory, snapshot }, mark) {
+    if (change.noun === 'vpcPeeringConnection') {
+      if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
+      for (const group of groupsAcross(snapshot, change)) {
+        for (const id of referencedGroups(group)) markAll(id, mark)
+      }
+    } else if (change.noun === 'securityGroup') {
       const before = new Set(change.previous === null ? [] : referencedGroups(change.previous))
       const now = new Set(change.record === null ? [] : referencedGroups(change.record))
       for (const id of new Set([...before, ...now])) {
@@ -81,9 +88,13 @@ export const groupMemberTable: CompiledTable = {
   }
 }
 
-/** Whether a rule of a group that the host has names this one. */
-function isReferenced (groupId: string, { groupReferences }: CompileContext): boolean {
-  for (const _source of groupReferences.sourcesOf(groupId)) return true
+/** Whether a rule of a group that the host has names this one, and reaches it. */
+function isReferenced (groupId: string, { groupReferences, snapshot }: CompileContext): boolean {
+  const { securityGroup } = snapshot.tables
+  const vpcId = securityGroup.get(groupId)?.vpcId ?? ''
+  for (const source of groupReferences.sourcesOf(groupId)) {
+    if (groupsReach(snapshot, securityGroup.get(source)?.vpcId ?? '', vpcId)) return true
+  }
   return false
 }
 

@@ -6,9 +6,9 @@
  *     indices of what was removed are free again ◀── acknowledged(revision) ◀────┘
  *
  * A host gets only VPCs of which it holds a live ENI or serves a gateway, whole: subnets, route
- * tables, ACLs, security groups, mappings. When the first of these comes, everything of that VPC is
- * stale; when the last one goes, everything of it is removed. Changes of other VPCs cost a few
- * look-ups and build nothing.
+ * tables, ACLs, security groups, mappings; and of their peers the mappings (vpc_table.ts). When the
+ * first of these comes, everything of that VPC is stale; when the last one goes, everything of it
+ * is removed. Changes of other VPCs cost a few look-ups and build nothing.
  *
  * Invariant, tested with random histories: the tables after any number of updates are the tables of
  * a full compile, index numbers aside.
@@ -18,7 +18,7 @@ import type { Clock } from '../base/clock.ts'
 import { eniIdFromBits } from '../base/ids.ts'
 import { PORTS_MAX } from '../dataplane/tables/port_table.ts'
 import type { ControlMessage, MappingKey, TableUpdate } from '../dataplane/tables/update.ts'
-import type { Directory, MappingEntry } from '../mapping/directory.ts'
+import type { Directory, DirectoryTouch, MappingEntry } from '../mapping/directory.ts'
 import { ADDRESS_BITS } from '../mapping/prefix.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -40,7 +40,8 @@ import { routeTableTable } from './route_table_table.ts'
 import { compiledGroupRules, securityGroupTable } from './security_group_table.ts'
 import { SentKeys } from './sent_keys.ts'
 import { subnetTable } from './subnet_table.ts'
-import { vpcTable } from './vpc_table.ts'
+import { concernedBy, knowledgeOf, vpcTable } from './vpc_table.ts'
+import type { VpcKnowledge } from './vpc_table.ts'
 
 /** All tables, each after those whose indices it uses. */
 const COMPILED_TABLES: readonly CompiledTable[] =
@@ -107,6 +108,8 @@ export class HostCompiler {
   readonly #sent: ReadonlyMap<CompiledTable, SentKeys> =
     new Map(COMPILED_TABLES.map((table) => [table, new SentKeys()]))
   readonly #resolved = new ResolvedMappings()
+  /** What the host knows of VPCs, without those it knows nothing of. */
+  readonly #known = new Map<string, VpcKnowledge>()
   #corrections: ResolvedMessage[] = []
   readonly #allocators: readonly IndexAllocator[]
 
@@ -146,7 +149,14 @@ export class HostCompiler {
   compileAll (): TableUpdate {
     const { snapshot, directory, hostName } = this.#context
     const stale = newStale()
-    const vpcIds = new Set([NO_VPC, ...directory.vpcsOf(hostName)])
+    const vpcIds = new Set([NO_VPC])
+    for (const held of directory.vpcsOf(hostName)) {
+      for (const vpcId of concernedBy(held, this.#context)) vpcIds.add(vpcId)
+    }
+    this.#known.clear()
+    for (const vpcId of vpcIds) {
+      if (vpcId !== NO_VPC) this.#known.set(vpcId, knowledgeOf(vpcId, this.#context))
+    }
     for (const [table, keys] of stale) {
       for (const key of this.#sentOf(table).keys()) keys.add(key)
       for (const vpcId of vpcIds) {
@@ -173,14 +183,16 @@ export class HostCompiler {
       for (const change of changes) table.note?.(change, context, mark)
       if (touch.networkInterfaces.size > 0) table.noteMoves?.(touch, context, mark)
     }
-    const vpcIds = touch.placements.get(context.hostName) ?? []
-    for (const vpcId of vpcIds) this.#noteHolding(vpcId, stale)
+    const newlyKnown = [...vpcsConcerned(touch, changes, context)]
+      .filter((vpcId) => this.#noteKnowledge(vpcId, stale))
     const update = this.#build(revision, stale)
     // A host that came or went has another index, whoever lives on it.
     const hostsMoved = changes.some(({ noun, record, previous }) =>
       noun === 'host' && (record === null || previous === null))
     const told = hostsMoved ? this.#resolved.values() : this.#resolved.staleAfter(touch)
-    for (const held of told) this.#correct(held)
+    // Entries of a VPC name its subnets where it is held, and none where it is a peer.
+    const renamed = newlyKnown.flatMap((vpcId) => this.#resolved.ofVpc(vpcId))
+    for (const held of new Set([...told, ...renamed])) this.#correct(held)
     // Corrections are not acknowledged by themselves: an update without content behind them is.
     return update ?? (this.#corrections.length > 0 ? { kind: 'tables', revision } : null)
   }
@@ -205,7 +217,7 @@ export class HostCompiler {
       if (!isLate) directory.refuse(hostName, `VPC of index ${String(key.vpcIndex)}`)
       return null
     }
-    if (!directory.mayAsk(hostName, vpcId)) return null
+    if (!this.#known.has(vpcId) && !directory.mayAsk(hostName, vpcId)) return null
     const answer = this.#answer(vpcId, key)
     this.counters.resolves++
     if (answer.entries.length === 0) this.counters.negative++
@@ -258,7 +270,7 @@ export class HostCompiler {
   cacheStatistics (): CacheStatistics {
     const { hostName, directory } = this.#context
     let preloaded = 0
-    for (const vpcId of directory.vpcsOf(hostName)) {
+    for (const vpcId of this.#known.keys()) {
       if (directory.isComplete(vpcId)) preloaded += directory.entryCount(vpcId)
     }
     const { preloads, resolves, negative, invalidations } = this.counters
@@ -270,15 +282,23 @@ export class HostCompiler {
     }
   }
 
-  /** Marks all of a VPC that the host begins or ceases to hold. */
-  #noteHolding (vpcId: string, stale: ReadonlyMap<CompiledTable, Set<string>>): void {
-    const { hostName, directory, indexes } = this.#context
-    const holds = directory.holds(hostName, vpcId)
-    if (holds === (indexes.vpc.indexOf(vpcId) !== 0)) return
-    for (const [table, keys] of stale) {
-      const all = holds ? table.keysOf(vpcId, this.#context) : this.#sentOf(table).keysOf(vpcId)
-      for (const key of all) keys.add(key)
+  /**
+   * Marks all of a VPC of which the host is to know more or less than before. @returns whether it
+   * is
+   */
+  #noteKnowledge (vpcId: string, stale: ReadonlyMap<CompiledTable, Set<string>>): boolean {
+    const knowledge = knowledgeOf(vpcId, this.#context)
+    const isKnown = this.#context.indexes.vpc.indexOf(vpcId) !== 0
+    if (knowledge === (this.#known.get(vpcId) ?? 'none') && isKnown === (knowledge !== 'none')) {
+      return false
     }
+    if (knowledge === 'none') this.#known.delete(vpcId)
+    else this.#known.set(vpcId, knowledge)
+    for (const [table, keys] of stale) {
+      for (const key of table.keysOf(vpcId, this.#context)) keys.add(key)
+      for (const key of this.#sentOf(table).keysOf(vpcId)) keys.add(key)
+    }
+    return true
   }
 
   #build (
@@ -332,6 +352,24 @@ export class HostCompiler {
     return sent
   }
 }
+
+/** VPCs that the host may come to know, or to know better, or no more, by a commit. */
+function vpcsConcerned (touch: DirectoryTouch, changes: readonly AppliedChange[],
+  context: CompileContext): Set<string> {
+  const vpcIds = new Set<string>()
+  for (const vpcId of touch.placements.get(context.hostName) ?? []) {
+    for (const id of concernedBy(vpcId, context)) vpcIds.add(id)
+  }
+  for (const change of changes) {
+    if (change.noun !== 'vpcPeeringConnection') continue
+    for (const { requester, accepter } of [change.previous, change.record].filter(isPresent)) {
+      vpcIds.add(requester.vpcId).add(accepter.vpcId)
+    }
+  }
+  return vpcIds
+}
+
+function isPresent<T> (value: T | null): value is T { return value !== null }
 
 function newStale (): Map<CompiledTable, Set<string>> {
   return new Map(COMPILED_TABLES.map((table) => [table, new Set()]))

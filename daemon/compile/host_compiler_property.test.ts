@@ -14,8 +14,8 @@ import type { NounRecords } from '../model/snapshot.ts'
 import type { ResolvedMessage } from './host_compiler.ts'
 import {
   World, attached, newAclEntry, newGroupRule, newHost, newInstance, newInterface, newMirrorFilter,
-  newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPrefixList, newRouteTable,
-  newSecurityGroup, newSubnet, newVpc, startWorker
+  newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPeering, newPrefixList,
+  newRouteTable, newSecurityGroup, newSubnet, newVpc, startWorker
 } from './test_world.ts'
 
 /** One step of a random history. `a`, `b`, `c` choose objects; `commits` ends the transaction. */
@@ -66,6 +66,9 @@ class RandomHistory {
     (a, b) => { this.#associateAcl(a, b) },
     (a, b, c) => { this.#mirror(a, b, c) }, (a, b, c) => { this.#mirror(a, b, c) },
     (a, b) => { this.#changeMirrorRules(a, b) },
+    (a, b, c) => { this.#peer(a, b, c) }, (a, b, c) => { this.#peer(a, b, c) },
+    (a, b) => { this.#nameAcross(a, b) }, (a, b) => { this.#nameAcross(a, b) },
+    (a, b, c) => { this.#routeToPeer(a, b, c) },
     (a) => { this.#tag(a) },
     (a) => { this.#toggleIpv6(a) },
     (a, b) => { this.#changeHost(a, b) },
@@ -301,6 +304,45 @@ class RandomHistory {
     } else {
       this.world.put('trafficMirrorFilterRule', newMirrorRule(++this.#count, filter.id))
     }
+  }
+
+  /** Makes, answers or ends a peering between two VPCs, of which there is one at most. */
+  #peer (a: number, b: number, c: number): void {
+    const one = pick(this.world.list('vpc'), a)
+    const other = pick(this.world.list('vpc'), b)
+    if (one === undefined || other === undefined || one.id === other.id) return
+    const known = this.world.list('vpcPeeringConnection').find(({ requester, accepter }) =>
+      [requester.vpcId, accepter.vpcId].toSorted().join() === [one.id, other.id].toSorted().join())
+    const status = pick(['active', 'active', 'deleted', 'pending-acceptance'] as const, c)
+    if (known !== undefined && c % 7 === 0) {
+      this.world.remove('vpcPeeringConnection', known.id)
+    } else {
+      this.world.put('vpcPeeringConnection', known === undefined
+        ? newPeering(++this.#count, one.id, other.id, 'active')
+        : { ...known, status: status ?? 'active' })
+    }
+  }
+
+  /** Gives a group a rule that names a group of another VPC, be they peered or not. */
+  #nameAcross (a: number, b: number): void {
+    const group = pick(this.world.list('securityGroup'), a)
+    const peer = pick(this.world.list('securityGroup'), b)
+    if (group === undefined || peer === undefined) return
+    const rule = newGroupRule(++this.#count, { referencedGroupId: peer.id })
+    this.world.put('securityGroup', { ...group, rules: [...group.rules, rule] })
+  }
+
+  #routeToPeer (a: number, b: number, c: number): void {
+    const peering = pick(this.world.list('vpcPeeringConnection'), a)
+    const vpcId = c % 2 === 0 ? peering?.requester.vpcId : peering?.accepter.vpcId
+    const table = pick(this.#inVpc('routeTable', vpcId), b)
+    if (peering === undefined || table === undefined) return
+    const destination = `172.20.${String(c % 3)}.0/24`
+    const routes = table.routes.filter((route) => route.destination !== destination)
+    this.world.put('routeTable', { ...table, routes: [...routes, {
+      destination, origin: 'CreateRoute',
+      target: { kind: 'vpc-peering-connection', vpcPeeringConnectionId: peering.id }
+    }] })
   }
 
   #tag (a: number): void {

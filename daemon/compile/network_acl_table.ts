@@ -2,6 +2,7 @@
 import { changesField } from '../model/commit_feed.ts'
 import { NETWORK_ACL_PROTOCOL_ALL } from '../model/network_acl.ts'
 import type { NetworkAcl, NetworkAclEntry } from '../model/network_acl.ts'
+import { heldVpcIndex } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
 import { packRules } from './rules.ts'
 import type { Rule } from './rules.ts'
@@ -20,9 +21,10 @@ export const networkAclTable: CompiledTable = {
     return snapshot.tables.networkAcl.by('vpcId', vpcId).map((acl) => acl.id)
   },
 
-  build (key, { snapshot, indexes }, draft) {
+  build (key, context, draft) {
+    const { snapshot, indexes } = context
     const acl = snapshot.tables.networkAcl.get(key)
-    if (acl === undefined || indexes.vpc.indexOf(acl.vpcId) === 0) return null
+    if (acl === undefined || heldVpcIndex(acl.vpcId, context) === 0) return null
     const networkAclIndex = indexes.networkAcl.ensure(key)
     if (networkAclIndex === 0) return null
     draft.networkAcls.push({

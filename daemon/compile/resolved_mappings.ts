@@ -68,6 +68,12 @@ export class ResolvedMappings {
     this.#shorten(this.#nobody, monotonicMs)
   }
 
+  /** Answers about a VPC. */
+  ofVpc (vpcId: string): Held[] {
+    return [...this.#namesOf.get(vpcId) ?? []].map((name) => this.#get(name))
+      .filter((held) => held !== undefined)
+  }
+
   /** Forgets a VPC that the worker no longer has. */
   deleteVpc (vpcId: string): void {
     for (const name of [...this.#namesOf.get(vpcId) ?? []]) this.#delete(name, vpcId)

@@ -8,7 +8,7 @@
  */
 import { idBits } from '../base/ids.ts'
 import {
-  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE, TARGET_PEERING
 } from '../dataplane/tables/update.ts'
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
@@ -17,8 +17,9 @@ import { effectiveRoutes } from '../model/route_order.ts'
 import { routeState, targetId } from '../model/route_target.ts'
 import type { RouteTarget } from '../model/route_target.ts'
 import type { Route, RouteTable } from '../model/route_table.ts'
-import { packPrefixes } from './compiled_table.ts'
-import type { CompiledTable } from './compiled_table.ts'
+import { otherSide } from '../model/vpc_peering.ts'
+import { heldVpcIndex, packPrefixes } from './compiled_table.ts'
+import type { CompileContext, CompiledTable } from './compiled_table.ts'
 
 export const routeTableTable: CompiledTable = {
   name: 'routeTables',
@@ -31,6 +32,9 @@ export const routeTableTable: CompiledTable = {
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
     } else if (change.noun === 'networkInterface') {
       if (!changesField<'networkInterface'>(change, ['attachment'])) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'vpcPeeringConnection') {
+      if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
     } else if (change.noun === 'internetGateway') {
       if (!changesField<'internetGateway'>(change, ['vpcId'])) return
@@ -53,13 +57,14 @@ export const routeTableTable: CompiledTable = {
     return snapshot.tables.routeTable.by('vpcId', vpcId).map((table) => table.id)
   },
 
-  build (key, { snapshot, indexes, routeTargets }, draft) {
+  build (key, context, draft) {
+    const { snapshot, indexes, routeTargets } = context
     const table = snapshot.tables.routeTable.get(key)
-    if (table === undefined || indexes.vpc.indexOf(table.vpcId) === 0) return null
+    if (table === undefined || heldVpcIndex(table.vpcId, context) === 0) return null
     const routeTableIndex = indexes.routeTable.ensure(key)
     if (routeTableIndex === 0) return null
     const routes = effectiveRoutes(snapshot, table)
-    const targets = new TargetList(routes.length)
+    const targets = new TargetList(routes.length, table.vpcId, context)
     for (const { route } of routes) {
       targets.add(route, routeState(snapshot, table.vpcId, route) === 'blackhole')
     }
@@ -88,6 +93,7 @@ function kindOf (target: RouteTarget): number {
     case 'network-interface': return TARGET_NETWORK_INTERFACE
     case 'internet-gateway': case 'egress-only-internet-gateway': return TARGET_GATEWAY
     case 'nat-gateway': return TARGET_BLACKHOLE
+    case 'vpc-peering-connection': return TARGET_PEERING
   }
 }
 
@@ -108,17 +114,22 @@ class TargetList {
   readonly arguments: Uint32Array
   #count = 0
 
-  constructor (routeCount: number) {
+  readonly #vpcId: string
+  readonly #context: CompileContext
+
+  constructor (routeCount: number, vpcId: string, context: CompileContext) {
+    this.#vpcId = vpcId
+    this.#context = context
     this.kinds = new Uint8Array(routeCount)
     this.arguments = new Uint32Array(routeCount)
   }
 
   add (route: Route, isBlackhole: boolean): void {
     const at = this.#count++
-    const id = targetId(route.target)
-    const position = id === null ? 0 : this.#positionOf(id)
-    this.kinds[at] = isBlackhole ? TARGET_BLACKHOLE : kindOf(route.target)
-    if (this.kinds[at] !== TARGET_BLACKHOLE) this.arguments[at] = position
+    const argument = this.#argumentOf(route.target)
+    const isLost = route.target.kind === 'vpc-peering-connection' && argument === 0
+    this.kinds[at] = isBlackhole || isLost ? TARGET_BLACKHOLE : kindOf(route.target)
+    if (this.kinds[at] !== TARGET_BLACKHOLE) this.arguments[at] = argument
   }
 
   packEnis (): Uint32Array {
@@ -126,6 +137,23 @@ class TargetList {
       const { high, low } = idBits(id)
       return [high, low]
     }))
+  }
+
+  /** Index of a peer VPC, position of any other target. */
+  #argumentOf (target: RouteTarget): number {
+    if (target.kind === 'vpc-peering-connection') {
+      return this.#peerIndex(target.vpcPeeringConnectionId)
+    }
+    const id = targetId(target)
+    return id === null ? 0 : this.#positionOf(id)
+  }
+
+  /** @returns index of the VPC at the other end, or 0 */
+  #peerIndex (peeringId: string): number {
+    const { snapshot, indexes } = this.#context
+    const peering = snapshot.tables.vpcPeeringConnection.get(peeringId)
+    return peering === undefined ? 0
+      : indexes.vpc.indexOf(otherSide(peering, this.#vpcId).vpcId)
   }
 
   #positionOf (eniId: string): number {

@@ -1,15 +1,21 @@
 /**
  * Security groups of the VPCs that the host holds. A rule may name another group as its peer: the
  * rule then holds that group's index, and the group's members come in pieces of their own
- * (group_member_table.ts). A rule whose group is gone matches nothing and is left out. A rule that
- * names a prefix list becomes one rule per entry of the list's newest version.
+ * (group_member_table.ts). A group of a peer VPC that such a rule names stands here without rules,
+ * for its members. A rule whose group is gone or out of reach matches nothing and is left out. A
+ * rule that names a prefix list becomes one rule per entry of the list's newest version.
  */
 import {
   PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../wire/ip_protocol.ts'
 import { changesField } from '../model/commit_feed.ts'
+import type { AppliedChange } from '../model/commit_feed.ts'
 import { prefixListCidrs } from '../model/prefix_list_reference.ts'
 import type { SecurityGroup, SecurityGroupRule } from '../model/security_group.ts'
+import { isStaleRule } from '../model/security_group_reference.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { peersOf } from '../model/vpc_peering.ts'
+import { heldVpcIndex } from './compiled_table.ts'
 import type { CompileContext, CompiledTable } from './compiled_table.ts'
 import { packRules } from './rules.ts'
 import type { Rule } from './rules.ts'
@@ -22,26 +28,49 @@ const ANY = -1
 export const securityGroupTable: CompiledTable = {
   name: 'securityGroups',
 
-  note (change, { groupReferences }, mark) {
+  note (change, { snapshot, groupReferences }, mark) {
+    if (change.noun === 'vpcPeeringConnection') {
+      if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
+      for (const group of groupsAcross(snapshot, change)) {
+        mark(group.id)
+        for (const id of namedInOthers(snapshot, group)) mark(id)
+      }
+    }
     if (change.noun === 'prefixList') {
       if (!changesField<'prefixList'>(change, ['entries'])) return
       for (const id of groupReferences.sourcesOf(change.id)) mark(id)
     }
     if (change.noun !== 'securityGroup') return
-    if (changesField<'securityGroup'>(change, ['rules'])) mark(change.id)
+    if (changesField<'securityGroup'>(change, ['rules'])) {
+      mark(change.id)
+      for (const group of [change.previous, change.record]) {
+        for (const id of group === null ? [] : namedInOthers(snapshot, group)) mark(id)
+      }
+    }
     if (change.record === null) for (const id of groupReferences.sourcesOf(change.id)) mark(id)
   },
 
   keysOf (vpcId, { snapshot }) {
-    return snapshot.tables.securityGroup.by('vpcId', vpcId).map((group) => group.id)
+    return snapshot.tables.securityGroup.by('vpcId', vpcId)
+      .flatMap((group) => [group.id, ...namedInOthers(snapshot, group)])
   },
 
   build (key, context, draft) {
     const { snapshot, indexes, groupReferences } = context
     const group = snapshot.tables.securityGroup.get(key)
-    if (group === undefined || indexes.vpc.indexOf(group.vpcId) === 0) return null
+    if (group === undefined) return null
+    const isHeld = heldVpcIndex(group.vpcId, context) !== 0
+    if (!isHeld && !isNamedAcross(group, context)) return null
     const securityGroupIndex = indexes.securityGroup.ensure(key)
     if (securityGroupIndex === 0) return null
+    if (!isHeld) {
+      groupReferences.delete(key)
+      draft.securityGroups.push({
+        securityGroupIndex, vpcIndex: indexes.vpc.indexOf(group.vpcId), inbound: packRules([]),
+        outbound: packRules([])
+      })
+      return group.vpcId
+    }
     groupReferences.set(key, [...referencedGroups(group), ...referencedLists(group)])
     draft.securityGroups.push({
       securityGroupIndex,
@@ -62,6 +91,34 @@ export const securityGroupTable: CompiledTable = {
 export function referencedGroups (group: SecurityGroup): string[] {
   const ids = group.rules.map(({ referencedGroupId }) => referencedGroupId)
   return [...new Set(ids.filter((id) => id !== null))]
+}
+
+/** Groups of other VPCs that the rules of a group name. */
+function namedInOthers (snapshot: Snapshot, group: SecurityGroup): string[] {
+  const { securityGroup } = snapshot.tables
+  return referencedGroups(group).filter((id) =>
+    (securityGroup.get(id)?.vpcId ?? group.vpcId) !== group.vpcId)
+}
+
+/** Whether a rule of a VPC that the host holds names a group of a peer. */
+function isNamedAcross (group: SecurityGroup,
+  { hostName, snapshot, directory }: CompileContext): boolean {
+  return peersOf(snapshot, group.vpcId).some(({ vpcId, isSameRegion }) => isSameRegion &&
+    directory.holds(hostName, vpcId) &&
+    snapshot.tables.securityGroup.by('vpcId', vpcId).some(({ rules }) =>
+      rules.some(({ referencedGroupId }) => referencedGroupId === group.id)))
+}
+
+/** A commit's change of a peering. */
+type PeeringChange = Extract<AppliedChange, { readonly noun: 'vpcPeeringConnection' }>
+
+/** Groups of either VPC of a peering that name a group of another VPC. */
+export function groupsAcross (snapshot: Snapshot,
+  { record, previous }: PeeringChange): SecurityGroup[] {
+  const peering = record ?? previous
+  return [peering?.requester, peering?.accepter]
+    .flatMap((side) => snapshot.tables.securityGroup.by('vpcId', side?.vpcId))
+    .filter((group) => namedInOthers(snapshot, group).length > 0)
 }
 
 function referencedLists (group: SecurityGroup): string[] {
@@ -90,7 +147,7 @@ function compiledRules (rule: SecurityGroupRule, { vpcId, region }: SecurityGrou
   }
   const { referencedGroupId: peer } = rule
   if (peer !== null) {
-    if (snapshot.tables.securityGroup.get(peer)?.vpcId !== vpcId) return []
+    if (isStaleRule(snapshot, vpcId, rule)) return []
     const index = indexes.securityGroup.ensure(peer)
     return index === 0 ? [] : [{ ...common, cidr: null, group: index }]
   }

@@ -6,7 +6,7 @@ import { networkAclOfSubnet } from '../model/network_acl.ts'
 import { routeTableOfSubnet } from '../model/route_table.ts'
 import type { RouteTable } from '../model/route_table.ts'
 import type { Subnet } from '../model/subnet.ts'
-import { packPrefixes } from './compiled_table.ts'
+import { heldVpcIndex, packPrefixes } from './compiled_table.ts'
 import type { CompileContext, CompiledTable, Mark } from './compiled_table.ts'
 
 export const subnetTable: CompiledTable = {
@@ -31,7 +31,7 @@ export const subnetTable: CompiledTable = {
   build (key, context, draft) {
     const { snapshot, indexes } = context
     const subnet = snapshot.tables.subnet.get(key)
-    if (subnet === undefined || indexes.vpc.indexOf(subnet.vpcId) === 0) return null
+    if (subnet === undefined || heldVpcIndex(subnet.vpcId, context) === 0) return null
     const subnetIndex = indexes.subnet.ensure(key)
     if (subnetIndex === 0) return null
     const ipv4 = subnet.cidrBlock === null ? [] : [cidrPrefix(subnet.cidrBlock)]

@@ -8,7 +8,8 @@ import { assert } from '../base/assert.ts'
 import { eniIdFromBits } from '../base/ids.ts'
 import {
   MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_GENERATION, MAPPING_AT_HOST_INDEX,
-  MAPPING_AT_PREFIX_LENGTH, MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, RULE_AT_PEER_GROUP, RULE_WORDS
+  MAPPING_AT_PREFIX_LENGTH, MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, PEER_AT_MTU,
+  PEER_AT_VPC_INDEX, PEER_WORDS, RULE_AT_PEER_GROUP, RULE_WORDS, TARGET_PEERING
 } from '../dataplane/tables/update.ts'
 import type { TableUpdate } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
@@ -30,6 +31,7 @@ import type {
 import type { TrafficMirrorSession } from '../model/traffic_mirror_session.ts'
 import type { TrafficMirrorTarget } from '../model/traffic_mirror_target.ts'
 import type { Vpc } from '../model/vpc.ts'
+import type { PeeringStatus, VpcPeeringConnection } from '../model/vpc_peering.ts'
 import type { Indexes } from './compiled_table.ts'
 import { HostCompiler } from './host_compiler.ts'
 
@@ -53,6 +55,19 @@ export function newVpc (n: number): Vpc {
     cidrBlocks: [{ associationId: idOf('vpc-cidr-assoc', n), cidrBlock: '10.0.0.0/16' }],
     ipv6CidrBlocks: [], instanceTenancy: 'default', isDefault: false, dhcpOptionsId: 'default',
     enableDnsSupport: true, enableDnsHostnames: false, enableNetworkAddressUsageMetrics: false
+  }
+}
+
+/** Peering n between two VPCs. */
+export function newPeering (n: number, vpcId: string, peerVpcId: string,
+  status: PeeringStatus): VpcPeeringConnection {
+  const { ownerId, region } = OWNED
+  const side = { ownerId, region, allowDnsResolutionFromRemoteVpc: false }
+  return {
+    ...OWNED, id: idOf('pcx', n), requester: { ...side, vpcId },
+    // Every third one is across Regions.
+    accepter: { ...side, vpcId: peerVpcId, region: n % 3 === 0 ? 'eu-west-1' : region },
+    accepterTags: {}, status, statusRevision: n, createdMs: 0, endedMs: null, endedBy: null
   }
 }
 
@@ -378,11 +393,26 @@ export class WorkerModel {
     }
     for (const [field, value] of Object.entries(object)) {
       if (value instanceof Int32Array) named[field] = this.#namedRules(value)
+      if (field === 'peers') named[field] = this.#namedPeers(value as Uint32Array)
+      if (field === 'targetArgument') named[field] = this.#namedTargets(object)
       if (field !== 'securityGroups') continue
       named[field] = Array.from(value as Uint32Array, (index) =>
         this.#name('securityGroups', index))
     }
     return named
+  }
+
+  #namedPeers (peers: Uint32Array): unknown[] {
+    return Array.from({ length: peers.length / PEER_WORDS }, (_peer, index) => {
+      const at = index * PEER_WORDS
+      return [this.#name('vpcs', peers[at + PEER_AT_VPC_INDEX] ?? 0), peers[at + PEER_AT_MTU]]
+    })
+  }
+
+  #namedTargets ({ targetKind, targetArgument }: TableObject): unknown[] {
+    const kinds = targetKind as Uint8Array
+    return Array.from(targetArgument as Uint32Array, (argument, route) =>
+      kinds[route] === TARGET_PEERING ? this.#name('vpcs', argument) : argument)
   }
 
   #namedRules (words: Int32Array): unknown[] {

@@ -1,18 +1,45 @@
 /**
- * VPCs of which the host holds a live ENI or a gateway, and no others: an agent does not even know
- * that another VPC exists.
+ * VPCs of which the host holds a live ENI or a gateway, and the peers of these: an agent does not
+ * even know that another VPC exists. Of a peer it learns VNI, blocks and mappings, and what its own
+ * rules name (security_group_table.ts).
+ *
+ *     held    VNI, blocks, peers, gateways     subnets, routes, groups, ACLs, ports, mappings
+ *     peer    VNI, blocks                      mappings
  */
+import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
-import { NO_VPC } from './compiled_table.ts'
-import type { CompiledTable } from './compiled_table.ts'
+import { blocksOf, peeringMtu, peersOf } from '../model/vpc_peering.ts'
+import type { PeerVpc } from '../model/vpc_peering.ts'
+import { NO_VPC, packPrefixes } from './compiled_table.ts'
+import type { CompileContext, CompiledTable } from './compiled_table.ts'
 import { gatewaysOf } from './gateway_port.ts'
+
+/** How much of a VPC a host is to know. */
+export type VpcKnowledge = 'held' | 'peer' | 'none'
+
+export function knowledgeOf (vpcId: string,
+  { hostName, snapshot, directory }: CompileContext): VpcKnowledge {
+  if (directory.holds(hostName, vpcId)) return 'held'
+  return peersOf(snapshot, vpcId).some((peer) => directory.holds(hostName, peer.vpcId))
+    ? 'peer'
+    : 'none'
+}
+
+/** VPCs whose knowledge may change when the host begins or ceases to hold one. */
+export function concernedBy (vpcId: string, { snapshot }: CompileContext): string[] {
+  return [vpcId, ...peersOf(snapshot, vpcId).map((peer) => peer.vpcId)]
+}
 
 export const vpcTable: CompiledTable = {
   name: 'vpcs',
 
   note (change, _context, mark) {
     if (change.noun === 'vpc') {
-      if (changesField<'vpc'>(change, ['vni'])) mark(change.id)
+      if (changesField<'vpc'>(change, ['vni', 'cidrBlocks', 'ipv6CidrBlocks'])) mark(change.id)
+    } else if (change.noun === 'vpcPeeringConnection') {
+      if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
+      const peering = change.record ?? change.previous
+      for (const side of [peering?.requester, peering?.accepter]) if (side) mark(side.vpcId)
     } else if (change.noun === 'internetGateway') {
       if (!changesField<'internetGateway'>(change, ['vpcId'])) return
       for (const record of [change.previous, change.record]) {
@@ -30,14 +57,17 @@ export const vpcTable: CompiledTable = {
   },
 
   build (key, context, draft) {
-    const { hostName, snapshot, directory, indexes } = context
+    const { snapshot, directory, indexes } = context
     const vpc = snapshot.tables.vpc.get(key)
-    if (vpc === undefined || !directory.holds(hostName, key)) return null
+    const knowledge = knowledgeOf(key, context)
+    if (vpc === undefined || knowledge === 'none') return null
     const vpcIndex = indexes.vpc.ensure(key)
     if (vpcIndex === 0) return null
     draft.vpcs.push({
       vpcIndex, vni: vpc.vni, mappingsComplete: directory.isComplete(key),
-      gateways: gatewaysOf(key, context)
+      blocks: packPrefixes(blocksOf(vpc).map(cidrPrefix)),
+      peers: packPeers(knowledge === 'held' ? peersOf(snapshot, key) : [], context),
+      gateways: knowledge === 'held' ? gatewaysOf(key, context) : new Uint32Array(0)
     })
     return key
   },
@@ -45,4 +75,13 @@ export const vpcTable: CompiledTable = {
   remove (key, { indexes, revision }, draft) {
     draft.removedVpcs.push(indexes.vpc.retire(key, revision))
   }
+}
+
+/** [n × PEER_WORDS]; a peer that gets no index is left out. */
+function packPeers (peers: readonly PeerVpc[],
+  { snapshot, indexes }: CompileContext): Uint32Array {
+  return Uint32Array.from(peers.flatMap(({ vpcId, peering }) => {
+    const vpcIndex = snapshot.tables.vpc.get(vpcId) === undefined ? 0 : indexes.vpc.ensure(vpcId)
+    return vpcIndex === 0 ? [] : [vpcIndex, peeringMtu(peering)]
+  }))
 }

@@ -14,7 +14,8 @@
 import { swapU32 } from '../wire/bytes.ts'
 import { outerSourcePort, mixAddressWord } from '../encap/geneve.ts'
 import {
-  DROP_BLACKHOLE, DROP_NETWORK_ACL_EGRESS, DROP_NO_ROUTE, DROP_SECURITY_GROUP_EGRESS, DROP_TOO_BIG
+  DROP_BLACKHOLE, DROP_NETWORK_ACL_EGRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT,
+  DROP_SECURITY_GROUP_EGRESS, DROP_TOO_BIG
 } from './drop_reason.ts'
 import type { PacketContext } from './packet.ts'
 import {
@@ -46,12 +47,13 @@ export function sourcePortOf (p: PacketContext): number {
 /**
  * Fills in what encapsulation needs besides the host: source port and header words of the packet's
  * context.
+ * @param vni of the sender's VPC; what crosses a peering has that of the peer
  */
 export function prepareEncapsulation (
   p: PacketContext, vni: number, eniHigh: number, eniLow: number
 ): void {
   p.sourcePort = sourcePortOf(p)
-  p.header[0] = swapU32(vni << 8)
+  p.header[0] = swapU32((p.peerVpcIndex === 0 ? vni : p.peerVni) << 8)
   p.header[1] = swapU32(eniHigh)
   p.header[2] = swapU32(eniLow)
   p.header[3] = swapU32(p.mapping.eniHigh)
@@ -105,7 +107,8 @@ export function storeDrop (
  */
 export function dropIsCacheable (reason: number): boolean {
   return reason === DROP_NO_ROUTE || reason === DROP_BLACKHOLE ||
-    reason === DROP_SECURITY_GROUP_EGRESS || reason === DROP_NETWORK_ACL_EGRESS
+    reason === DROP_SECURITY_GROUP_EGRESS || reason === DROP_NETWORK_ACL_EGRESS ||
+    reason === DROP_PEER_TRANSIT
 }
 
 /** Whether the sender is to be told by ICMP. */

@@ -52,6 +52,8 @@ export const DROP_NO_PUBLIC_ADDRESS = 34
 export const DROP_MARTIAN = 35
 export const DROP_PUBLIC_ADDRESS_UNKNOWN = 36
 export const DROP_GATEWAY_DOWN = 37
+// Peering
+export const DROP_PEER_TRANSIT = 38
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -194,5 +196,9 @@ export const DROP_REASONS: readonly DropReason[] = [
     name: 'public-address-unknown',
     meaning: 'No VPC has the public address that the packet from the internet is for.'
   },
-  { name: 'gateway-down', meaning: 'None of the hosts that serve the gateway is up.' }
+  { name: 'gateway-down', meaning: 'None of the hosts that serve the gateway is up.' },
+  {
+    name: 'peer-transit',
+    meaning: 'A peering reaches addresses of the peer VPC only, and the destination is none.'
+  }
 ]

@@ -57,6 +57,7 @@ import type { GatherRun } from './parking.ts'
 import type { RouterParts } from './router_parts.ts'
 import { completeChecksum, superHeaderBytes, writeSegment } from './segment.ts'
 import { MIRROR_NONE } from './steps/mirror.ts'
+import { farVpcIndex } from './steps/peering.ts'
 import { EGRESS } from './tables/flow_layout.ts'
 import type { MirrorSession } from './tables/mirror_table.ts'
 import type { MappingKey, SubnetData } from './tables/update.ts'
@@ -228,6 +229,7 @@ export class Mirror {
     if (outcome !== DROP_NONE) return
     session.nextEniHigh = p.mapping.eniHigh
     session.nextEniLow = p.mapping.eniLow
+    session.targetVni = p.peerVpcIndex === 0 ? ports.vni[port] : p.peerVni
     // Another ENI with the target's address, in another VPC than the target.
     if (p.isRoutedToEni === 0 && (session.nextEniHigh !== session.targetEniHigh ||
       session.nextEniLow !== session.targetEniLow)) return
@@ -235,6 +237,7 @@ export class Mirror {
     session.actionTarget = p.target
     session.ttl = COPY_TTL - p.decrementTtl
     session.mtu = Math.min(session.targetMtu, ports.mtu[port])
+    if (p.gatewayMtu !== 0) session.mtu = Math.min(session.mtu, p.gatewayMtu)
     session.drop = DROP_NONE
     if (p.action !== ACTION_DELIVER) {
       const optionBytes = COPY_GENEVE_BYTES - GENEVE_BYTES
@@ -251,10 +254,11 @@ export class Mirror {
   #askMapping (p: PacketContext, nowMs: number): void {
     if (nowMs - this.#askedMs < ASK_AGAIN_MS) return
     this.#askedMs = nowMs
+    const vpcIndex = farVpcIndex(p)
     this.#ask(p.isRoutedToEni === 0
-      ? { by: 'address', vpcIndex: p.vpcIndex,
+      ? { by: 'address', vpcIndex,
         address: Uint32Array.of(p.dst0, p.dst1, p.dst2, p.dst3) }
-      : { by: 'eni', vpcIndex: p.vpcIndex, eniIdHigh: p.targetEniHigh >>> 0,
+      : { by: 'eni', vpcIndex, eniIdHigh: p.targetEniHigh >>> 0,
         eniIdLow: p.targetEniLow >>> 0 })
   }
 
@@ -377,7 +381,7 @@ export class Mirror {
   #writeGeneve (session: MirrorSession, port: number, at: number, isIpv4: boolean): void {
     const { bytes, tables } = this.#parts
     const fields = this.#geneve
-    fields.vni = tables.ports.vni[port]
+    fields.vni = session.targetVni
     fields.sourceEniHigh = tables.ports.eniHigh[port]
     fields.sourceEniLow = tables.ports.eniLow[port]
     fields.destinationEniHigh = session.nextEniHigh

@@ -124,6 +124,12 @@ export class PacketContext {
   isRoutedToEni = 0
   targetEniHigh = 0
   targetEniLow = 0
+  /** The VPC at the other end of the peering that it crosses; 0: it crosses none. */
+  peerVpcIndex = 0
+  /** Egress: VNI of that VPC. */
+  peerVni = 0
+  /** Largest packet of the gateway or peering on its way, bytes; 0: there is none. */
+  gatewayMtu = 0
   /** Where it goes: ENI, host, subnet. */
   readonly mapping: Mapping = { eniHigh: 0, eniLow: 0, hostIndex: 0, subnetIndex: 0 }
   /** Ingress: host of the source ENI; 0 for this one. */
@@ -132,8 +138,6 @@ export class PacketContext {
   sourceEniLow = 0
   /** 1 when the route leads to a gateway of the VPC, `targetEniHigh/Low`. */
   isRoutedToGateway = 0
-  /** Largest packet of that gateway, bytes; 0: the route leads to none. */
-  gatewayMtu = 0
   /** REWRITE_* (translate.ts): addresses of the context that are to be written into the header. */
   rewrites = 0
   /** ACTION_* (action.ts). */

@@ -31,6 +31,7 @@ import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
 import { checkEnteringSubnet, checkLeavingSubnet } from './steps/network_acl.ts'
 import { parsePacket } from './steps/parse.ts'
+import { checkPeering } from './steps/peering.ts'
 import { findIngressRoute, findRoute } from './steps/route.ts'
 import { decideSameSubnet } from './steps/same_subnet.ts'
 import { checkInbound, checkOutbound } from './steps/security_group.ts'
@@ -88,9 +89,14 @@ export function runLocalIngressPath (p: PacketContext, tables: Tables, view: Dat
   p.sourceEniLow = ports.eniLow[p.portIndex]
   p.isSameSubnet = ports.subnetIndex[p.portIndex] === ports.subnetIndex[p.target] ? 1 : 0
   p.ecn = p.trafficClass & ECN_MASK
+  const senderVpcIndex = p.vpcIndex
   p.portIndex = p.target
+  p.vpcIndex = ports.vpcIndex[p.portIndex]
+  p.peerVpcIndex = senderVpcIndex === p.vpcIndex ? 0 : senderVpcIndex
   p.mirrorSession = MIRROR_NONE
   forgetRules(p)
+  const drop = checkPeering(p, tables)
+  if (drop !== DROP_NONE) return drop
   return enterByKind(p, tables, view)
 }
 
@@ -128,6 +134,8 @@ export function runIngressPath (p: PacketContext, tables: Tables, view: DataView
   outcome = checkSender(p, tables, view)
   if (outcome !== DROP_NONE) return outcome
   outcome = parsePacket(p, view)
+  if (outcome !== DROP_NONE) return outcome
+  outcome = checkPeering(p, tables)
   if (outcome !== DROP_NONE) return outcome
   if ((p.geneve.flags & FLAG_MIRRORED) !== 0) markAsCopy(p)
   outcome = combineCongestion(p)
@@ -217,6 +225,7 @@ function forgetDecisions (p: PacketContext): void {
   p.action = ACTION_NONE
   p.isSameSubnet = 0
   p.isRoutedToEni = 0
+  p.peerVpcIndex = 0
   p.isRoutedToGateway = 0
   p.gatewayMtu = 0
   p.rewrites = 0

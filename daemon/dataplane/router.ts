@@ -39,6 +39,7 @@ import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
 import type { RouterParts } from './router_parts.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
+import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
 import type { Tables } from './tables/tables.ts'
@@ -515,8 +516,9 @@ export class Router implements RouterParts {
   /** Parks the received packet until control has answered. */
   #wait (p: PacketContext, rx: Int32Array, rxAt: number, forAddress: boolean): void {
     const { parking } = this
-    if (forAddress) parking.setAddressKey(p.vpcIndex, p.dst0, p.dst1, p.dst2, p.dst3)
-    else parking.setEniKey(p.vpcIndex, p.targetEniHigh, p.targetEniLow)
+    const vpcIndex = farVpcIndex(p)
+    if (forAddress) parking.setAddressKey(vpcIndex, p.dst0, p.dst1, p.dst2, p.dst3)
+    else parking.setEniKey(vpcIndex, p.targetEniHigh, p.targetEniLow)
     const answer = parking.park(rx, rxAt, p.portIndex, p.segments, this.nowMs, this.#gatherRun)
     if (answer === PARKING_FULL) {
       this.counters.drop(p.portIndex, DROP_MAPPING_QUEUE_FULL, p.segments)
@@ -526,9 +528,9 @@ export class Router implements RouterParts {
     if (answer !== PARKED_ASK) return
     this.counters.add(COUNT_RESOLVE_REQUESTS, 1)
     this.#ask(forAddress
-      ? { by: 'address', vpcIndex: p.vpcIndex,
+      ? { by: 'address', vpcIndex,
         address: Uint32Array.of(p.dst0, p.dst1, p.dst2, p.dst3) }
-      : { by: 'eni', vpcIndex: p.vpcIndex, eniIdHigh: p.targetEniHigh >>> 0,
+      : { by: 'eni', vpcIndex, eniIdHigh: p.targetEniHigh >>> 0,
         eniIdLow: p.targetEniLow >>> 0 })
   }
 }

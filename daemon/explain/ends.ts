@@ -1,12 +1,13 @@
 /**
  * The two ends of a packet or a conversation, as people name them: an ENI, an instance (its first
- * ENI), or an address. An address is that of an ENI of the VPC; the far end may be one that nobody
+ * ENI), or an address. An ENI is of the same VPC or of a peer; the far end may be one that nobody
  * has, and then that is what the explanation finds out.
  */
 import { AwsError } from '../model/aws_error.ts'
 import { interfacesOfInstance } from '../model/instance.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { activePeering } from '../model/vpc_peering.ts'
 import { cidrPrefix, prefixCovers } from '../mapping/prefix.ts'
 import { addressWords, formatAddress, parseAddress } from '../wire/address.ts'
 import {
@@ -46,9 +47,10 @@ export function endsOf (snapshot: Snapshot, from: string, to: string, protocol: 
     return { eni: sender.id, source, destination, target: null }
   }
   const receiver = eniOf(snapshot, to)
-  if (receiver.vpcId !== sender.vpcId) {
+  if (receiver.vpcId !== sender.vpcId &&
+    activePeering(snapshot, sender.vpcId, receiver.vpcId) === undefined) {
     throw invalid(`${sender.id} (${sender.vpcId}) and ${receiver.id} (${receiver.vpcId}) are in ` +
-      'two VPCs, and nothing here connects VPCs')
+      'two VPCs, and no active peering connects them')
   }
   const isIpv6 = parseAddress(from) === null
     ? protocol === PROTOCOL_ICMPV6 || !bothHaveIpv4(sender, receiver)

@@ -11,13 +11,15 @@
 import test from 'ava'
 import fc from 'fast-check'
 import {
-  attached, newHost, newInstance, newInterface, newNetworkAcl, newRouteTable, newSecurityGroup,
+  attached, newHost, newInstance, newInterface, newNetworkAcl, newPeering, newRouteTable,
+  newSecurityGroup,
   newSubnet, newVpc, World
 } from '../compile/test_world.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { NetworkAclEntry } from '../model/network_acl.ts'
 import type { Route } from '../model/route_table.ts'
 import type { SecurityGroupRule } from '../model/security_group.ts'
+import type { Vpc } from '../model/vpc.ts'
 import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
 import { Explainer } from './explainer.ts'
 import { answerTo, openingPacket } from './made_packet.ts'
@@ -25,6 +27,8 @@ import type { PacketFields } from './made_packet.ts'
 import { SimulatedHosts, TEST_CLOCK } from './testing/simulated_hosts.ts'
 
 const SEED = 20_262
+/** Of the conversations: one under which every verdict is met. */
+const REACH_SEED = 20_263
 const RUNS = 60
 const HOSTS = 2
 const SUBNETS = 2
@@ -55,9 +59,11 @@ const networkDraw = fc.record({
   /** Of each subnet; null: everything. */
   acls: fc.array(fc.option(fc.array(entryDraw, { minLength: 1, maxLength: 5 }), { freq: 2 }),
     { minLength: SUBNETS, maxLength: SUBNETS }),
-  /** ENI that 198.51.100.0/24 and, now and then, the other subnet lead to. */
+  /** Whether the second subnet is in a VPC of its own, which is peered with the first. */
+  isPeered: fc.boolean(),
+  /** ENI, or the peering, that 198.51.100.0/24 and, now and then, the other subnet lead to. */
   routes: fc.array(fc.record({
-    outside: fc.constantFrom(null, null, 0, 1, 2, ENIS, ENIS),
+    outside: fc.constantFrom(null, null, 0, 1, 2, ENIS, ENIS, 'peer' as const, 'peer' as const),
     inside: fc.constantFrom(null, null, null, null, 0, 1, ENIS)
   }), { minLength: SUBNETS, maxLength: SUBNETS }),
   enis: fc.array(fc.record({
@@ -96,20 +102,29 @@ const ADDRESS_BASE = 10
 function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: readonly string[] } {
   const world = new World()
   for (let host = 1; host <= HOSTS; host++) world.put('host', newHost(host))
-  const vpc = world.put('vpc', newVpc(1))
-  const subnets = draw.acls.map((_acl, index) => world.put('subnet', newSubnet(index + 1, vpc.id)))
-  const groups = draw.groups.map((_rules, index) => newSecurityGroup(index + 1, vpc.id))
-  draw.groups.forEach((rules, index) => {
-    world.put('securityGroup', { ...groups[index]!, rules: rules.map((rule, place) =>
-      groupRule(index * 10 + place + 1, rule, groups.map(({ id }) => id))) })
-  })
-  world.put('networkAcl', { ...newNetworkAcl(9, vpc.id, true),
-    entries: [false, true].flatMap((isEgress) => EVERYTHING.map((block, place) =>
-      aclEntry(100 + place, { isEgress, protocol: '-1', port: null, block, allow: true }))) })
+  const vpcs = putVpcs(world, draw)
+  const subnets = draw.acls.map((_acl, index) =>
+    world.put('subnet', newSubnet(index + 1, vpcs[index]!.id)))
+  // Each VPC has its groups; rules name those of the first one, across the peering if there is one.
+  const named = draw.groups.map((_rules, index) => newSecurityGroup(index + 1, vpcs[0]!.id))
+  const groupsOf = vpcs.map((vpc, at) => vpc.id === vpcs[0]!.id
+    ? named
+    : draw.groups.map((_rules, index) => newSecurityGroup(10 * at + index + 1, vpc.id)))
+  for (const [at, groups] of groupsOf.entries()) {
+    draw.groups.forEach((rules, index) => {
+      world.put('securityGroup', { ...groups[index]!, rules: rules.map((rule, place) =>
+        groupRule(100 * at + index * 10 + place + 1, rule, named.map(({ id }) => id))) })
+    })
+  }
+  for (const [at, vpc] of vpcs.entries()) {
+    world.put('networkAcl', { ...newNetworkAcl(9 - at, vpc.id, true),
+      entries: [false, true].flatMap((isEgress) => EVERYTHING.map((block, place) =>
+        aclEntry(100 + place, { isEgress, protocol: '-1', port: null, block, allow: true }))) })
+  }
   draw.acls.forEach((entries, index) => {
     if (entries === null) return
     world.put('networkAcl', {
-      ...newNetworkAcl(index + 1, vpc.id, false),
+      ...newNetworkAcl(index + 1, vpcs[index]!.id, false),
       entries: entries.map((entry, place) => aclEntry((place + 1) * 10, entry)),
       associations: [{ id: `aclassoc-${String(index)}`, subnetId: subnets[index]!.id }]
     })
@@ -121,25 +136,52 @@ function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: re
     const record = newInterface(index + 1, subnet, addressOf(draw, index, false))
     return world.put('networkInterface', { ...attached(record, instance.id),
       ipv6Addresses: [addressOf(draw, index, true)],
-      groupIds: eni.groups.map((group) => groups[group - 1]!.id), sourceDestCheck: eni.check }).id
+      groupIds: eni.groups.map((group) => groupsOf[eni.subnet - 1]![group - 1]!.id),
+      sourceDestCheck: eni.check }).id
   })
   draw.routes.forEach(({ outside, inside }, index) => {
-    const table = newRouteTable(index + 1, vpc.id)
+    const table = newRouteTable(index + 1, vpcs[index]!.id)
     const other = `10.0.${String(2 - index)}.0/24`
     const otherIpv6 = `2001:db8:0:${String(2 - index)}::/64`
-    const extra = [['198.51.100.0/24', outside], ['2001:db8:ffff::/48', outside], [other, inside],
-      [otherIpv6, inside]] as const
+    const toOther = draw.isPeered ? inside ?? 'peer' : inside
+    const extra = [['198.51.100.0/24', outside], ['2001:db8:ffff::/48', outside],
+      [other, toOther], [otherIpv6, toOther]] as const
     world.put('routeTable', {
       ...table,
       associations: [
         { id: `rtbassoc-${String(index)}`, subnetId: subnets[index]!.id, gatewayId: null }],
       routes: [...table.routes, { destination: '2001:db8::/56', target: { kind: 'local' },
         origin: 'CreateRouteTable' }, ...extra.flatMap(([destination, target]) =>
-        target === null ? [] : [routeTo(destination, enis[target])])]
+        target === null ? [] : [target === 'peer'
+          ? routeToPeer(destination)
+          : routeTo(destination, enis[target])])]
     })
   })
   world.commit()
   return { world, enis }
+}
+
+/** The VPC of each subnet: one for both, or two that are peered. */
+function putVpcs (world: World, { isPeered }: NetworkDraw): Vpc[] {
+  if (!isPeered) {
+    const vpc = world.put('vpc', newVpc(1))
+    return [vpc, vpc]
+  }
+  const vpcs = [1, 2].map((n) => world.put('vpc', {
+    ...newVpc(n),
+    cidrBlocks: [{ associationId: '', cidrBlock: `10.0.${String(n)}.0/24` }]
+  }))
+  world.put('vpcPeeringConnection', newPeering(PEERING, vpcs[0]!.id, vpcs[1]!.id, 'active'))
+  return vpcs
+}
+
+/** Its number; a blackhole without such a peering. */
+const PEERING = 1
+
+function routeToPeer (destination: string): Route {
+  const vpcPeeringConnectionId = newPeering(PEERING, '', '', 'active').id
+  return { destination, origin: 'CreateRoute',
+    target: { kind: 'vpc-peering-connection', vpcPeeringConnectionId } }
 }
 
 /** A route to an ENI, or to one that is gone. */
@@ -247,7 +289,8 @@ test('a trace is what becomes of the packet, on the fast path and on the slow on
     }), { seed: SEED, numRuns: RUNS })
   for (const reason of ['delivered', 'security-group-egress', 'security-group-ingress',
     'network-acl-egress', 'network-acl-ingress', 'no-route', 'blackhole', 'no-mapping', 'multicast',
-    'link-local', 'source-spoofed', 'ttl-expired', 'too-big', 'destination-check']) {
+    'link-local', 'source-spoofed', 'ttl-expired', 'too-big', 'destination-check',
+    'peer-transit']) {
     t.true(seen.has(`IPv4 ${reason}`) || seen.has(`IPv6 ${reason}`), `no packet met ${reason}`)
   }
   for (const family of ['IPv4', 'IPv6']) {
@@ -282,7 +325,7 @@ test('can-reach says what becomes of a new conversation and its answer', (t) => 
         if (reach.verdict !== 'no' || reach.obstacle?.reason === 'not-running') continue
         t.is(reach.obstacle?.reason, (answer ?? forward).dropped?.reason)
       }
-    }), { seed: SEED, numRuns: RUNS })
+    }), { seed: REACH_SEED, numRuns: RUNS })
   for (const kind of ['yes answer', 'no forward', 'no answer', 'unknown forward']) {
     t.true(seen.has(kind), `no conversation ended with ${kind}`)
   }

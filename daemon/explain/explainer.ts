@@ -91,7 +91,8 @@ export class Explainer {
     const { snapshot, directory } = this.#options
     const forward = this.#walk(from, opening, 'new')
     if (forward.deliveredTo === null) return refused(forward, null)
-    const vpcId = snapshot.tables.networkInterface.get(from.eni)?.vpcId ?? ''
+    // The receiver's VPC: across a peering, the peer.
+    const vpcId = snapshot.tables.networkInterface.get(forward.deliveredTo)?.vpcId ?? ''
     const owner = directory.find(vpcId, addressPrefix(opening.destination).words)
     const meant = target ?? owner?.networkInterfaceId
     const to = this.#placeOf(forward.deliveredTo)

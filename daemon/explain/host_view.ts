@@ -20,6 +20,7 @@ import { PacketContext } from '../dataplane/packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath } from '../dataplane/packet_path.ts'
 import { WAIT_FOR_ADDRESS } from '../dataplane/steps/mapping.ts'
 import { parsePacket } from '../dataplane/steps/parse.ts'
+import { farVpcIndex } from '../dataplane/steps/peering.ts'
 import { EGRESS, flowFileBytes, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import { FlowTable } from '../dataplane/tables/flow_table.ts'
 import { Tables } from '../dataplane/tables/tables.ts'
@@ -45,8 +46,11 @@ const CONVERSATIONS_MAX = 64
 const SOURCE_AT = 0
 const HEADER_AT = 32
 const PACKET_AT = HEADER_AT + GENEVE_BYTES
-/** How often a packet may wait for a mapping: its sender's place, and its destination's. */
-const RESOLVES_MAX = 2
+/**
+ * How often a packet may wait for a mapping: its destination's, its sender's place in the VPC, and
+ * in one peer after the other.
+ */
+const RESOLVES_MAX = 128
 
 export interface HostViewOptions {
   readonly host: Host
@@ -122,7 +126,7 @@ export class HostView {
       writeU32(bytes, SOURCE_AT + 4 * index, word)
     })
     encodeGeneve(bytes, HEADER_AT, {
-      vni: ports.vni[sender.#portOf(senderEni)]!,
+      vni: left.peerVpcIndex === 0 ? ports.vni[sender.#portOf(senderEni)]! : left.peerVni,
       sourceEniHigh: high,
       sourceEniLow: low,
       destinationEniHigh: left.mapping.eniHigh,
@@ -226,7 +230,17 @@ export class HostView {
     }
   }
 
-  vniOf (p: PacketContext): number { return this.tables.ports.vni[p.portIndex]! }
+  /** VNI that the packet has, or had, on the underlay. */
+  vniOf (p: PacketContext, direction: number): number {
+    return direction === EGRESS && p.peerVpcIndex !== 0
+      ? p.peerVni
+      : this.tables.ports.vni[p.portIndex]!
+  }
+
+  /** The VPC at the other end of the peering that the packet crosses, or null. */
+  peerOf (p: PacketContext): string | null {
+    return p.peerVpcIndex === 0 ? null : this.compiler.idOf('vpc', p.peerVpcIndex)
+  }
 
   /** Whether the ENI has a port here. */
   has (eni: string): boolean { return this.compiler.portOf(eni) !== 0 }
@@ -267,9 +281,9 @@ function fieldKey (p: PacketContext, direction: number): ConversationKey {
 
 function missingKey (p: PacketContext, outcome: number): MappingKey {
   return outcome === WAIT_FOR_ADDRESS
-    ? { by: 'address', vpcIndex: p.vpcIndex,
+    ? { by: 'address', vpcIndex: farVpcIndex(p),
         address: Uint32Array.of(p.dst0, p.dst1, p.dst2, p.dst3) }
-    : { by: 'eni', vpcIndex: p.vpcIndex,
+    : { by: 'eni', vpcIndex: farVpcIndex(p),
         eniIdHigh: p.targetEniHigh >>> 0, eniIdLow: p.targetEniLow >>> 0 }
 }
 

@@ -234,6 +234,8 @@ function routeOf (snapshot: Snapshot, vpcId: string, route: Route): InsightsRout
     networkInterfaceId: route.target.kind === 'network-interface'
       ? route.target.networkInterfaceId
       : null,
+    ...route.target.kind === 'vpc-peering-connection' &&
+      { vpcPeeringConnectionId: route.target.vpcPeeringConnectionId },
     origin: route.origin,
     state: routeState(snapshot, vpcId, route)
   }

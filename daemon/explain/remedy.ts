@@ -4,11 +4,14 @@
  */
 import {
   DROP_BLACKHOLE, DROP_DESTINATION_CHECK, DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS,
-  DROP_NO_MAPPING, DROP_NO_ROUTE, DROP_PORT_CLOSED, DROP_SECURITY_GROUP_EGRESS,
+  DROP_NO_MAPPING, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_CLOSED, DROP_SECURITY_GROUP_EGRESS,
   DROP_SECURITY_GROUP_INGRESS, DROP_SOURCE_SPOOFED, DROP_TOO_BIG
 } from '../dataplane/drop_reason.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { routeBehind } from '../model/route_order.ts'
+import { cidrPrefix, prefixCovers } from '../mapping/prefix.ts'
+import { blocksOf, peersOf } from '../model/vpc_peering.ts'
+import { addressWords } from '../wire/address.ts'
 import { protocolName } from '../wire/ip_protocol.ts'
 import { ownsAddress } from './ends.ts'
 import type { Remedy } from './explanation.ts'
@@ -37,6 +40,8 @@ export function remedyOf (side: Passed): Remedy {
       command: `vpcctl eni set ${side.eni} --source-dest-check off`
     }
     case DROP_PORT_CLOSED: return startOwner(side.snapshot, side.eni)
+    case DROP_PEER_TRANSIT: return none('A peering gives no transit: neither gateways nor ' +
+      'other peers of the peer VPC. Peer the two VPCs directly, or use a gateway of the own VPC.')
     case DROP_TOO_BIG: return none(`Send at most ${String(side.p.mtu)} bytes, or without DF.`)
     default: return none('No setting of the lab lets such a packet pass.')
   }
@@ -117,8 +122,19 @@ function aclNumber (
   return { number: Number(entry), isFree: false }
 }
 
-function addRoute ({ view, p, packet }: Passed): Remedy {
+function addRoute ({ view, p, packet, snapshot, eni }: Passed): Remedy {
   const { table } = view.route(p)
+  const vpcId = snapshot.tables.networkInterface.get(eni)?.vpcId ?? ''
+  const peer = peersOf(snapshot, vpcId).find((one) =>
+    holdsAddress(snapshot, one.vpcId, packet.destination))
+  if (peer !== undefined) {
+    return {
+      text: `The address is in the peer VPC ${labelOf(snapshot, peer.vpcId)}: a route must lead ` +
+        'to the peering.',
+      command: `vpcctl route-table add-route ${table} ${blockOf(packet.destination)} ` +
+        `--peering ${peer.peering.id}`
+    }
+  }
   return {
     text: 'The address is outside the VPC: a route must lead to an ENI that passes it on.',
     command: `vpcctl route-table add-route ${table} ${blockOf(packet.destination)} --eni <eni>`
@@ -130,15 +146,29 @@ function fillBlackhole ({ view, p, snapshot }: Passed): Remedy {
   const route = routeBehind(snapshot, table, destination)
   const eni = route?.target.kind === 'network-interface' ? route.target.networkInterfaceId : ''
   if (snapshot.tables.networkInterface.get(eni) !== undefined) return startOwner(snapshot, eni)
+  const peering = route?.target.kind === 'vpc-peering-connection'
+    ? route.target.vpcPeeringConnectionId
+    : ''
+  if (snapshot.tables.vpcPeeringConnection.get(peering)?.status === 'pending-acceptance') {
+    return { text: `${labelOf(snapshot, peering)} is pending acceptance.`,
+      command: `vpcctl peering accept ${peering}` }
+  }
   return {
     text: `The target of ${destination ?? 'the route'} is gone.`,
     command: `vpcctl route-table delete-route ${table} ${route?.destination ?? destination ?? ''}`
   }
 }
 
-function giveAddress ({ snapshot, eni, packet }: Passed): Remedy {
+/** Whether an address is inside a block of a VPC. */
+function holdsAddress (snapshot: Snapshot, vpcId: string, address: string): boolean {
+  const vpc = snapshot.tables.vpc.get(vpcId)
+  return vpc !== undefined && blocksOf(vpc).some((block) =>
+    prefixCovers(cidrPrefix(block), addressWords(address)))
+}
+
+function giveAddress ({ view, p, snapshot, eni, packet }: Passed): Remedy {
   const { networkInterface } = snapshot.tables
-  const vpcId = networkInterface.get(eni)?.vpcId ?? ''
+  const vpcId = view.peerOf(p) ?? networkInterface.get(eni)?.vpcId ?? ''
   const owner = networkInterface.by('vpcId', vpcId)
     .find((one) => ownsAddress(one, packet.destination))
   if (owner !== undefined) return startOwner(snapshot, owner.id)

@@ -6,7 +6,8 @@ import {
   DROP_BLACKHOLE, DROP_CONGESTION_MARK, DROP_DESTINATION_CHECK, DROP_ENI_NOT_HERE,
   DROP_FRAGMENT_INVALID, DROP_GENEVE_CRITICAL_OPTION, DROP_GENEVE_MALFORMED, DROP_GENEVE_VERSION,
   DROP_LINK_LOCAL, DROP_MALFORMED, DROP_MULTICAST, DROP_NETWORK_ACL_EGRESS,
-  DROP_NETWORK_ACL_INGRESS, DROP_NO_MAPPING, DROP_NO_ROUTE, DROP_NONE, DROP_PORT_CLOSED,
+  DROP_NETWORK_ACL_INGRESS, DROP_NO_MAPPING, DROP_NO_ROUTE, DROP_NONE, DROP_PEER_TRANSIT,
+  DROP_PORT_CLOSED,
   DROP_PORT_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS,
   DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED, DROP_TOO_BIG, DROP_TTL_EXPIRED,
   DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
@@ -53,7 +54,8 @@ const EGRESS_STEPS: readonly StepKind[] = [
   { step: 'same-subnet', drops: [DROP_MULTICAST], tell: tellSubnet },
   { step: 'network-acl', drops: [DROP_NETWORK_ACL_EGRESS], tell: tellAcl },
   { step: 'route', drops: [DROP_NO_ROUTE, DROP_BLACKHOLE], tell: tellRoute },
-  { step: 'mapping', drops: [DROP_NO_MAPPING, DROP_ENI_NOT_HERE], tell: tellMapping },
+  { step: 'mapping', drops: [DROP_NO_MAPPING, DROP_ENI_NOT_HERE, DROP_PEER_TRANSIT],
+    tell: tellMapping },
   { step: 'ttl', drops: [DROP_TTL_EXPIRED], tell: tellTtl },
   { step: 'mtu', drops: [DROP_TOO_BIG], tell: tellMtu },
   { step: 'send', drops: [], tell: tellSend }
@@ -64,7 +66,7 @@ const INGRESS_STEPS: readonly StepKind[] = [
     drops: [
       DROP_GENEVE_MALFORMED, DROP_GENEVE_VERSION, DROP_GENEVE_CRITICAL_OPTION, DROP_VNI_UNKNOWN,
       DROP_ENI_NOT_HERE, DROP_VNI_MISMATCH, DROP_SOURCE_HOST, DROP_MALFORMED, DROP_FRAGMENT_INVALID,
-      DROP_CONGESTION_MARK, DROP_PORT_UNKNOWN
+      DROP_CONGESTION_MARK, DROP_PORT_UNKNOWN, DROP_PEER_TRANSIT
     ],
     tell: tellHeader },
   { step: 'network-acl', drops: [DROP_NETWORK_ACL_INGRESS], tell: tellAcl },
@@ -200,14 +202,20 @@ function tellRoute ({ view, p, snapshot, packet, drop }: Passed): Told {
 }
 
 function tellMapping ({ view, p, snapshot, packet, drop }: Passed): Told {
+  const peer = view.peerOf(p)
+  const where = peer === null ? 'the VPC' : `the peer VPC ${labelOf(snapshot, peer)}`
+  if (drop === DROP_PEER_TRANSIT) {
+    return { object: peer, text: `${packet.destination} is no address of ${where}, and a peering ` +
+      'leads no further' }
+  }
   if (drop === DROP_NO_MAPPING || drop < DROP_NONE) {
-    return { text: `nothing that runs in the VPC has ${packet.destination}` }
+    return { text: `nothing that runs in ${where} has ${packet.destination}` }
   }
   const { eni, host } = view.nextHop(p)
   const label = labelOf(snapshot, eni)
   return { object: eni, text: p.isRoutedToEni !== 0
     ? `the target ${label} is on ${host}`
-    : `${packet.destination} is ${label} on ${host}` }
+    : `${packet.destination} is ${label}${peer === null ? '' : ` of ${where}`} on ${host}` }
 }
 
 function tellTtl ({ p, packet }: Passed): Told {
@@ -230,16 +238,18 @@ function tellSend ({ view, p, snapshot }: Passed): Told {
   const to = snapshot.tables.host.get(host)?.underlayAddress ?? ''
   return { text: host === view.host.id
     ? `it stays on ${host}`
-    : `over the underlay to ${host} (${to}), VNI ${String(view.vniOf(p))}` }
+    : `over the underlay to ${host} (${to}), VNI ${String(view.vniOf(p, EGRESS))}` }
 }
 
-function tellHeader ({ view, p, drop, fromHost }: Passed): Told {
-  if (fromHost === null) return { text: 'none: it comes from this host' }
+function tellHeader ({ view, p, drop, fromHost, snapshot }: Passed): Told {
+  const peer = view.peerOf(p)
+  const over = peer === null ? '' : `, over the peering with ${labelOf(snapshot, peer)}`
+  if (fromHost === null) return { text: `none: it comes from this host${over}` }
   if (drop < DROP_NONE) return { text: `the place of the sender is not known on ${view.host.id}` }
   const wrong = INGRESS_STEPS[0]!.drops.includes(drop)
   return { text: wrong
     ? (DROP_REASONS[drop]?.meaning ?? '').replace(/\.$/, '')
-    : `VNI ${String(view.vniOf(p))} from ${fromHost}, where the sender lives` }
+    : `VNI ${String(view.vniOf(p, INGRESS))} from ${fromHost}, where the sender lives${over}` }
 }
 
 function tellDeliver ({ view, p, eni, snapshot, drop }: Passed): Told {

@@ -169,7 +169,8 @@ export class FlowLogs {
     }
     if (this.#options.replica.snapshot.tables.flowLog.size === 0) return
     const isOfInterest = changes.some(({ noun }) =>
-      noun === 'networkInterface' || noun === 'instance' || noun === 'vpc' || noun === 'subnet')
+      noun === 'networkInterface' || noun === 'instance' || noun === 'vpc' || noun === 'subnet' ||
+      noun === 'vpcPeeringConnection')
     if (isOfInterest) this.#watchMore()
   }
 

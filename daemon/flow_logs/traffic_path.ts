@@ -7,6 +7,7 @@ import { effectiveRoutes } from '../model/route_order.ts'
 import { routeTableOfSubnet } from '../model/route_table.ts'
 import type { RouteTarget } from '../model/route_target.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { isSameRegion } from '../model/vpc_peering.ts'
 
 /** The field's value for an address, or NO_PATH. */
 export type PathTo = (address: string) => string
@@ -14,6 +15,8 @@ export type PathTo = (address: string) => string
 export const NO_PATH = '-'
 /** Through another resource of the same VPC: an interface, a NAT gateway. */
 const SAME_VPC = '1'
+const PEERING_IN_REGION = '4'
+const PEERING_ACROSS_REGIONS = '5'
 const INTERNET_GATEWAY = '8'
 
 /** Ways out of a subnet. Empty prefixes when the subnet is gone. */
@@ -24,7 +27,7 @@ export function pathsOf (snapshot: Snapshot, vpcId: string, subnetId: string): P
   const subnet = snapshot.tables.subnet.get(subnetId)
   const table = subnet === undefined ? undefined : routeTableOfSubnet(snapshot, subnet)
   const routes = table === undefined ? [] : effectiveRoutes(snapshot, table)
-    .map(({ cidr, route }) => ({ cidr: knownCidr(cidr), path: pathOf(route.target) }))
+    .map(({ cidr, route }) => ({ cidr: knownCidr(cidr), path: pathOf(snapshot, route.target) }))
     .sort((a, b) => b.cidr.prefixLength - a.cidr.prefixLength)
   return (text) => {
     const address = parseAddress(text)
@@ -34,10 +37,17 @@ export function pathsOf (snapshot: Snapshot, vpcId: string, subnetId: string): P
   }
 }
 
-function pathOf (target: RouteTarget): string {
+function pathOf (snapshot: Snapshot, target: RouteTarget): string {
   switch (target.kind) {
     case 'internet-gateway': return INTERNET_GATEWAY
+    case 'vpc-peering-connection': return pathOverPeering(snapshot, target.vpcPeeringConnectionId)
     case 'network-interface': case 'nat-gateway': case 'local': return SAME_VPC
     default: return NO_PATH
   }
+}
+
+function pathOverPeering (snapshot: Snapshot, id: string): string {
+  const peering = snapshot.tables.vpcPeeringConnection.get(id)
+  if (peering === undefined) return NO_PATH
+  return isSameRegion(peering) ? PEERING_IN_REGION : PEERING_ACROSS_REGIONS
 }

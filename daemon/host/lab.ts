@@ -18,6 +18,7 @@ import { planReapTerminated } from '../model/instance_agent.ts'
 import { planHostLiveness } from '../model/lab.ts'
 import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import type { Host } from '../model/lab.ts'
+import { planReapPeerings } from '../model/vpc_peering_plan.ts'
 import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
@@ -348,6 +349,7 @@ export class Lab {
       const context = { nowMs: clock.nowMs() }
       await replica.transact(() => planReapTerminated(replica.snapshot, context))
       await replica.transact(() => planNatGatewayTimers(replica.snapshot, context))
+      await replica.transact(() => planReapPeerings(replica.snapshot, context.nowMs))
     } catch (error) {
       log.error({ err: error }, 'what time has come for could not be done')
     }

@@ -28,6 +28,12 @@ test('hosts are spread over the zones in turn, or stand where they are told to',
     'fd7f::1')
 })
 
+test('hosts of other Regions stand in zones of these', (t) => {
+  const config = resolveConfig({ hosts: 'alpha:1,beta:euw1-az2', edges: '0' }, null)
+  t.deepEqual(hostRecords(config).map(({ id, region, zoneId }) => `${id} ${region} ${zoneId}`),
+    ['alpha us-east-1 use1-az1', 'beta eu-west-1 euw1-az2'])
+})
+
 test('a later start needs no flags, and may change how the lab is served', (t) => {
   const saved =
     resolveConfig({ hosts: '3', zones: '3', apiPort: '4600', quotas: ['vpcs-per-region=50'] }, null)
@@ -62,7 +68,7 @@ const REFUSED: readonly { readonly flags: LabFlags, readonly names: RegExp }[] =
   { flags: { hosts: '1025' }, names: /"1025" of --hosts/ },
   { flags: { hosts: 'alpha' }, names: /--hosts/ },
   { flags: { hosts: 'alpha:use1-az1,alpha:use1-az2' }, names: /names that differ/ },
-  { flags: { hosts: 'alpha:euw1-az1' }, names: /"euw1-az1"/ },
+  { flags: { hosts: 'alpha:mars1-az1' }, names: /"mars1-az1"/ },
   { flags: { hosts: 'a-name-that-is-too-long:1' }, names: /at most 15/ },
   { flags: { hosts: 'underlay:1' }, names: /--hosts/ },
   { flags: { hosts: 'alpha:1', zones: '2' }, names: /--zones/ },

@@ -17,7 +17,7 @@ import {
   QUOTA_NAMES, QUOTA_PROFILE_DEFAULT, QUOTA_PROFILES, isQuotaName, quotaFault
 } from '../model/quota.ts'
 import type { QuotaProfile } from '../model/quota.ts'
-import { REGIONS, findRegion } from '../model/region.ts'
+import { REGIONS, findRegion, regionOfZone } from '../model/region.ts'
 import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
 import {
@@ -150,7 +150,7 @@ export function hostRecords (config: LabConfig): Host[] {
   const zoneIds = [...new Set(config.hosts.map(({ zoneId }) => zoneId))]
   const hosts = config.hosts.map((host, index): Host => ({
     id: host.name,
-    region,
+    region: regionOfZone(host.zoneId)?.name ?? region,
     zoneId: host.zoneId,
     underlayAddress: underlayAddressOf(index + 1, underlayFamily),
     underlayMtu,
@@ -159,7 +159,7 @@ export function hostRecords (config: LabConfig): Host[] {
   }))
   const edges = Array.from({ length: config.edges }, (_none, index): Host => ({
     id: edgeName(index + 1),
-    region,
+    region: regionOfZone(zoneIds[index % zoneIds.length] ?? '')?.name ?? region,
     zoneId: zoneIds[index % zoneIds.length] ?? '',
     underlayAddress: edgeAddressOf(index + 1, underlayFamily),
     underlayMtu,
@@ -232,11 +232,11 @@ function parseHosts (
   return hosts
 }
 
-/** A zone's number, or its id as it is. */
+/** The number of a zone of the lab's Region, or the id of a zone of any Region as it is. */
 function zoneIdOf (zone: string, region: string): string {
   const stem = findRegion(region)?.zoneIdStem ?? ''
   const id = /^\d+$/.test(zone) ? `${stem}-az${zone}` : zone
-  if (parseZoneId(id)?.stem !== stem) {
+  if (parseZoneId(id) === null || regionOfZone(id) === undefined) {
     throw badFlag('--hosts', zone, `a zone's number, or its id, such as ${stem}-az1`)
   }
   return id

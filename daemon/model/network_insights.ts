@@ -88,6 +88,7 @@ export interface InsightsRule {
 export interface InsightsRoute {
   readonly destination: string
   readonly networkInterfaceId: string | null
+  readonly vpcPeeringConnectionId?: string | undefined
   readonly origin: string
   readonly state: 'active' | 'blackhole'
 }

@@ -99,6 +99,14 @@ export const QUOTAS = {
     value: 20, code: 'NetworkAclEntryLimitExceeded',
     what: 'rules of a network ACL, direction and family', max: 40
   },
+  'active-peerings-per-vpc': {
+    value: 50, code: 'VpcPeeringConnectionsPerVpcLimitExceeded',
+    what: 'active VPC peering connections of a VPC', max: 125
+  },
+  'outstanding-peering-requests': {
+    value: 25, code: 'OutstandingVpcPeeringConnectionLimitExceeded',
+    what: 'outstanding VPC peering connection requests'
+  },
   'dhcp-options-per-region': {
     value: 100, code: 'DhcpOptionsLimitExceeded', what: 'DHCP option sets'
   },

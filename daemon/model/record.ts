@@ -19,4 +19,10 @@ export interface OwnedRecord {
   /** 12-digit account id. */
   readonly ownerId: string
   readonly tags: Tags
+  /**
+   * The second owner of what two accounts or Regions share (a peering connection): it sees the
+   * record too, and has tags of its own on it.
+   */
+  readonly accepter?: { readonly ownerId: string, readonly region: string }
+  readonly accepterTags?: Tags
 }

@@ -2,8 +2,8 @@
  * Regions: the names, and the stem of their zone ids. EC2 User Guide, "Regions and Zones".
  *
  * A call's Region is the one its signature was made for. Every Region of the table answers; they
- * share nothing. Hosts give a Region its zones and its packets: a Region without hosts has an API
- * alone.
+ * share nothing but peerings. Hosts give a Region its zones and its packets: a Region without hosts
+ * has an API alone.
  */
 
 export interface Region {
@@ -43,3 +43,9 @@ export const REGIONS: readonly Region[] = [
 const REGION_BY_NAME = new Map(REGIONS.map((entry) => [entry.name, entry]))
 
 export function findRegion (name: string): Region | undefined { return REGION_BY_NAME.get(name) }
+
+/** The Region of a zone id: `use1-az1` is one of us-east-1. */
+export function regionOfZone (zoneId: string): Region | undefined {
+  const stem = /^(.+)-az[1-9][0-9]?$/.exec(zoneId)?.[1]
+  return REGIONS.find(({ zoneIdStem }) => zoneIdStem === stem)
+}

@@ -77,6 +77,11 @@ export const RESOURCE_KINDS: { readonly [N in OwnedNoun]: ResourceKind } = {
     prefix: 'acl', resourceType: 'network-acl', label: 'networkAcl ID',
     malformedCode: 'InvalidNetworkAclId.Malformed', notFoundCode: 'InvalidNetworkAclID.NotFound'
   },
+  vpcPeeringConnection: {
+    prefix: 'pcx', resourceType: 'vpc-peering-connection', label: 'vpcPeeringConnection ID',
+    malformedCode: 'InvalidVpcPeeringConnectionId.Malformed',
+    notFoundCode: 'InvalidVpcPeeringConnectionID.NotFound'
+  },
   prefixList: {
     prefix: 'pl', resourceType: 'prefix-list', label: 'prefix list ID',
     malformedCode: 'InvalidPrefixListId.Malformed', notFoundCode: 'InvalidPrefixListID.NotFound'

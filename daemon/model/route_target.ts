@@ -10,7 +10,7 @@
  */
 import { AwsError } from './aws_error.ts'
 import { interfacesOfInstance } from './instance.ts'
-import { requireRecord } from './resource_kind.ts'
+import { notFound, requireRecord } from './resource_kind.ts'
 import type { AccountView, Snapshot } from './snapshot.ts'
 
 /** Where a route sends a packet. A gateway kind that a later feature adds is one more member. */
@@ -20,6 +20,7 @@ export type RouteTarget =
   | { readonly kind: 'internet-gateway', readonly gatewayId: string }
   | { readonly kind: 'egress-only-internet-gateway', readonly gatewayId: string }
   | { readonly kind: 'nat-gateway', readonly natGatewayId: string }
+  | { readonly kind: 'vpc-peering-connection', readonly vpcPeeringConnectionId: string }
 
 /** The parameters by which CreateRoute and ReplaceRoute name a target, in EC2's spelling. */
 export type TargetParameter = keyof typeof RESOLVERS
@@ -50,8 +51,7 @@ const RESOLVERS = {
   GatewayId: resolveInternetGateway,
   NatGatewayId: resolveNatGateway,
   EgressOnlyInternetGatewayId: resolveEgressOnlyInternetGateway,
-  VpcPeeringConnectionId: absent('InvalidVpcPeeringConnectionID.NotFound',
-    'vpcPeeringConnection ID'),
+  VpcPeeringConnectionId: resolvePeering,
   TransitGatewayId: absent('InvalidTransitGatewayID.NotFound', 'transitGateway ID'),
   VpcEndpointId: absent('InvalidVpcEndpointId.NotFound', 'vpcEndpoint ID'),
   LocalGatewayId: absent('InvalidLocalGatewayID.NotFound', 'localGateway ID'),
@@ -82,6 +82,20 @@ function resolveInterface (view: AccountView, id: string, context: TargetContext
   const { vpcId } = requireRecord(view, 'networkInterface', id)
   if (vpcId !== context.vpcId) throw differentNetworks(context, `interface ${id}`, vpcId)
   return { kind: 'network-interface', networkInterfaceId: id }
+}
+
+/** A peering of the VPC, also one that is not active yet: the route is a blackhole until then. */
+function resolvePeering (view: AccountView, id: string, context: TargetContext): RouteTarget {
+  const { requester, accepter, status } = requireRecord(view, 'vpcPeeringConnection', id)
+  if (status !== 'active' && status !== 'pending-acceptance') {
+    throw notFound('vpcPeeringConnection', id)
+  }
+  if (requester.vpcId !== context.vpcId && accepter.vpcId !== context.vpcId) {
+    throw new AwsError('InvalidParameterValue',
+      `route table ${context.routeTableId} (${context.vpcId}) and peering ${id} ` +
+      `(${requester.vpcId}, ${accepter.vpcId}) belong to different networks`)
+  }
+  return { kind: 'vpc-peering-connection', vpcPeeringConnectionId: id }
 }
 
 /** An instance stands for its only interface. */
@@ -144,14 +158,15 @@ export function targetId (target: RouteTarget): string | null {
     case 'network-interface': return target.networkInterfaceId
     case 'internet-gateway': case 'egress-only-internet-gateway': return target.gatewayId
     case 'nat-gateway': return target.natGatewayId
+    case 'vpc-peering-connection': return target.vpcPeeringConnectionId
   }
 }
 
 /**
  * Whether a route of VPC `vpcId` leads anywhere. It is a blackhole while its ENI is deleted,
  * detached, or the ENI's instance not up; while its internet gateway is not attached to the VPC;
- * when its gateway is gone or carries nothing. What matches a blackhole is dropped, never handed to
- * a shorter prefix.
+ * when its gateway is gone or carries nothing, or its peering is not active. What matches a
+ * blackhole is dropped, never handed to a shorter prefix.
  */
 export function routeState ({ tables }: Snapshot, vpcId: string,
   { target }: { readonly target: RouteTarget }): 'active' | 'blackhole' {
@@ -166,6 +181,8 @@ function isUp (tables: Snapshot['tables'], vpcId: string, target: RouteTarget): 
     case 'egress-only-internet-gateway':
       return tables.egressOnlyInternetGateway.get(target.gatewayId) !== undefined
     case 'nat-gateway': return tables.natGateway.get(target.natGatewayId)?.state === 'available'
+    case 'vpc-peering-connection':
+      return tables.vpcPeeringConnection.get(target.vpcPeeringConnectionId)?.status === 'active'
   }
 }
 

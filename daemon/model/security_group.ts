@@ -7,8 +7,9 @@ import type { Plan, PlanContext } from './plan.ts'
 import { checkQuota } from './quota.ts'
 import type { OwnedRecord, Tags } from './record.ts'
 import { requireRecord } from './resource_kind.ts'
+import type { PeerGroup } from './security_group_reference.ts'
 import { put, remove } from './snapshot.ts'
-import type { AccountView, Snapshot } from './snapshot.ts'
+import type { AccountView } from './snapshot.ts'
 
 export interface SecurityGroupRule {
   /** `sgr-…` */
@@ -23,6 +24,8 @@ export interface SecurityGroupRule {
   readonly cidrIpv4: string | null
   readonly cidrIpv6: string | null
   readonly referencedGroupId: string | null
+  /** Where that group is, when it is one of a peered VPC. */
+  readonly referencedPeer?: PeerGroup | undefined
   /** The list's newest version counts, whenever it changes. */
   readonly prefixListId: string | null
   readonly description: string
@@ -159,13 +162,4 @@ export function planDeleteSecurityGroup (view: AccountView,
       `resource ${group.id} has a dependent object: ${user.id}`)
   }
   return { changes: [remove('securityGroup', group.id)], result: group.id }
-}
-
-/**
- * The group with those of its rules that are stale: they name a group that is gone or that the VPC
- * reaches no longer, and match nothing. VPC Peering Guide, "Work with stale security group rules".
- */
-export function staleRules (snapshot: Snapshot, group: SecurityGroup): SecurityGroupRule[] {
-  return group.rules.filter(({ referencedGroupId }) => referencedGroupId !== null &&
-    snapshot.tables.securityGroup.get(referencedGroupId)?.vpcId !== group.vpcId)
 }

@@ -21,6 +21,7 @@ import { checkQuota } from './quota.ts'
 import type { Tags } from './record.ts'
 import { requireRecord } from './resource_kind.ts'
 import type { SecurityGroup, SecurityGroupRule } from './security_group.ts'
+import { requireReference, splitReference } from './security_group_reference.ts'
 import { put } from './snapshot.ts'
 import type { AccountView } from './snapshot.ts'
 
@@ -31,7 +32,10 @@ export interface PermissionInput {
   readonly toPort: number | undefined
   readonly cidrIpv4: string | null
   readonly cidrIpv6: string | null
+  /** A group, or `account/sg-id`. */
   readonly referencedGroupId: string | null
+  /** Account of that group; the caller's own when undefined. */
+  readonly referencedOwnerId?: string | undefined
   readonly prefixListId: string | null
   readonly description: string
 }
@@ -206,12 +210,30 @@ function requireRule (group: SecurityGroup, id: string, isEgress?: boolean): Sec
 /** The rule of a group that is what a call says, id, description and tags aside. */
 function findRule (view: AccountView, group: SecurityGroup, permission: PermissionInput,
   isEgress: boolean): SecurityGroupRule {
-  const wanted = { ...checkPermission(view, group, permission), id: '', isEgress, tags: {} }
+  const checked = namesKnownGroup(group, permission)
+    ? permissionOfKnownGroup(permission)
+    : checkPermission(view, group, permission)
+  const wanted = { ...checked, id: '', isEgress, tags: {} }
   const rule = group.rules.find((other) => sameRule(other, wanted))
   if (rule !== undefined) return rule
   throw new AwsError('InvalidPermission.NotFound',
     `The specified rule (${rangeText(wanted)}, ${peerOf(wanted)}) does not ` +
     'exist in this security group.')
+}
+
+/** Whether a call names a group that a rule names, be the rule stale or not. */
+function namesKnownGroup ({ rules }: SecurityGroup,
+  { referencedGroupId }: PermissionInput): boolean {
+  return referencedGroupId !== null && rules.some((rule) =>
+    rule.referencedGroupId === splitReference(referencedGroupId).groupId)
+}
+
+/** What a call says of such a rule: the group may be out of reach by now. */
+function permissionOfKnownGroup (input: PermissionInput): CheckedPermission {
+  const ipProtocol = checkProtocol(input.ipProtocol)
+  const { groupId } = splitReference(input.referencedGroupId ?? '')
+  return { ...NO_PEER, ...checkRange(ipProtocol, input), ipProtocol, referencedGroupId: groupId,
+    description: input.description }
 }
 
 function duplicate (rule: SecurityGroupRule, twin: SecurityGroupRule): AwsError {
@@ -292,7 +314,7 @@ function checkRange (ipProtocol: string, { fromPort, toPort }: PermissionInput):
 }
 
 type Peer = Pick<SecurityGroupRule,
-  'cidrIpv4' | 'cidrIpv6' | 'referencedGroupId' | 'prefixListId'>
+  'cidrIpv4' | 'cidrIpv6' | 'referencedGroupId' | 'referencedPeer' | 'prefixListId'>
 
 const NO_PEER: Peer =
   { cidrIpv4: null, cidrIpv6: null, referencedGroupId: null, prefixListId: null }
@@ -302,13 +324,9 @@ function checkPeer (view: AccountView, group: SecurityGroup, input: PermissionIn
     return { ...NO_PEER, prefixListId: requirePrefixList(view, input.prefixListId).id }
   }
   if (input.referencedGroupId !== null) {
-    const peer = requireRecord(view, 'securityGroup', input.referencedGroupId)
-    if (peer.vpcId !== group.vpcId) {
-      throw new AwsError('InvalidGroup.NotFound',
-        'You have specified two resources that belong to different networks: ' +
-        `${group.id} (${group.vpcId}) and ${peer.id} (${peer.vpcId})`)
-    }
-    return { ...NO_PEER, referencedGroupId: peer.id }
+    const { groupId, peer } =
+      requireReference(view, group, input.referencedGroupId, input.referencedOwnerId)
+    return { ...NO_PEER, referencedGroupId: groupId, ...peer && { referencedPeer: peer } }
   }
   if (input.cidrIpv6 !== null) return { ...NO_PEER, cidrIpv6: checkCidr(input.cidrIpv6, 6) }
   return { ...NO_PEER, cidrIpv4: checkCidr(input.cidrIpv4 ?? '', 4) }

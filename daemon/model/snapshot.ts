@@ -25,7 +25,7 @@ import type { NetworkInsightsAnalysis, NetworkInsightsPath } from './network_ins
 import type { NetworkInterface } from './network_interface.ts'
 import type { NetworkInterfacePermission } from './network_interface_permission.ts'
 import type { PrefixList, PrefixListVersion } from './prefix_list.ts'
-import type { OwnedRecord } from './record.ts'
+import type { OwnedRecord, Tags } from './record.ts'
 import type { RouteTable } from './route_table.ts'
 import type { SecurityGroup } from './security_group.ts'
 import type { ChangeSet, Stack, StackEvent, StackResource } from './stack.ts'
@@ -34,6 +34,7 @@ import type { TrafficMirrorFilter, TrafficMirrorFilterRule } from './traffic_mir
 import type { TrafficMirrorSession } from './traffic_mirror_session.ts'
 import type { TrafficMirrorTarget } from './traffic_mirror_target.ts'
 import type { Vpc } from './vpc.ts'
+import type { VpcPeeringConnection } from './vpc_peering.ts'
 
 /** Every noun and the record it names. */
 export interface NounRecords {
@@ -50,6 +51,7 @@ export interface NounRecords {
   address: Address
   securityGroup: SecurityGroup
   networkAcl: NetworkAcl
+  vpcPeeringConnection: VpcPeeringConnection
   prefixList: PrefixList
   prefixListVersion: PrefixListVersion
   dhcpOptions: DhcpOptions
@@ -92,6 +94,7 @@ const NOUN_INDEXES: {
   address: ['ownerId', 'networkInterfaceId', 'publicIp'],
   securityGroup: ['ownerId', 'vpcId'],
   networkAcl: ['ownerId', 'vpcId'],
+  vpcPeeringConnection: ['ownerId', 'accepter.ownerId', 'requester.vpcId', 'accepter.vpcId'],
   prefixList: ['ownerId'],
   prefixListVersion: ['prefixListId'],
   dhcpOptions: ['ownerId'],
@@ -147,6 +150,8 @@ export class RecordTable<R extends { readonly id: string }> {
   get (id: string): R | undefined { return this.#byId.get(id) }
 
   values (): IterableIterator<R> { return this.#byId.values() }
+
+  isIndexed (field: string): boolean { return this.#indexes.has(field) }
 
   /** Records whose `field` is `value`, in order of creation. Precondition: `field` is indexed. */
   by (field: (keyof R & string) | NestedField, value: unknown): R[] {
@@ -243,6 +248,9 @@ export class Snapshot {
 /** Nouns that belong to an account. */
 export type OwnedNoun = { [N in Noun]: NounRecords[N] extends OwnedRecord ? N : never }[Noun]
 
+/** Index of records that have a second owner. */
+const ACCEPTER = 'accepter.ownerId'
+
 /** One account's sight of one Region: what is not in it is absent for that caller. */
 export class AccountView {
   readonly snapshot: Snapshot
@@ -263,8 +271,14 @@ export class AccountView {
 
   /** All the caller's records of a noun in this Region, in order of creation. */
   list<N extends OwnedNoun> (noun: N): NounRecords[N][] {
-    return this.#table(noun).by('ownerId', this.accountId)
-      .filter((record) => record.region === this.region) as unknown as NounRecords[N][]
+    const table = this.#table(noun)
+    let found = table.by('ownerId', this.accountId)
+    if (table.isIndexed(ACCEPTER)) {
+      const accepted = table.by(ACCEPTER, this.accountId)
+      found = [...new Set([...found, ...accepted])]
+        .sort((a, b) => table.createRevision(a.id) - table.createRevision(b.id))
+    }
+    return found.filter((record) => this.#sees(record)) as unknown as NounRecords[N][]
   }
 
   /** The caller's records of a noun whose `field` (an indexed one) is `value`. */
@@ -274,11 +288,29 @@ export class AccountView {
       .filter((record) => this.#sees(record)) as unknown as NounRecords[N][]
   }
 
+  /** Whether the record is the caller's own, and not one that it has a share in as its accepter. */
+  owns ({ ownerId, region }: OwnedRecord): boolean {
+    return ownerId === this.accountId && region === this.region
+  }
+
+  /** The caller's tags on a record that it sees. */
+  tagsOf (record: OwnedRecord): Tags {
+    return this.owns(record) ? record.tags : record.accepterTags ?? {}
+  }
+
+  /** The record with other tags of the caller. */
+  withTags<R extends OwnedRecord> (record: R, tags: Tags): R {
+    return this.owns(record) ? { ...record, tags } : { ...record, accepterTags: tags }
+  }
+
   #table (noun: OwnedNoun): RecordTable<OwnedRecord> {
     return this.snapshot.tables[noun]
   }
 
   #sees (record: OwnedRecord): boolean {
-    return record.ownerId === this.accountId && record.region === this.region
+    if (this.owns(record)) return true
+    const { accepter } = record
+    return accepter !== undefined && accepter.ownerId === this.accountId &&
+      accepter.region === this.region
   }
 }

@@ -42,7 +42,9 @@ export function listTagged (view: AccountView): TaggedResource[] {
   for (const noun of OWNED_NOUNS) {
     const { resourceType } = RESOURCE_KINDS[noun]
     if (resourceType === null) continue
-    for (const record of view.list(noun)) add(noun, record, resourceType, record)
+    for (const record of view.list(noun)) {
+      add(noun, record, resourceType, { id: record.id, tags: view.tagsOf(record) })
+    }
   }
   for (const group of view.list('securityGroup')) {
     for (const rule of group.rules) add('securityGroup', group, RULE_TYPE, rule)
@@ -147,7 +149,8 @@ function retagged (view: AccountView, id: string, changes: ReadonlyMap<string, C
   const record = noun === undefined ? undefined : view.get(noun, id)
   if (noun === undefined || record === undefined) throw invalidId(id)
   const now = present(record as OwnedRecord)
-  return put(noun, { ...now, tags: retag(now.tags) } as NounRecords[typeof noun])
+  const tags = retag(view.tagsOf(now))
+  return put(noun, view.withTags(now, tags) as NounRecords[typeof noun])
 }
 
 function invalidId (id: string): AwsError {

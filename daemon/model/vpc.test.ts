@@ -48,7 +48,7 @@ test('all VPCs of an account share its default DHCP options', (t) => {
 test('two VPCs may have the same block, and never have the same VNI', (t) => {
   const world = new TestWorld()
   const ids = [createVpc(world), createVpc(world)]
-  world.run(planDeleteVpc(world.view(), ids[0] ?? ''))
+  world.run(planDeleteVpc(world.view(), ids[0] ?? '', world))
   ids[0] = createVpc(world)
   const vnis = ids.map((id) => world.view().get('vpc', id)?.vni)
   t.deepEqual(vnis, [3, 2], 'the VNI of a deleted VPC does not come back')
@@ -235,13 +235,13 @@ test('DeleteVpc takes the companions along and nothing else', (t) => {
   const world = new TestWorld()
   const vpcId = createVpc(world)
   const other = createVpc(world)
-  world.run(planDeleteVpc(world.view(), vpcId))
+  world.run(planDeleteVpc(world.view(), vpcId, world))
   const view = world.view()
   t.deepEqual(view.list('vpc').map((vpc) => vpc.id), [other])
   for (const noun of ['routeTable', 'networkAcl', 'securityGroup'] as const) {
     t.deepEqual(view.list(noun).map((record) => record.vpcId), [other], noun)
   }
-  t.is(world.refusal(() => planDeleteVpc(world.view(), vpcId)), 'InvalidVpcID.NotFound')
+  t.is(world.refusal(() => planDeleteVpc(world.view(), vpcId, world)), 'InvalidVpcID.NotFound')
 })
 
 test('DeleteVpc is refused while something of the user is in the VPC', (t) => {
@@ -259,10 +259,11 @@ test('DeleteVpc is refused while something of the user is in the VPC', (t) => {
   ]
   for (const thing of things) {
     world.apply([thing])
-    t.is(world.refusal(() => planDeleteVpc(world.view(), vpcId)), 'DependencyViolation', thing.noun)
+    t.is(world.refusal(() => planDeleteVpc(world.view(), vpcId, world)), 'DependencyViolation',
+      thing.noun)
     world.apply([{ ...thing, record: null }])
   }
-  t.is(world.refusal(() => planDeleteVpc(world.view(), vpcId)), '')
+  t.is(world.refusal(() => planDeleteVpc(world.view(), vpcId, world)), '')
 })
 
 test('ModifyVpcAttribute changes exactly one attribute', (t) => {

@@ -27,6 +27,7 @@ import { cidrContains, formatCidr, knownCidr } from './cidr.ts'
 import {
   allocateIpv6Block, checkAssociation, checkNotRouted, parsePrimaryBlock, parseSecondaryBlock
 } from './vpc_cidr.ts'
+import { checkBlockAgainstPeers, peeringsOfDeletedVpc } from './vpc_peering_plan.ts'
 
 export interface VpcCidrAssociation {
   /** `vpc-cidr-assoc-…` */
@@ -158,7 +159,8 @@ function allocateVni (snapshot: Snapshot): { readonly value: number, readonly ch
  * Deletes the VPC and what it was born with.
  * @throws AwsError DependencyViolation while anything else is in it
  */
-export function planDeleteVpc (view: AccountView, vpcId: string): Plan<null> {
+export function planDeleteVpc (view: AccountView, vpcId: string,
+  { nowMs }: Pick<PlanContext, 'nowMs'>): Plan<null> {
   const vpc = requireRecord(view, 'vpc', vpcId)
   const tables = view.by('routeTable', 'vpcId', vpcId)
   const acls = view.by('networkAcl', 'vpcId', vpcId)
@@ -179,6 +181,7 @@ export function planDeleteVpc (view: AccountView, vpcId: string): Plan<null> {
   }
   return {
     changes: [
+      ...peeringsOfDeletedVpc(view, vpcId, nowMs),
       ...tables.map(({ id }) => remove('routeTable', id)),
       ...acls.map(({ id }) => remove('networkAcl', id)),
       ...groups.map(({ id }) => remove('securityGroup', id)),
@@ -223,6 +226,7 @@ export function planAssociateVpcCidrBlock (view: AccountView, input: AssociateVp
   const changed: Vpc = { ...vpc, cidrBlocks: [...vpc.cidrBlocks, { associationId, cidrBlock }] }
   return {
     changes: [
+      ...checkBlockAgainstPeers(view, vpc, cidrBlock, context.nowMs),
       put('vpc', changed),
       ...tables.map((table) => put('routeTable', withLocalRoute(table, cidrBlock)))
     ],
@@ -237,6 +241,7 @@ function planAssociateIpv6 (view: AccountView, vpc: Vpc, associationId: string,
   const tables = view.by('routeTable', 'vpcId', vpc.id)
   checkNotRouted(tables, knownCidr(cidrBlock))
   const changes: Change[] = [
+    ...checkBlockAgainstPeers(view, vpc, cidrBlock, context.nowMs),
     change,
     put('vpc', { ...vpc, ipv6CidrBlocks: [...vpc.ipv6CidrBlocks, { associationId, cidrBlock }] })
   ]

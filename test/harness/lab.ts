@@ -62,6 +62,8 @@ export interface InstanceOptions {
   readonly userData?: string
   readonly type?: ec2._InstanceType
   readonly count?: number
+  /** Of the subnet's Region; the lab's own when absent. */
+  readonly client?: EC2Client
 }
 
 export class Lab {
@@ -195,7 +197,8 @@ export class Lab {
   /** Instances of one call, running, with every agent knowing of them. */
   async instances (subnet: TestSubnet, options: InstanceOptions): Promise<Instance[]> {
     const count = options.count ?? 1
-    const { Instances } = await this.ec2.send(new ec2.RunInstancesCommand({
+    const client = options.client ?? this.ec2
+    const { Instances } = await client.send(new ec2.RunInstancesCommand({
       ImageId: IMAGE_ID,
       InstanceType: options.type ?? 't3.micro',
       MinCount: count,
@@ -209,15 +212,16 @@ export class Lab {
         : { UserData: Buffer.from(options.userData).toString('base64') })
     }))
     const ids = (Instances ?? []).map((instance) => instance.InstanceId ?? '')
-    const running = await this.waitInstances(ids, 'running')
+    const running = await this.waitInstances(ids, 'running', client)
     await this.waitApplied()
     return running.map((instance) => new Instance(this.name, instance))
   }
 
   /** Waits until all of `ids` are in a state. */
-  async waitInstances (ids: readonly string[], state: string): Promise<ec2.Instance[]> {
+  async waitInstances (ids: readonly string[], state: string,
+    client = this.ec2): Promise<ec2.Instance[]> {
     return await eventually(`${String(ids.length)} instances ${state}`, async () => {
-      const { Reservations = [] } = await this.ec2.send(
+      const { Reservations = [] } = await client.send(
         new ec2.DescribeInstancesCommand({ InstanceIds: [...ids] }))
       const instances = Reservations.flatMap((reservation) => reservation.Instances ?? [])
       return instances.length === ids.length &&

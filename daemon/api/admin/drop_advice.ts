@@ -134,7 +134,11 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   'public-address-unknown': ({ host }) => 'Somebody on the internet calls an address that no VPC ' +
     `has now: "vpcctl capture ${host} --drops-only" shows which.`,
   'gateway-down': () => 'Every edge that serves the gateway is down, or the lab has none ' +
-    '("vpcctl lab up --edges 3" makes a new lab with some): "vpcctl lab status" shows them.'
+    '("vpcctl lab up --edges 3" makes a new lab with some): "vpcctl lab status" shows them.',
+  'peer-transit': ({ eni, snapshot, routeTable }) =>
+    `A route of ${subnetLabel(snapshot, eni)} leads to a peering for addresses that the peer VPC ` +
+    'does not have: it gives neither its gateways nor its other peers. "vpcctl route-table show ' +
+    `${routeTable?.id ?? '<route table>'}" shows the route.`
 }
 
 function noRoute ({ eni, snapshot, routeTable, capture }: Place): string {

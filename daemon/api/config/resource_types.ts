@@ -5,7 +5,7 @@
 import type {
   DescribeInstancesResult, DescribeNetworkAclsResult, DescribeNetworkInterfacesResult,
   DescribeRouteTablesResult, DescribeSecurityGroupsResult, DescribeSubnetsResult,
-  DescribeVpcsResult
+  DescribeVpcPeeringConnectionsResult, DescribeVpcsResult
 } from '@aws-sdk/client-ec2'
 import type { OwnedNoun } from '../../model/snapshot.ts'
 
@@ -53,5 +53,11 @@ export const RESOURCE_DESCRIPTIONS: Readonly<Record<string, ResourceDescription>
   'AWS::EC2::VPC': {
     noun: 'vpc', action: 'DescribeVpcs', idsParameter: 'VpcIds',
     descriptionIn: ({ Vpcs: [vpc] = [] }: DescribeVpcsResult) => vpc ?? null
+  },
+  'AWS::EC2::VPCPeeringConnection': {
+    noun: 'vpcPeeringConnection', action: 'DescribeVpcPeeringConnections',
+    idsParameter: 'VpcPeeringConnectionIds',
+    descriptionIn: ({ VpcPeeringConnections: [peering] = [] }:
+    DescribeVpcPeeringConnectionsResult) => peering ?? null
   }
 }

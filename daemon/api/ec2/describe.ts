@@ -64,7 +64,7 @@ export function describeRecords<N extends OwnedNoun> (view: AccountView, noun: N
     : recordsOfIds(view, noun, ids)
   const tagsOf = RESOURCE_KINDS[noun].resourceType === null
     ? null
-    : (record: NounRecords[N]) => (record as OwnedRecord).tags
+    : (record: NounRecords[N]) => view.tagsOf(record)
   const matching = applyFilters(view, all, input.Filters, { filters, tagsOf })
   const table = view.snapshot.tables[noun]
   return pageOf(matching, noun, input,

@@ -7,7 +7,8 @@
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../wire/ip_protocol.ts'
 import { ACTION_DELIVER, ACTION_ENCAPSULATE, sourcePortOf } from '../action.ts'
 import {
-  DROP_BLACKHOLE, DROP_ENI_NOT_HERE, DROP_GATEWAY_DOWN, DROP_NO_MAPPING, DROP_NONE
+  DROP_BLACKHOLE, DROP_ENI_NOT_HERE, DROP_GATEWAY_DOWN, DROP_NO_MAPPING, DROP_NONE,
+  DROP_PEER_TRANSIT
 } from '../drop_reason.ts'
 import type { PacketContext } from '../packet.ts'
 import { shardSlot } from '../tables/host_table.ts'
@@ -16,6 +17,7 @@ import type { Tables } from '../tables/tables.ts'
 import { GATEWAY_AT_MTU, HOST_GROUP_ANY } from '../tables/update.ts'
 import { findGateway } from '../tables/vpc_table.ts'
 import { finishHash } from '../tables/word_table.ts'
+import { farVpcIndex, reachesPeer } from './peering.ts'
 
 /** Not a drop: the packet waits for the mapping of its destination address. */
 export const WAIT_FOR_ADDRESS = -1
@@ -35,7 +37,7 @@ export function findMapping (p: PacketContext, tables: Tables): number {
     return DROP_NONE
   }
   const port = tables.ports.findEni(p.mapping.eniHigh, p.mapping.eniLow)
-  if (port === 0 || tables.ports.vpcIndex[port] !== p.vpcIndex) return DROP_ENI_NOT_HERE
+  if (port === 0 || tables.ports.vpcIndex[port] !== farVpcIndex(p)) return DROP_ENI_NOT_HERE
   p.action = ACTION_DELIVER
   p.target = port
   return DROP_NONE
@@ -84,28 +86,33 @@ export function pickHost (p: PacketContext, tables: Tables, place: number): numb
 }
 
 function findByAddress (p: PacketContext, tables: Tables): number {
-  const vpc = tables.vpcs.get(p.vpcIndex)
+  const vpcIndex = farVpcIndex(p)
+  const vpc = tables.vpcs.get(vpcIndex)
   if (vpc === undefined) return DROP_NO_MAPPING
+  if (!reachesPeer(p, vpc.blocks)) return DROP_PEER_TRANSIT
   if (vpc.mappings.find(p.dst0, p.dst1, p.dst2, p.dst3, p.mapping)) return DROP_NONE
   if (vpc.mappingsComplete) return DROP_NO_MAPPING
   const resolved = tables.resolved.findAddress(
-    p.vpcIndex, p.dst0, p.dst1, p.dst2, p.dst3, tables.flows.nowTick, p.mapping)
+    vpcIndex, p.dst0, p.dst1, p.dst2, p.dst3, tables.flows.nowTick, p.mapping)
   if (resolved === RESOLVED_FOUND) return DROP_NONE
   return resolved === RESOLVED_NOBODY ? DROP_NO_MAPPING : WAIT_FOR_ADDRESS
 }
 
 /**
- * Finds where the ENI, or the gateway, `targetEniHigh/Low` of VPC `vpcIndex` lives.
+ * Finds where the ENI, or the gateway, `targetEniHigh/Low` of the VPC lives. Gateways of a peer VPC
+ * are not looked for: nothing crosses a peering from or to them.
  * @returns DROP_* or WAIT_FOR_ENI
  */
 export function findEniMapping (p: PacketContext, tables: Tables): number {
-  const vpc = tables.vpcs.get(p.vpcIndex)
+  const vpcIndex = farVpcIndex(p)
+  const vpc = tables.vpcs.get(vpcIndex)
   if (vpc === undefined) return DROP_NO_MAPPING
   if (vpc.mappings.findEni(p.targetEniHigh, p.targetEniLow, p.mapping)) return DROP_NONE
-  if (findGateway(vpc, p.targetEniHigh, p.targetEniLow, p.mapping) >= 0) return DROP_NONE
+  if (p.peerVpcIndex === 0 &&
+    findGateway(vpc, p.targetEniHigh, p.targetEniLow, p.mapping) >= 0) return DROP_NONE
   if (vpc.mappingsComplete) return DROP_NO_MAPPING
   const resolved = tables.resolved.findEni(
-    p.vpcIndex, p.targetEniHigh, p.targetEniLow, tables.flows.nowTick, p.mapping)
+    vpcIndex, p.targetEniHigh, p.targetEniLow, tables.flows.nowTick, p.mapping)
   if (resolved === RESOLVED_FOUND) return DROP_NONE
   return resolved === RESOLVED_NOBODY ? DROP_NO_MAPPING : WAIT_FOR_ENI
 }

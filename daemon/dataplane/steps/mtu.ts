@@ -1,7 +1,7 @@
 /**
- * The MTU of the path, systems 1.19: what the sender's ENI may send, what the gateway on the way
- * takes, and either what the underlay carries to the other host (its MTU less the encapsulation) or
- * what the receiver's ENI may take. A
+ * The MTU of the path, systems 1.19: what the sender's ENI may send, what the gateway or peering on
+ * the way takes, and either what the underlay carries to the other host (its MTU less the
+ * encapsulation) or what the receiver's ENI may take. A
  * super-packet is judged by what it is on the wire: its headers and one segment.
  *
  * Too big: IPv4 without DF is fragmented (fragment.ts); the rest is dropped, and the sender told

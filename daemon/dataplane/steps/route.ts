@@ -8,8 +8,9 @@ import type { PacketContext } from '../packet.ts'
 import type { RouteTable } from '../tables/route_table.ts'
 import type { Tables } from '../tables/tables.ts'
 import {
-  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE, TARGET_PEERING
 } from '../tables/update.ts'
+import { takePeering } from './peering.ts'
 
 /** Sets how the next hop is named. @returns DROP_NONE, DROP_NO_ROUTE or DROP_BLACKHOLE */
 export function findRoute (p: PacketContext, tables: Tables): number {
@@ -43,6 +44,7 @@ function followTable (p: PacketContext, tables: Tables, index: number): number {
       p.isRoutedToGateway = 1
       nameTarget(p, table, route)
       return DROP_NONE
+    case TARGET_PEERING: return takePeering(p, tables, table.targetArgument[route])
     case TARGET_BLACKHOLE: return DROP_BLACKHOLE
     default: return DROP_NO_ROUTE // a kind of gateway that this worker does not know
   }

@@ -5,8 +5,9 @@
  *
  *     readVpcHeader    lengths, version, options
  *     findReceiver     the VNI is known, the destination ENI is here and of that VPC
- *     checkSender      the outer source is the registered host of the source ENI in that VPC, or
- *                      one of the hosts that serve the source, where these are several
+ *     checkSender      the outer source is the registered host of the source ENI, or one of the
+ *                      hosts that serve the source, where these are several; the source is of that
+ *                      VPC, or an ENI of one that an active peering connects with it
  */
 import { decodeGeneve } from '../../encap/geneve.ts'
 import * as geneve from '../../encap/geneve.ts'
@@ -16,7 +17,7 @@ import * as ipv6 from '../../wire/ipv6.ts'
 import * as dropReason from '../drop_reason.ts'
 import type { PacketContext } from '../packet.ts'
 import type { Tables } from '../tables/tables.ts'
-import { PORT_KIND_ENI } from '../tables/update.ts'
+import { PEER_AT_VPC_INDEX, PEER_WORDS, PORT_KIND_ENI } from '../tables/update.ts'
 import { findEniMapping } from './mapping.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -76,7 +77,7 @@ export function findReceiver (p: PacketContext, tables: Tables): number {
 export function checkSender (p: PacketContext, tables: Tables, view: DataView): number {
   p.targetEniHigh = p.geneve.sourceEniHigh
   p.targetEniLow = p.geneve.sourceEniLow
-  const outcome = findEniMapping(p, tables)
+  const outcome = findSender(p, tables)
   if (outcome === DROP_NO_MAPPING) return DROP_SOURCE_HOST
   if (outcome !== DROP_NONE) return outcome
   const host = tables.hosts.senderOf(p.mapping.hostIndex, loadI32(view, p.sourceAt),
@@ -88,6 +89,28 @@ export function checkSender (p: PacketContext, tables: Tables, view: DataView): 
   p.sourceEniLow = p.geneve.sourceEniLow
   p.isSameSubnet = p.mapping.subnetIndex === tables.ports.subnetIndex[p.portIndex] ? 1 : 0
   return DROP_NONE
+}
+
+/**
+ * Finds the source ENI in the receiver's VPC, else in its peers; `peerVpcIndex` tells in which.
+ * A VPC that has to ask control is waited for when no other has the ENI.
+ */
+function findSender (p: PacketContext, tables: Tables): number {
+  const own = findEniMapping(p, tables)
+  const peers = tables.vpcs.get(p.vpcIndex)?.peers
+  if (own === DROP_NONE || peers === undefined) return own
+  let outcome = own
+  let waitsForPeer = 0
+  for (let at = 0; at < peers.length; at += PEER_WORDS) {
+    p.peerVpcIndex = peers[at + PEER_AT_VPC_INDEX]
+    const found = findEniMapping(p, tables)
+    if (found === DROP_NONE) return DROP_NONE
+    if (found === DROP_NO_MAPPING || outcome !== DROP_NO_MAPPING) continue
+    outcome = found
+    waitsForPeer = p.peerVpcIndex
+  }
+  p.peerVpcIndex = waitsForPeer
+  return outcome
 }
 
 /** Whether the outer source address of the packet is that of a host. */

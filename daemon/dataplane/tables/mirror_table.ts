@@ -40,6 +40,8 @@ export class MirrorSession {
   /** The ENI that the copies go to: the target's, or one that a route names. */
   nextEniHigh = 0
   nextEniLow = 0
+  /** VNI of the target's VPC, which may be a peer of the source's. */
+  targetVni = 0
   /** TTL with which copies arrive. */
   ttl = 0
   /** Largest outer packet, bytes. */

@@ -4,8 +4,9 @@
  *
  * Which cached decisions an update makes stale: all of every VPC that it names, or of which it
  * names a subnet, port, route table, group, ACL, mirror or mapping; all of all VPCs when it names a
- * host or a group of hosts. A VPC's generation is copied into its ports (port_table.ts), where the
- * fast path reads it.
+ * host or a group of hosts. VPCs that are peered with one whose mappings or group members change
+ * follow it. A VPC's generation is copied into its ports (port_table.ts), where the fast path reads
+ * it.
  */
 import { assert } from '../../base/assert.ts'
 import type { FlowTable } from './flow_table.ts'
@@ -68,6 +69,7 @@ export class Tables {
     const touched = new Set<number>() // VPC indices
     const hostsChanged = changesHosts(update)
     this.#remove(update, touched)
+    this.#touchPeered(update, touched)
     for (const host of update.hosts ?? []) this.hosts.set(host)
     for (const group of update.hostGroups ?? []) this.hosts.setGroup(group)
     for (const addresses of update.publicAddresses ?? []) this.publicAddresses.replace(addresses)
@@ -104,6 +106,15 @@ export class Tables {
     else for (const vpcIndex of touched) this.raiseGeneration(vpcIndex)
   }
 
+  /** VPCs that look into another one which changes. Those of new peerings come by themselves. */
+  #touchPeered (update: TableUpdate, touched: Set<number>): void {
+    for (const list of [update.vpcs, update.mappings, update.groupMembers]) {
+      for (const { vpcIndex } of list ?? []) {
+        for (const other of this.vpcs.peeredBy(vpcIndex)) touched.add(other)
+      }
+    }
+  }
+
   #applyPolicy (update: TableUpdate, touched: Set<number>): void {
     for (const group of update.securityGroups ?? []) {
       this.securityGroups.set(group.securityGroupIndex, group)
@@ -129,7 +140,10 @@ export class Tables {
   /** Ends answers that are too old. To be called about once a second. */
   expireResolved (): void {
     const touched = new Set<number>()
-    this.resolved.expire(this.flows.nowTick, (vpcIndex) => touched.add(vpcIndex))
+    this.resolved.expire(this.flows.nowTick, (vpcIndex) => {
+      touched.add(vpcIndex)
+      for (const other of this.vpcs.peeredBy(vpcIndex)) touched.add(other)
+    })
     for (const vpcIndex of touched) this.raiseGeneration(vpcIndex)
   }
 

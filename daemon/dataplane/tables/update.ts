@@ -13,7 +13,8 @@
  * Tables are immutable: an update carries whole objects, and an object replaces its predecessor.
  * Any update that names a VPC, or one of its subnets, ports, route tables, groups, ACLs, mirrors or
  * mappings, makes flows of that VPC stale: their next packet takes the slow path (loop.ts raises
- * the VPC's generation).
+ * the VPC's generation). One that names a VPC, its mappings or members of its groups does the same
+ * to the VPCs that are peered with it.
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { SharedMemory } from '../../tun/shared_memory.ts'
@@ -28,6 +29,8 @@ export const TARGET_BLACKHOLE = 3
  * in VpcData.gateways.
  */
 export const TARGET_GATEWAY = 4
+/** targetArgument: index of the peer VPC, one of VpcData.peers. */
+export const TARGET_PEERING = 5
 
 export interface HostData {
   readonly hostIndex: number
@@ -71,6 +74,10 @@ export interface VpcData {
   readonly mappingsComplete: boolean
   /** [n × GATEWAY_WORDS] gateways of the VPC, and where they are served. */
   readonly gateways: Uint32Array
+  /** [n × PREFIX_WORDS] all blocks of the VPC. */
+  readonly blocks: Uint32Array
+  /** [n × PEER_WORDS] VPCs of active peerings; none where the VPC itself is known as a peer. */
+  readonly peers: Uint32Array
 }
 
 /** A public IPv4 address of an ENI, or an IPv6 block of a VPC. For edges. */
@@ -85,6 +92,11 @@ export interface PublicAddressesData {
   /** [n × PUBLIC_WORDS], in any order; a prefix stands here once. */
   readonly entries: Uint32Array
 }
+
+/** Words of a peer in VpcData.peers. */
+export const PEER_AT_VPC_INDEX = 0
+export const PEER_AT_MTU = 1 // largest packet of the peering, bytes
+export const PEER_WORDS = 2
 
 export interface SubnetData {
   readonly subnetIndex: number

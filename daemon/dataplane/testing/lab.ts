@@ -20,7 +20,7 @@ import {
   MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, PORT_KIND_ENI, PUBLIC_AT_PRIVATE, PUBLIC_AT_VPC_INDEX,
   PUBLIC_WORDS, RULE_ALLOW, RULE_ANY, RULE_AT_FROM, RULE_AT_PEER_GROUP,
   RULE_AT_PREFIX, RULE_AT_PROTOCOL, RULE_AT_TO, RULE_AT_VERDICT, RULE_DENY, RULE_WORDS,
-  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE, TARGET_PEERING
 } from '../tables/update.ts'
 import type {
   ControlMessage, GroupMembersData, MappingShardData, PortData, PublicAddressesData,
@@ -75,7 +75,8 @@ export interface PolicySpec {
 
 export interface RouteSpec {
   readonly to: string
-  readonly target: 'local' | 'blackhole' | { readonly eni: number } | { readonly gateway: number }
+  readonly target: 'local' | 'blackhole' | { readonly eni: number } |
+    { readonly gateway: number } | { readonly peer: number }
 }
 
 /** A gateway of a VPC: its place, and its port where this host serves it. */
@@ -94,6 +95,9 @@ export interface VpcSpec {
   readonly vpc: number
   readonly vni: number
   readonly mappingsComplete?: boolean
+  readonly blocks?: readonly string[]
+  /** VPCs of active peerings. */
+  readonly peers?: readonly { readonly vpc: number, readonly mtu: number }[]
   readonly subnets: readonly {
     readonly subnet: number
     readonly cidrs: readonly string[]
@@ -129,6 +133,7 @@ function routeTableOf (vpc: VpcSpec, subnet: VpcSpec['subnets'][number]): RouteT
   const kinds = routes.map(({ target }, index) => {
     if (target === 'local') return TARGET_LOCAL
     if (target === 'blackhole') return TARGET_BLACKHOLE
+    if ('peer' in target) return TARGET_PEERING
     if ('gateway' in target) {
       enis.set([GATEWAY_HIGH, target.gateway], index * 2)
       return TARGET_GATEWAY
@@ -141,7 +146,8 @@ function routeTableOf (vpc: VpcSpec, subnet: VpcSpec['subnets'][number]): RouteT
     vpcIndex: vpc.vpc,
     destinations: words(routes.map(({ to }) => to)),
     targetKind: Uint8Array.from(kinds),
-    targetArgument: Uint32Array.from(routes, (_route, index) => index),
+    targetArgument: Uint32Array.from(routes, ({ target }, index) =>
+      typeof target === 'object' && 'peer' in target ? target.peer : index),
     targetEnis: enis
   }
 }
@@ -283,8 +289,10 @@ export function buildTables (
     hosts: Array.from({ length: hosts }, (_host, index) => ({
       hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1))
     })),
-    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, gateways = [] }) => ({
+    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, gateways = [], blocks, peers }) => ({
       vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true,
+      blocks: words(blocks ?? []),
+      peers: Uint32Array.from((peers ?? []).flatMap((peer) => [peer.vpc, peer.mtu])),
       gateways: Uint32Array.from(
         gateways.flatMap(({ gateway, host, mtu }) => [GATEWAY_HIGH, gateway, host, mtu]))
     })),

@@ -13,9 +13,10 @@ import { routeTableTypes } from './route_table.ts'
 import { securityGroupTypes } from './security_group.ts'
 import { subnetTypes } from './subnet.ts'
 import { vpcTypes } from './vpc.ts'
+import { vpcPeeringTypes } from './vpc_peering.ts'
 
 export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ...vpcTypes, ...subnetTypes, ...routeTableTypes, ...securityGroupTypes, ...networkAclTypes,
   ...networkInterfaceTypes, ...instanceTypes, ...internetGatewayTypes, ...addressTypes,
-  ...natGatewayTypes
+  ...natGatewayTypes, ...vpcPeeringTypes
 ].map((type) => [type.name, type]))

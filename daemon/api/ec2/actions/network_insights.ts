@@ -217,6 +217,7 @@ function printRoute (route: InsightsRoute | null): AnalysisRouteTableRoute | und
   return route === null ? undefined : {
     DestinationCidr: route.destination,
     NetworkInterfaceId: route.networkInterfaceId ?? undefined,
+    VpcPeeringConnectionId: route.vpcPeeringConnectionId,
     GatewayId: route.networkInterfaceId === null ? 'local' : undefined,
     Origin: route.origin.toLowerCase(),
     State: route.state

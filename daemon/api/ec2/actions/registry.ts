@@ -19,6 +19,7 @@ import { subnetActions } from './subnet.ts'
 import { tagActions } from './tag.ts'
 import { trafficMirrorActions } from './traffic_mirror.ts'
 import { vpcActions } from './vpc.ts'
+import { vpcPeeringActions } from './vpc_peering.ts'
 import { zoneActions } from './zone.ts'
 
 export const ACTIONS: readonly Action[] = [
@@ -38,5 +39,6 @@ export const ACTIONS: readonly Action[] = [
   ...tagActions,
   ...trafficMirrorActions,
   ...vpcActions,
+  ...vpcPeeringActions,
   ...zoneActions
 ]

@@ -162,6 +162,8 @@ function printTarget (view: AccountView, route: Route): RouteOutput {
     case 'internet-gateway': return { GatewayId: target.gatewayId }
     case 'egress-only-internet-gateway': return { EgressOnlyInternetGatewayId: target.gatewayId }
     case 'nat-gateway': return { NatGatewayId: target.natGatewayId }
+    case 'vpc-peering-connection':
+      return { VpcPeeringConnectionId: target.vpcPeeringConnectionId }
   }
 }
 
@@ -217,7 +219,7 @@ const FILTERS: FilterTable<RouteTable> = {
   'route.state': ({ vpcId, routes }, view) =>
     routes.map((route) => routeState(view.snapshot, vpcId, route)),
   'route.transit-gateway-id': nothing,
-  'route.vpc-peering-connection-id': nothing,
+  'route.vpc-peering-connection-id': targetsOf('vpc-peering-connection'),
   'vpc-id': ({ vpcId }) => vpcId
 }
 

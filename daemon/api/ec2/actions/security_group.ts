@@ -21,9 +21,10 @@ import { isWellFormedId } from '../../../base/ids.ts'
 import { AwsError } from '../../../model/aws_error.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import {
-  isSameGroupName, planCreateSecurityGroup, planDeleteSecurityGroup, staleRules
+  isSameGroupName, planCreateSecurityGroup, planDeleteSecurityGroup
 } from '../../../model/security_group.ts'
 import type { SecurityGroup, SecurityGroupRule } from '../../../model/security_group.ts'
+import { referencingVpcs, staleRules } from '../../../model/security_group_reference.ts'
 import {
   malformedRuleId, planAuthorize, planModifyRules, planRevoke, planUpdateDescriptions
 } from '../../../model/security_group_rule.ts'
@@ -118,8 +119,7 @@ function sourcesOf (view: AccountView, groupId: string,
     ...(permission.Ipv6Ranges ?? []).map(({ CidrIpv6 = '', Description = '' }) =>
       ({ ...common, cidrIpv6: CidrIpv6, description: Description })),
     ...(permission.UserIdGroupPairs ?? []).map((pair) =>
-      ({ ...common, referencedGroupId: peerGroupId(view, groupId, pair),
-        description: pair.Description ?? '' })),
+      ({ ...common, ...peerGroup(view, groupId, pair), description: pair.Description ?? '' })),
     ...(permission.PrefixListIds ?? []).map(({ PrefixListId = '', Description = '' }) =>
       ({ ...common, prefixListId: PrefixListId, description: Description }))
   ]
@@ -128,20 +128,16 @@ function sourcesOf (view: AccountView, groupId: string,
     'ipv6Ranges, userIdGroupPairs, prefixListIds in each of its ipPermissions')
 }
 
-/**
- * The group that a rule names, by id or by name. Groups of other accounts and of peered VPCs are
- * out of reach as long as there are no peerings.
- */
-function peerGroupId (view: AccountView, groupId: string, pair: UserIdGroupPair): string {
+/** The group that a rule names: by id, in another account with UserId; or by name in its VPC. */
+function peerGroup (view: AccountView, groupId: string,
+  pair: UserIdGroupPair): Pick<PermissionInput, 'referencedGroupId' | 'referencedOwnerId'> {
   if (pair.VpcPeeringConnectionId !== undefined) {
-    throw new AwsError('InvalidVpcPeeringConnectionID.NotFound',
-      `The vpcPeeringConnection ID '${pair.VpcPeeringConnectionId}' does not exist`)
+    requireRecord(view, 'vpcPeeringConnection', pair.VpcPeeringConnectionId)
   }
-  const id = pair.GroupId ?? groupIdOfName(view, groupId, pair.GroupName)
-  if (pair.UserId === undefined || pair.UserId === view.accountId) return id
-  throw new AwsError('InvalidGroup.NotFound',
-    `The security group '${id}' of the account ${pair.UserId} does not exist in a VPC that is ` +
-    'peered with this one')
+  return {
+    referencedGroupId: pair.GroupId ?? groupIdOfName(view, groupId, pair.GroupName),
+    referencedOwnerId: pair.UserId
+  }
 }
 
 /** A group of the same VPC by its name. */
@@ -221,10 +217,23 @@ function printRule (view: AccountView, group: SecurityGroup, rule: SecurityGroup
     PrefixListId: rule.prefixListId ?? undefined,
     ReferencedGroupInfo: rule.referencedGroupId === null
       ? undefined
-      : { GroupId: rule.referencedGroupId, UserId: view.accountId, VpcId: group.vpcId },
+      : { GroupId: rule.referencedGroupId, UserId: view.accountId, VpcId: group.vpcId,
+          ...printPeer(view, rule) },
     Description: rule.description === '' ? undefined : rule.description,
     Tags: printTags(rule.tags),
     SecurityGroupRuleArn: arnOf(group, 'security-group-rule', rule.id)
+  }
+}
+
+/** Where a group of a peered VPC is, and how the peering stands. */
+function printPeer ({ snapshot }: AccountView, { referencedPeer: peer }: SecurityGroupRule):
+Pick<UserIdGroupPair, 'UserId' | 'VpcId' | 'VpcPeeringConnectionId' | 'PeeringStatus'> {
+  if (peer === undefined) return {}
+  const { status } = snapshot.tables.vpcPeeringConnection.get(peer.vpcPeeringConnectionId) ??
+    { status: 'deleted' }
+  return {
+    UserId: peer.ownerId, VpcId: peer.vpcId, PeeringStatus: status,
+    VpcPeeringConnectionId: peer.vpcPeeringConnectionId
   }
 }
 
@@ -232,13 +241,14 @@ function arnOf (group: SecurityGroup, type: string, id: string): string {
   return `arn:aws:ec2:${group.region}:${group.ownerId}:${type}/${id}`
 }
 
-function printGroup (group: SecurityGroup): SecurityGroupOutput {
+function printGroup (view: AccountView, group: SecurityGroup): SecurityGroupOutput {
   return {
     GroupId: group.id, GroupName: group.name, Description: group.description, VpcId: group.vpcId,
     OwnerId: group.ownerId,
     SecurityGroupArn: arnOf(group, 'security-group', group.id),
-    IpPermissions: printPermissions(group, group.rules, false),
-    IpPermissionsEgress: printPermissions(group, group.rules, true), Tags: printTags(group.tags)
+    IpPermissions: printPermissions(view, group, group.rules, false),
+    IpPermissionsEgress: printPermissions(view, group, group.rules, true),
+    Tags: printTags(group.tags)
   }
 }
 
@@ -246,8 +256,8 @@ function printGroup (group: SecurityGroup): SecurityGroupOutput {
  * Rules of one direction, those of one protocol and range together, as DescribeSecurityGroups shows
  * them.
  */
-function printPermissions (group: SecurityGroup, rules: readonly SecurityGroupRule[],
-  isEgress: boolean): IpPermission[] {
+function printPermissions (view: AccountView, group: SecurityGroup,
+  rules: readonly SecurityGroupRule[], isEgress: boolean): IpPermission[] {
   const byRange = new Map<string, Required<Pick<IpPermission,
     'IpRanges' | 'Ipv6Ranges' | 'PrefixListIds' | 'UserIdGroupPairs'>> & IpPermission>()
   for (const rule of rules.filter((one) => one.isEgress === isEgress)) {
@@ -266,7 +276,7 @@ function printPermissions (group: SecurityGroup, rules: readonly SecurityGroupRu
       PrefixListId: rule.prefixListId, Description })
     if (rule.referencedGroupId !== null) {
       permission.UserIdGroupPairs?.push({ GroupId: rule.referencedGroupId, UserId: group.ownerId,
-        Description })
+        ...printPeer(view, rule), Description })
     }
   }
   return [...byRange.values()]
@@ -306,7 +316,8 @@ const describeSecurityGroups = defineRead<DescribeSecurityGroupsRequest,
     const named = input.GroupNames?.map((name) => groupIdFromInput(view, { GroupName: name })) ?? []
     const ids = [...(input.GroupIds ?? []), ...named]
     const page = describeRecords(view, 'securityGroup', 'GroupIds', ids, input, GROUP_FILTERS)
-    return { SecurityGroups: page.items.map(printGroup), NextToken: page.nextToken }
+    return { SecurityGroups: page.items.map((group) => printGroup(view, group)),
+      NextToken: page.nextToken }
   }
 })
 
@@ -446,11 +457,11 @@ const describeStaleSecurityGroups = defineRead<DescribeStaleSecurityGroupsReques
   }
 })
 
-function printStale ({ snapshot }: AccountView, group: SecurityGroup): StaleSecurityGroup {
-  const rules = staleRules(snapshot, group)
+function printStale (view: AccountView, group: SecurityGroup): StaleSecurityGroup {
+  const rules = staleRules(view.snapshot, group)
   // Stale rules name groups: the other kinds of peers, which print differently here, are empty.
   const print = (isEgress: boolean): StaleIpPermission[] =>
-    printPermissions(group, rules, isEgress)
+    printPermissions(view, group, rules, isEgress)
       .map(({ IpProtocol, FromPort, ToPort, UserIdGroupPairs }) => ({
         IpProtocol, FromPort, ToPort, UserIdGroupPairs, IpRanges: [], PrefixListIds: []
       }))
@@ -460,14 +471,17 @@ function printStale ({ snapshot }: AccountView, group: SecurityGroup): StaleSecu
   }
 }
 
-/** VPCs at the other end of a peering that refer to a group: none, since there are no peerings. */
+/** VPCs at the other end of a peering whose rules name a group. */
 const describeSecurityGroupReferences = defineRead<DescribeSecurityGroupReferencesRequest,
   DescribeSecurityGroupReferencesResult>({
   name: 'DescribeSecurityGroupReferences',
-  read: (view, { GroupId: ids = [] }) => {
-    for (const id of ids) requireRecord(view, 'securityGroup', id)
-    return { SecurityGroupReferenceSet: [] }
-  }
+  read: (view, { GroupId: ids = [] }) => ({
+    SecurityGroupReferenceSet: ids.flatMap((id) =>
+      referencingVpcs(view.snapshot, requireRecord(view, 'securityGroup', id))
+        .map(({ vpcId, vpcPeeringConnectionId }) => ({
+          GroupId: id, ReferencingVpcId: vpcId, VpcPeeringConnectionId: vpcPeeringConnectionId
+        })))
+  })
 })
 
 export const securityGroupActions: readonly Action[] = [

@@ -139,7 +139,7 @@ export const vpcActions: readonly Action[] = [
 
   defineWrite<Ec2.DeleteVpcRequest, null, object>({
     name: 'DeleteVpc',
-    plan: (view, input) => planDeleteVpc(view, input.VpcId ?? ''),
+    plan: (view, input, context) => planDeleteVpc(view, input.VpcId ?? '', context),
     print: () => ({})
   }),
 
