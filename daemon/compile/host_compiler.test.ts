@@ -51,7 +51,7 @@ class Lab {
 
   addVpc (n: number): Subnet {
     const vpc = this.world.put('vpc', newVpc(n))
-    const main = { id: 'rtbassoc-0000000000000000a', subnetId: null }
+    const main = { id: 'rtbassoc-0000000000000000a', subnetId: null, gatewayId: null }
     this.world.put('routeTable', { ...newRouteTable(n, vpc.id), associations: [main] })
     return this.world.put('subnet', newSubnet(n, vpc.id))
   }

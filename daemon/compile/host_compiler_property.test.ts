@@ -169,7 +169,7 @@ class RandomHistory {
     if (vpc === undefined) return
     const isFirst = this.world.list('routeTable').every(({ vpcId }) => vpcId !== vpc.id)
     const table = newRouteTable(++this.#count, vpc.id)
-    const main = { id: 'rtbassoc-main', subnetId: null }
+    const main = { id: 'rtbassoc-main', subnetId: null, gatewayId: null }
     this.world.put('routeTable', isFirst ? { ...table, associations: [main] } : table)
   }
 
@@ -186,7 +186,7 @@ class RandomHistory {
     }
     if (c % 4 === 0 && subnetId !== null) return // back to the main table
     const now = this.world.get('routeTable', table.id) as RouteTable
-    const association = { id: `rtbassoc-${subnetId ?? 'main'}`, subnetId }
+    const association = { id: `rtbassoc-${subnetId ?? 'main'}`, subnetId, gatewayId: null }
     this.world.put('routeTable', { ...now, associations: [...now.associations, association] })
   }
 

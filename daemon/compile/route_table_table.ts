@@ -50,7 +50,9 @@ export const routeTableTable: CompiledTable = {
     if (routeTableIndex === 0) return null
     const routes = effectiveRoutes(snapshot, table)
     const targets = new TargetList(routes.length)
-    for (const { route } of routes) targets.add(route, routeState(snapshot, route) === 'blackhole')
+    for (const { route } of routes) {
+      targets.add(route, routeState(snapshot, table.vpcId, route) === 'blackhole')
+    }
     routeTargets.set(key, namesOf(table))
     draft.routeTables.push({
       routeTableIndex,
@@ -96,7 +98,7 @@ class TargetList {
     if (route.target.kind === 'network-interface') {
       this.arguments[at] = this.#positionOf(route.target.networkInterfaceId)
       this.kinds[at] = TARGET_NETWORK_INTERFACE
-    } else this.kinds[at] = TARGET_LOCAL
+    } else this.kinds[at] = route.target.kind === 'local' ? TARGET_LOCAL : TARGET_BLACKHOLE
     if (!isBlackhole) return
     this.kinds[at] = TARGET_BLACKHOLE
     this.arguments[at] = 0

@@ -43,7 +43,7 @@ class Lab {
   #addVpc (n: number, enis: number, hostOf: (index: number) => string): SecurityGroup {
     const { world } = this
     const vpc = world.put('vpc', newVpc(n))
-    const association = { id: 'rtbassoc-0000000000000000a', subnetId: null }
+    const association = { id: 'rtbassoc-0000000000000000a', subnetId: null, gatewayId: null }
     world.put('routeTable', { ...newRouteTable(n, vpc.id), associations: [association] })
     const subnet = world.put('subnet', newSubnet(n, vpc.id))
     world.put('networkAcl', newNetworkAcl(n, vpc.id, true))

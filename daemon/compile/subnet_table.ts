@@ -57,8 +57,8 @@ export const subnetTable: CompiledTable = {
 function noteAssociations (
   previous: RouteTable | null, record: RouteTable | null, context: CompileContext, mark: Mark
 ): void {
-  const before = new Set(previous?.associations.map(({ subnetId }) => subnetId))
-  const now = new Set(record?.associations.map(({ subnetId }) => subnetId))
+  const before = new Set(subnetsOf(previous))
+  const now = new Set(subnetsOf(record))
   for (const subnetId of [...before, ...now]) {
     if (before.has(subnetId) && now.has(subnetId)) continue
     if (subnetId !== null) mark(subnetId)
@@ -83,4 +83,10 @@ function routerOf (block: Prefix | undefined): Uint32Array {
   words.set(block.words)
   words[3] = wordAt(words, 3) + 1 // the base of a block of /28 or wider is even: no carry
   return words
+}
+
+/** Subnets that a table is associated with, null for the main association. */
+function subnetsOf (table: RouteTable | null): (string | null)[] {
+  return (table?.associations ?? []).filter(({ gatewayId }) => gatewayId === null)
+    .map(({ subnetId }) => subnetId)
 }

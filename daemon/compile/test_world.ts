@@ -149,7 +149,7 @@ export function newInterface (n: number, subnet: Subnet, address: string): Netwo
     macAddress: `02:00:00:00:00:${(n % 256).toString(16).padStart(2, '0')}`,
     privateIpAddresses: [address], ipv6Addresses: [], ipv4Prefixes: [], ipv6Prefixes: [],
     sourceDestCheck: true, tcpEstablishedTimeoutS: null, udpStreamTimeoutS: null, udpTimeoutS: null,
-    attachment: null, createdMs: 0
+    attachment: null, autoPublicIp: null, createdMs: 0
   }
 }
 

@@ -120,7 +120,8 @@ function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: re
     const extra = [['198.51.100.0/24', outside], [other, inside]] as const
     world.put('routeTable', {
       ...table,
-      associations: [{ id: `rtbassoc-${String(index)}`, subnetId: subnets[index]!.id }],
+      associations: [
+        { id: `rtbassoc-${String(index)}`, subnetId: subnets[index]!.id, gatewayId: null }],
       routes: [...table.routes, ...extra.flatMap(([destination, target]) =>
         target === null ? [] : [routeTo(destination, enis[target])])]
     })

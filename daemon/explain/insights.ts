@@ -148,7 +148,7 @@ function explain (
     securityGroupIds: isGroup ? record?.groupIds ?? [] : [],
     networkAclId: reason.startsWith('network-acl') ? object : null,
     routeTableId: table?.id ?? null,
-    route: route === undefined ? null : routeOf(snapshot, route),
+    route: route === undefined ? null : routeOf(snapshot, table?.vpcId ?? '', route),
     packet
   }
 }
@@ -219,21 +219,23 @@ function componentOf (
     }
   }
   const route = routeBehind(snapshot, component.id, step.rule ?? null)
-  return route === undefined ? component : { ...component, route: routeOf(snapshot, route) }
+  if (route === undefined) return component
+  const vpcId = snapshot.tables.routeTable.get(component.id)?.vpcId ?? ''
+  return { ...component, route: routeOf(snapshot, vpcId, route) }
 }
 
 function rangeOf (from: number | null, to: number | null): { from: number, to: number } | null {
   return from === null || to === null || from < 0 ? null : { from, to }
 }
 
-function routeOf (snapshot: Snapshot, route: Route): InsightsRoute {
+function routeOf (snapshot: Snapshot, vpcId: string, route: Route): InsightsRoute {
   return {
     destination: route.destination,
     networkInterfaceId: route.target.kind === 'network-interface'
       ? route.target.networkInterfaceId
       : null,
     origin: route.origin,
-    state: routeState(snapshot, route)
+    state: routeState(snapshot, vpcId, route)
   }
 }
 

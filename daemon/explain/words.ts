@@ -1,6 +1,7 @@
 /** Rules, routes and things in the words of people: what a step of an explanation says. */
 import type { NetworkAclEntry } from '../model/network_acl.ts'
 import { NETWORK_ACL_PROTOCOL_ALL } from '../model/network_acl.ts'
+import { targetId } from '../model/route_target.ts'
 import type { RouteTarget } from '../model/route_target.ts'
 import type { SecurityGroupRule } from '../model/security_group.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -16,7 +17,8 @@ export function labelOf ({ tables }: Snapshot, id: string): string {
   if (group !== undefined) return named(id, group.name)
   const record = tables.networkInterface.get(id) ?? tables.subnet.get(id) ??
     tables.routeTable.get(id) ?? tables.networkAcl.get(id) ?? tables.vpc.get(id) ??
-    tables.instance.get(id)
+    tables.instance.get(id) ?? tables.internetGateway.get(id) ??
+    tables.egressOnlyInternetGateway.get(id) ?? tables.natGateway.get(id)
   const name = record?.tags['Name'] ?? ''
   return named(id, name === '' ? instanceNameOf(tables, id) : name)
 }
@@ -69,9 +71,8 @@ function rangeText (protocol: string, from: number | null, to: number | null): s
 }
 
 export function targetText (snapshot: Snapshot, target: RouteTarget): string {
-  return target.kind === 'network-interface'
-    ? labelOf(snapshot, target.networkInterfaceId)
-    : target.kind
+  const id = targetId(target)
+  return id === null ? target.kind : labelOf(snapshot, id)
 }
 
 export function isIcmp (protocol: number): boolean {

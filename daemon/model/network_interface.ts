@@ -51,6 +51,8 @@ export interface NetworkInterface extends OwnedRecord {
   readonly udpStreamTimeoutS: number | null
   readonly udpTimeoutS: number | null
   readonly attachment: NetworkInterfaceAttachment | null
+  /** Auto-assigned public IPv4 address of the primary private one; see public_address.ts. */
+  readonly autoPublicIp: string | null
   readonly createdMs: number
 }
 
@@ -146,7 +148,7 @@ export function newNetworkInterface (view: AccountView, subnet: Subnet, pool: Ad
     description: input.description, interfaceType: 'interface', requesterId: null, macAddress,
     ...addressesOfNewInterface(subnet, pool, input),
     groupIds: input.groupIds, sourceDestCheck: true, ...input.connectionTracking,
-    attachment: null, createdMs: context.nowMs
+    attachment: null, autoPublicIp: null, createdMs: context.nowMs
   }
 }
 

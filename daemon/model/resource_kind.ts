@@ -50,6 +50,25 @@ export const RESOURCE_KINDS: { readonly [N in OwnedNoun]: ResourceKind } = {
     prefix: 'rtb', resourceType: 'route-table', label: 'routeTable ID',
     malformedCode: 'InvalidRouteTableId.Malformed', notFoundCode: 'InvalidRouteTableID.NotFound'
   },
+  internetGateway: {
+    prefix: 'igw', resourceType: 'internet-gateway', label: 'internetGateway ID',
+    malformedCode: 'InvalidInternetGatewayId.Malformed',
+    notFoundCode: 'InvalidInternetGatewayID.NotFound'
+  },
+  egressOnlyInternetGateway: {
+    prefix: 'eigw', resourceType: 'egress-only-internet-gateway',
+    label: 'egress-only internet gateway ID',
+    malformedCode: 'InvalidEgressOnlyInternetGatewayId.Malformed',
+    notFoundCode: 'InvalidGatewayID.NotFound'
+  },
+  natGateway: {
+    prefix: 'nat', resourceType: 'natgateway', label: 'NatGateway ID',
+    malformedCode: 'NatGatewayMalformed', notFoundCode: 'NatGatewayNotFound'
+  },
+  address: {
+    prefix: 'eipalloc', resourceType: 'elastic-ip', label: 'allocation ID',
+    malformedCode: 'InvalidAllocationID.Malformed', notFoundCode: 'InvalidAllocationID.NotFound'
+  },
   securityGroup: {
     prefix: 'sg', resourceType: 'security-group', label: 'security group',
     malformedCode: 'InvalidGroupId.Malformed', notFoundCode: 'InvalidGroup.NotFound'

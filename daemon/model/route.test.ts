@@ -62,7 +62,7 @@ class TestTable extends TestNetwork {
 
   state (destination: string): string {
     const route = this.route(destination)
-    return route === undefined ? 'none' : routeState(this.snapshot, route)
+    return route === undefined ? 'none' : routeState(this.snapshot, this.vpcId, route)
   }
 }
 

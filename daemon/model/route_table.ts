@@ -30,8 +30,10 @@ export interface Route {
 export interface RouteTableAssociation {
   /** `rtbassoc-…` */
   readonly id: string
-  /** null is the main association: subnets of the VPC without one of their own. */
+  /** null, as `gatewayId` is: the main association, subnets of the VPC without one of their own. */
   readonly subnetId: string | null
+  /** Internet gateway whose incoming packets the table routes; null for a subnet. */
+  readonly gatewayId: string | null
 }
 
 export interface RouteTable extends OwnedRecord {
@@ -46,7 +48,8 @@ export function mainRouteTable (vpcId: string, view: AccountView,
   context: PlanContext): RouteTable {
   return {
     id: context.newId('rtb'), region: view.region, ownerId: view.accountId, tags: {},
-    vpcId, routes: [], associations: [{ id: context.newId('rtbassoc'), subnetId: null }]
+    vpcId, routes: [],
+    associations: [{ id: context.newId('rtbassoc'), subnetId: null, gatewayId: null }]
   }
 }
 
@@ -68,7 +71,12 @@ export function withoutLocalRoute (table: RouteTable, cidr: string): RouteTable 
 }
 
 export function isMainRouteTable (table: RouteTable): boolean {
-  return table.associations.some(({ subnetId }) => subnetId === null)
+  return table.associations.some(isMainAssociation)
+}
+
+export function isMainAssociation (
+  { subnetId, gatewayId }: Pick<RouteTableAssociation, 'subnetId' | 'gatewayId'>): boolean {
+  return subnetId === null && gatewayId === null
 }
 
 /**
@@ -79,6 +87,13 @@ export function routeTableOfSubnet (snapshot: Snapshot, subnet: Subnet): RouteTa
   return tables.find(({ associations }) =>
     associations.some(({ subnetId }) => subnetId === subnet.id)) ??
     tables.find(isMainRouteTable)
+}
+
+/** The table that routes what enters by a gateway; undefined when it has none. */
+export function routeTableOfGateway (snapshot: Snapshot, vpcId: string,
+  gatewayId: string): RouteTable | undefined {
+  return snapshot.tables.routeTable.by('vpcId', vpcId)
+    .find(({ associations }) => associations.some((one) => one.gatewayId === gatewayId))
 }
 
 /**
@@ -140,7 +155,7 @@ export function planAssociateRouteTable (view: AccountView,
         `conflicts with an existing association: ${existing.id} of ${subnet.id} with ${other.id}`)
     }
   }
-  const association = { id: context.newId('rtbassoc'), subnetId: subnet.id }
+  const association = { id: context.newId('rtbassoc'), subnetId: subnet.id, gatewayId: null }
   return {
     changes: [put('routeTable', { ...table, associations: [...table.associations, association] })],
     result: association.id
@@ -154,7 +169,7 @@ export function planAssociateRouteTable (view: AccountView,
 export function planDisassociateRouteTable (view: AccountView,
   input: { readonly associationId: string }): Plan<null> {
   const { table, association } = requireAssociation(view, input.associationId)
-  if (association.subnetId === null) {
+  if (isMainAssociation(association)) {
     throw new AwsError('InvalidParameterValue',
       `cannot disassociate the main route table association ${association.id}; ` +
       'make another table the main one with ReplaceRouteTableAssociation')
@@ -177,7 +192,7 @@ export function planReplaceRouteTableAssociation (view: AccountView,
   const to = requireRecord(view, 'routeTable', input.routeTableId)
   if (to.vpcId !== from.vpcId) throw differentNetworks(to, `association ${association.id}`,
     from.vpcId)
-  const moved = { id: context.newId('rtbassoc'), subnetId: association.subnetId }
+  const moved = { ...association, id: context.newId('rtbassoc') }
   const left = from.associations.filter(({ id }) => id !== association.id)
   if (from.id === to.id) {
     return { changes: [put('routeTable', { ...from, associations: [...left, moved] })],

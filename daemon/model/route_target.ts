@@ -17,6 +17,9 @@ import type { AccountView, Snapshot } from './snapshot.ts'
 export type RouteTarget =
   | { readonly kind: 'local' }
   | { readonly kind: 'network-interface', readonly networkInterfaceId: string }
+  | { readonly kind: 'internet-gateway', readonly gatewayId: string }
+  | { readonly kind: 'egress-only-internet-gateway', readonly gatewayId: string }
+  | { readonly kind: 'nat-gateway', readonly natGatewayId: string }
 
 /** The parameters by which CreateRoute and ReplaceRoute name a target, in EC2's spelling. */
 export type TargetParameter = keyof typeof RESOLVERS
@@ -96,16 +99,43 @@ function resolveInstance (view: AccountView, id: string, context: TargetContext)
 }
 
 /**
- * Whether a route leads anywhere: a route to an ENI is a blackhole while the ENI is deleted,
- * detached, or its instance is not up. What matches a blackhole is dropped, never handed to a
- * shorter prefix.
+ * The id of what a route leads to; null for `local`. One id each: what watches targets needs no
+ * more.
  */
-export function routeState (snapshot: Snapshot,
-  route: { readonly target: RouteTarget }): 'active' | 'blackhole' {
-  if (route.target.kind === 'local') return 'active'
-  const { attachment } = snapshot.tables.networkInterface.get(route.target.networkInterfaceId) ??
-    { attachment: null }
-  if (attachment === null) return 'blackhole'
-  const state = snapshot.tables.instance.get(attachment.instanceId)?.state
-  return state === 'pending' || state === 'running' ? 'active' : 'blackhole'
+export function targetId (target: RouteTarget): string | null {
+  switch (target.kind) {
+    case 'local': return null
+    case 'network-interface': return target.networkInterfaceId
+    case 'internet-gateway': case 'egress-only-internet-gateway': return target.gatewayId
+    case 'nat-gateway': return target.natGatewayId
+  }
+}
+
+/**
+ * Whether a route of VPC `vpcId` leads anywhere. It is a blackhole while its ENI is deleted,
+ * detached, or the ENI's instance not up; while its internet gateway is not attached to the VPC;
+ * when its gateway is gone or carries nothing. What matches a blackhole is dropped, never handed to
+ * a shorter prefix.
+ */
+export function routeState ({ tables }: Snapshot, vpcId: string,
+  { target }: { readonly target: RouteTarget }): 'active' | 'blackhole' {
+  return isUp(tables, vpcId, target) ? 'active' : 'blackhole'
+}
+
+function isUp (tables: Snapshot['tables'], vpcId: string, target: RouteTarget): boolean {
+  switch (target.kind) {
+    case 'local': return true
+    case 'network-interface': return isInterfaceUp(tables, target.networkInterfaceId)
+    case 'internet-gateway': return tables.internetGateway.get(target.gatewayId)?.vpcId === vpcId
+    case 'egress-only-internet-gateway':
+      return tables.egressOnlyInternetGateway.get(target.gatewayId) !== undefined
+    case 'nat-gateway': return tables.natGateway.get(target.natGatewayId)?.state === 'available'
+  }
+}
+
+function isInterfaceUp (tables: Snapshot['tables'], networkInterfaceId: string): boolean {
+  const { attachment } = tables.networkInterface.get(networkInterfaceId) ?? { attachment: null }
+  if (attachment === null) return false
+  const state = tables.instance.get(attachment.instanceId)?.state
+  return state === 'pending' || state === 'running'
 }

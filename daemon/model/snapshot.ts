@@ -11,11 +11,15 @@
  * `apply` is called by the store's feed only. Everything else treats a snapshot as read-only.
  */
 import { assert } from '../base/assert.ts'
+import type { Address } from './address.ts'
 import type { DhcpOptions } from './dhcp_options.ts'
+import type { EgressOnlyInternetGateway } from './egress_only_internet_gateway.ts'
 import type { FlowLog } from './flow_log.ts'
 import type { Image } from './image.ts'
 import type { Instance } from './instance.ts'
+import type { InternetGateway } from './internet_gateway.ts'
 import type { Counter, Host, IdempotencyRecord, QuotaOverride } from './lab.ts'
+import type { NatGateway } from './nat_gateway.ts'
 import type { NetworkAcl } from './network_acl.ts'
 import type { NetworkInsightsAnalysis, NetworkInsightsPath } from './network_insights.ts'
 import type { NetworkInterface } from './network_interface.ts'
@@ -40,6 +44,10 @@ export interface NounRecords {
   instance: Instance
   image: Image
   routeTable: RouteTable
+  internetGateway: InternetGateway
+  egressOnlyInternetGateway: EgressOnlyInternetGateway
+  natGateway: NatGateway
+  address: Address
   securityGroup: SecurityGroup
   networkAcl: NetworkAcl
   prefixList: PrefixList
@@ -73,11 +81,15 @@ const NOUN_INDEXES: {
 } = {
   vpc: ['ownerId'],
   subnet: ['ownerId', 'vpcId'],
-  networkInterface: ['ownerId', 'vpcId', 'subnetId', 'attachment.instanceId'],
+  networkInterface: ['ownerId', 'vpcId', 'subnetId', 'attachment.instanceId', 'autoPublicIp'],
   networkInterfacePermission: ['ownerId', 'networkInterfaceId'],
   instance: ['ownerId', 'vpcId', 'subnetId', 'hostName'],
   image: ['ownerId'],
   routeTable: ['ownerId', 'vpcId'],
+  internetGateway: ['ownerId', 'vpcId'],
+  egressOnlyInternetGateway: ['ownerId', 'vpcId'],
+  natGateway: ['ownerId', 'vpcId', 'subnetId', 'networkInterfaceId'],
+  address: ['ownerId', 'networkInterfaceId', 'publicIp'],
   securityGroup: ['ownerId', 'vpcId'],
   networkAcl: ['ownerId', 'vpcId'],
   prefixList: ['ownerId'],

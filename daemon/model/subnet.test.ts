@@ -121,7 +121,7 @@ test('DeleteSubnet waits for ENIs and takes associations along', (t) => {
   if (table === undefined || acl === undefined) throw new Error('companions')
   world.apply([
     put('routeTable', { ...table,
-      associations: [...table.associations, { id: 'rtbassoc-1', subnetId: id }] }),
+      associations: [...table.associations, { id: 'rtbassoc-1', subnetId: id, gatewayId: null }] }),
     put('networkAcl', { ...acl, associations: [{ id: 'aclassoc-1', subnetId: id }] })
   ])
   addInterface(world, id, [])

@@ -14,7 +14,9 @@ import type { Plan, PlanContext } from './plan.ts'
 import { checkQuota } from './quota.ts'
 import type { OwnedRecord, Tags } from './record.ts'
 import { requireRecord } from './resource_kind.ts'
-import { mainRouteTable, withLocalRoute, withoutLocalRoute } from './route_table.ts'
+import {
+  isMainRouteTable, mainRouteTable, withLocalRoute, withoutLocalRoute
+} from './route_table.ts'
 import { DEFAULT_GROUP_NAME, defaultSecurityGroup, withIpv6Egress } from './security_group.ts'
 import type { AccountView, Change, Snapshot } from './snapshot.ts'
 import { put, remove } from './snapshot.ts'
@@ -140,7 +142,7 @@ export function planDeleteVpc (view: AccountView, vpcId: string): Plan<null> {
   const others = [
     ...view.by('subnet', 'vpcId', vpcId),
     ...view.by('networkInterface', 'vpcId', vpcId),
-    ...tables.filter(({ associations }) => !associations.some(({ subnetId }) => subnetId === null)),
+    ...tables.filter((table) => !isMainRouteTable(table)),
     ...acls.filter(({ isDefault }) => !isDefault),
     ...groups.filter(({ name }) => name !== DEFAULT_GROUP_NAME)
   ]

@@ -74,7 +74,7 @@ function worldOf (draw: NetworkDraw): { readonly world: World, readonly enis: re
   const subnets = [1, 2].map((n) => world.put('subnet', newSubnet(n, vpc.id)))
   world.put('routeTable', { ...newRouteTable(1, vpc.id),
     associations: subnets.map(({ id }, index) =>
-      ({ id: `rtbassoc-${String(index)}`, subnetId: id })) })
+      ({ id: `rtbassoc-${String(index)}`, subnetId: id, gatewayId: null })) })
   const open: RuleDraw[] = [true, false].map((isEgress) =>
     ({ isEgress, allow: true, isAll: true, from: 53, block: '0.0.0.0/0', isRange: false }))
   const ends = [[draw.clientGroup, draw.clientAcl], [draw.serverGroup, draw.serverAcl]] as const

@@ -8,7 +8,7 @@
  *                                               the host ───┘
  */
 import type { NetworkInterface } from '../../model/network_interface.ts'
-import { routeState } from '../../model/route_target.ts'
+import { routeState, targetId } from '../../model/route_target.ts'
 import { routeTableOfSubnet } from '../../model/route_table.ts'
 import type { RouteTable } from '../../model/route_table.ts'
 import type { Snapshot } from '../../model/snapshot.ts'
@@ -146,9 +146,8 @@ function noRoute ({ eni, snapshot, routeTable, capture }: Place): string {
 
 function blackhole ({ eni, snapshot, routeTable, capture }: Place): string {
   const holes = (routeTable?.routes ?? [])
-    .filter((route) => routeState(snapshot, route) === 'blackhole')
-    .map(({ destination, target }) => `${destination} → ` +
-      (target.kind === 'network-interface' ? target.networkInterfaceId : target.kind))
+    .filter((route) => routeState(snapshot, routeTable?.vpcId ?? '', route) === 'blackhole')
+    .map(({ destination, target }) => `${destination} → ${targetId(target) ?? target.kind}`)
   if (routeTable === undefined || holes.length === 0) {
     return `${subnetLabel(snapshot, eni)} has no blackhole route any more: these are past.`
   }

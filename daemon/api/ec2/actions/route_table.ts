@@ -15,12 +15,13 @@ import { planCreateRoute, planDeleteRoute, planReplaceRoute } from '../../../mod
 import type { DestinationInput } from '../../../model/route.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import {
-  isMainRouteTable, planAssociateRouteTable, planCreateRouteTable, planDeleteRouteTable,
+  isMainAssociation, isMainRouteTable, planAssociateRouteTable, planCreateRouteTable,
+  planDeleteRouteTable,
   planDisassociateRouteTable, planReplaceRouteTableAssociation, routeState
 } from '../../../model/route_table.ts'
 import type { Route, RouteTable } from '../../../model/route_table.ts'
-import { TARGET_PARAMETERS } from '../../../model/route_target.ts'
-import type { TargetInput } from '../../../model/route_target.ts'
+import { TARGET_PARAMETERS, targetId } from '../../../model/route_target.ts'
+import type { RouteTarget, TargetInput } from '../../../model/route_target.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import { printTags, tagsFromSpecifications } from '../../../model/tag.ts'
 import { defineRead, defineWrite } from '../action.ts'
@@ -133,32 +134,41 @@ function printRouteTable (view: AccountView, table: RouteTable): RouteTableOutpu
     RouteTableId: table.id,
     VpcId: table.vpcId,
     OwnerId: table.ownerId,
-    Associations: table.associations.map(({ id, subnetId }) => ({
-      Main: subnetId === null,
-      RouteTableAssociationId: id,
+    Associations: table.associations.map((association) => ({
+      Main: isMainAssociation(association),
+      RouteTableAssociationId: association.id,
       RouteTableId: table.id,
-      SubnetId: subnetId ?? undefined,
+      SubnetId: association.subnetId ?? undefined,
+      GatewayId: association.gatewayId ?? undefined,
       AssociationState: { State: 'associated' }
     })),
     PropagatingVgws: [],
-    Routes: table.routes.map((route) => printRoute(view, route)),
+    Routes: table.routes.map((route) => printRoute(view, table, route)),
     Tags: printTags(table.tags)
   }
 }
 
-function printRoute (view: AccountView, route: Route): RouteOutput {
+function printRoute (view: AccountView, table: RouteTable, route: Route): RouteOutput {
   const common: RouteOutput = {
     [DESTINATION_MEMBERS[destinationKind(route)]]: route.destination,
     Origin: route.origin,
-    State: routeState(view.snapshot, route)
+    State: routeState(view.snapshot, table.vpcId, route)
   }
-  if (route.target.kind === 'local') return { ...common, GatewayId: 'local' }
-  const instance = instanceOf(view, route)
-  return {
-    ...common,
-    NetworkInterfaceId: route.target.networkInterfaceId,
-    InstanceId: instance?.id,
-    InstanceOwnerId: instance?.ownerId
+  return { ...common, ...printTarget(view, route) }
+}
+
+function printTarget (view: AccountView, route: Route): RouteOutput {
+  const { target } = route
+  switch (target.kind) {
+    case 'local': return { GatewayId: 'local' }
+    case 'network-interface': {
+      const instance = instanceOf(view, route)
+      return { NetworkInterfaceId: target.networkInterfaceId, InstanceId: instance?.id,
+        InstanceOwnerId: instance?.ownerId }
+    }
+    case 'internet-gateway': return { GatewayId: target.gatewayId }
+    case 'egress-only-internet-gateway': return { EgressOnlyInternetGatewayId: target.gatewayId }
+    case 'nat-gateway': return { NatGatewayId: target.natGatewayId }
   }
 }
 
@@ -171,6 +181,12 @@ function destinationKind ({ destination }: Route): keyof DestinationInput {
 function destinationsOf (kind: keyof DestinationInput): (table: RouteTable) => string[] {
   return ({ routes }) => routes.filter((route) => destinationKind(route) === kind)
     .map(({ destination }) => destination)
+}
+
+/** Targets of one kind, of all routes. */
+function targetsOf (kind: RouteTarget['kind']): (table: RouteTable) => (string | null)[] {
+  return ({ routes }) => routes.filter(({ target }) => target.kind === kind)
+    .map(({ target }) => targetId(target))
 }
 
 /** The instance behind a route's ENI, whosever it is. */
@@ -186,7 +202,7 @@ const nothing = (): undefined => undefined
 
 /** EC2 API Reference, DescribeRouteTables: all filters. */
 const FILTERS: FilterTable<RouteTable> = {
-  'association.gateway-id': nothing,
+  'association.gateway-id': ({ associations }) => associations.map(({ gatewayId }) => gatewayId),
   'association.main': isMainRouteTable,
   'association.route-table-association-id': ({ associations }) => associations.map(({ id }) => id),
   'association.route-table-id': ({ id, associations }) => associations.length > 0 ? id : undefined,
@@ -197,16 +213,16 @@ const FILTERS: FilterTable<RouteTable> = {
   'route.destination-cidr-block': destinationsOf('ipv4'),
   'route.destination-ipv6-cidr-block': destinationsOf('ipv6'),
   'route.destination-prefix-list-id': destinationsOf('prefixListId'),
-  'route.egress-only-internet-gateway-id': nothing,
+  'route.egress-only-internet-gateway-id': targetsOf('egress-only-internet-gateway'),
   'route.gateway-id': ({ routes }) =>
-    routes.map(({ target }) => target.kind === 'local' ? 'local' : undefined),
+    routes.map(({ target }) => target.kind === 'local' ? 'local'
+      : target.kind === 'internet-gateway' ? target.gatewayId : undefined),
   'route.instance-id': ({ routes }, view) => routes.map((route) => instanceOf(view, route)?.id),
-  'route.nat-gateway-id': nothing,
-  'route.network-interface-id': ({ routes }) =>
-    routes.map(({ target }) => target.kind === 'network-interface' ? target.networkInterfaceId
-      : undefined),
+  'route.nat-gateway-id': targetsOf('nat-gateway'),
+  'route.network-interface-id': targetsOf('network-interface'),
   'route.origin': ({ routes }) => routes.map(({ origin }) => origin),
-  'route.state': ({ routes }, view) => routes.map((route) => routeState(view.snapshot, route)),
+  'route.state': ({ vpcId, routes }, view) =>
+    routes.map((route) => routeState(view.snapshot, vpcId, route)),
   'route.transit-gateway-id': nothing,
   'route.vpc-peering-connection-id': nothing,
   'vpc-id': ({ vpcId }) => vpcId
