@@ -52,6 +52,14 @@ export const DROP_NO_PUBLIC_ADDRESS = 34
 export const DROP_MARTIAN = 35
 export const DROP_PUBLIC_ADDRESS_UNKNOWN = 36
 export const DROP_GATEWAY_DOWN = 37
+// NAT and egress-only gateways
+export const DROP_NAT_PROTOCOL = 38
+export const DROP_NAT_FRAGMENT = 39
+export const DROP_NAT_NO_FLOW = 40
+export const DROP_NAT_IDLE = 41
+export const DROP_PORT_ALLOCATION = 42
+export const DROP_NAT_TABLE_FULL = 43
+export const DROP_REPLICATION = 44
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -194,5 +202,33 @@ export const DROP_REASONS: readonly DropReason[] = [
     name: 'public-address-unknown',
     meaning: 'No VPC has the public address that the packet from the internet is for.'
   },
-  { name: 'gateway-down', meaning: 'None of the hosts that serve the gateway is up.' }
+  { name: 'gateway-down', meaning: 'None of the hosts that serve the gateway is up.' },
+  {
+    name: 'nat-protocol',
+    meaning: 'A NAT gateway carries TCP, UDP and ICMP echo, and the packet is neither.'
+  },
+  {
+    name: 'nat-fragment',
+    meaning: 'A NAT gateway forwards fragments of UDP alone, after the first one.'
+  },
+  {
+    name: 'nat-no-flow',
+    meaning: 'Nobody inside has opened the flow that the packet from outside belongs to.'
+  },
+  {
+    name: 'nat-idle',
+    meaning: 'The connection that the packet from inside belongs to has idled out or never was.'
+  },
+  {
+    name: 'port-allocation',
+    meaning: 'No source port is free for the destination at any address of the NAT gateway.'
+  },
+  {
+    name: 'nat-table-full',
+    meaning: 'The packet opens a flow, and the HyperPlane node has no room for another one.'
+  },
+  {
+    name: 'replication',
+    meaning: 'The other HyperPlane nodes of the resource did not confirm the flow in time.'
+  }
 ]
