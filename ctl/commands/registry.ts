@@ -26,6 +26,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./lab.ts')).labCommands
   },
   {
+    name: 'internet',
+    summary: 'Hosts on the internet of the lab',
+    group: 'Lab',
+    load: async () => (await import('./internet.ts')).internetCommands
+  },
+  {
     name: 'vpc',
     summary: 'VPCs and their CIDR blocks',
     group: 'Network',

@@ -5,10 +5,10 @@
  *                                                                                │
  *     indices of what was removed are free again ◀── acknowledged(revision) ◀────┘
  *
- * A host gets only VPCs of which it holds a live ENI, whole: subnets, route tables, ACLs, security
- * groups, mappings. When
- * its first ENI of a VPC comes, everything of that VPC is stale; when the last one goes, everything
- * of it is removed. Changes of other VPCs cost a few look-ups and build nothing.
+ * A host gets only VPCs of which it holds a live ENI or serves a gateway, whole: subnets, route
+ * tables, ACLs, security groups, mappings. When the first of these comes, everything of that VPC is
+ * stale; when the last one goes, everything of it is removed. Changes of other VPCs cost a few
+ * look-ups and build nothing.
  *
  * Invariant, tested with random histories: the tables after any number of updates are the tables of
  * a full compile, index numbers aside.
@@ -32,6 +32,7 @@ import { mappingTable, packEntries } from './mapping_table.ts'
 import { mirrorTable } from './mirror_table.ts'
 import { compiledAclRules, networkAclTable } from './network_acl_table.ts'
 import { portTable } from './port_table.ts'
+import { publicAddressTable } from './public_address_table.ts'
 import { ReferenceIndex } from './reference_index.ts'
 import { ResolvedMappings } from './resolved_mappings.ts'
 import type { Held } from './resolved_mappings.ts'
@@ -45,7 +46,8 @@ import { vpcTable } from './vpc_table.ts'
 const COMPILED_TABLES: readonly CompiledTable[] =
   [
     hostTable, hostGroupTable, vpcTable, routeTableTable, networkAclTable, subnetTable,
-    securityGroupTable, portTable, mappingTable, groupMemberTable, mirrorTable
+    securityGroupTable, portTable, mappingTable, groupMemberTable, mirrorTable,
+    publicAddressTable
   ]
 
 /** Highest index of each kind; an object beyond it is left out and counted (`exhausted`). */

@@ -1,16 +1,24 @@
 /**
- * VPCs of which the host holds a live ENI, and no others: an agent does not even know that another
- * VPC exists.
+ * VPCs of which the host holds a live ENI or a gateway, and no others: an agent does not even know
+ * that another VPC exists.
  */
 import { changesField } from '../model/commit_feed.ts'
 import { NO_VPC } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
+import { gatewaysOf } from './gateway_port.ts'
 
 export const vpcTable: CompiledTable = {
   name: 'vpcs',
 
   note (change, _context, mark) {
-    if (change.noun === 'vpc' && changesField<'vpc'>(change, ['vni'])) mark(change.id)
+    if (change.noun === 'vpc') {
+      if (changesField<'vpc'>(change, ['vni'])) mark(change.id)
+    } else if (change.noun === 'internetGateway') {
+      if (!changesField<'internetGateway'>(change, ['vpcId'])) return
+      for (const record of [change.previous, change.record]) {
+        if (record !== null && record.vpcId !== null) mark(record.vpcId)
+      }
+    }
   },
 
   noteMoves (touch, _context, mark) {
@@ -21,14 +29,15 @@ export const vpcTable: CompiledTable = {
     return vpcId === NO_VPC ? [] : [vpcId]
   },
 
-  build (key, { hostName, snapshot, directory, indexes }, draft) {
+  build (key, context, draft) {
+    const { hostName, snapshot, directory, indexes } = context
     const vpc = snapshot.tables.vpc.get(key)
     if (vpc === undefined || !directory.holds(hostName, key)) return null
     const vpcIndex = indexes.vpc.ensure(key)
     if (vpcIndex === 0) return null
     draft.vpcs.push({
       vpcIndex, vni: vpc.vni, mappingsComplete: directory.isComplete(key),
-      gateways: new Uint32Array(0)
+      gateways: gatewaysOf(key, context)
     })
     return key
   },

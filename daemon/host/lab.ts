@@ -21,12 +21,15 @@ import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
+import { ensureInternet } from './internet.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
 import { layerIds, removeLayer } from './instance_root.ts'
 import { Limiter } from './limiter.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
-import { instanceLogPath, namespaceName, underlayNamespace } from './paths.ts'
+import {
+  instanceLogPath, internetNamespace, namespaceName, routerNamespace, underlayNamespace
+} from './paths.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
 import type { DesiredHost } from './topology_plan.ts'
@@ -114,6 +117,7 @@ export class Lab {
     if (hosts.length === 0) return
     const repair = await ensureTopology(lab, desiredHosts(hosts))
     log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
+    await ensureInternet(lab, edgesOf(hosts))
     await this.#removeStrays()
     await this.#monitor.start()
     await this.#watchHosts(hosts)
@@ -128,6 +132,7 @@ export class Lab {
       flowCapacity,
       limiter: this.#limiter,
       monitor: this.#monitor,
+      uplinkNamespace: routerNamespace(lab),
       onApplied: () => { this.#onApplied() },
       onDown: (host, isDown) => { void this.#noteLiveness(host, isDown) }
     }))
@@ -278,7 +283,8 @@ export class Lab {
     const hosts = [...replica.snapshot.tables.host.values()]
     try {
       const repair = await ensureTopology(lab, desiredHosts(hosts))
-      const { lineCount, createdHosts } = repair
+      const { createdHosts } = repair
+      const lineCount = repair.lineCount + await ensureInternet(lab, edgesOf(hosts))
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()
@@ -307,6 +313,10 @@ export class Lab {
 
   async #watchHosts (hosts: readonly Host[]): Promise<void> {
     for (const host of hosts) await this.#monitor.watch(namespaceName(this.name, host.id))
+    if (edgesOf(hosts).length === 0) return
+    for (const namespace of [internetNamespace(this.name), routerNamespace(this.name)]) {
+      await this.#monitor.watch(namespace)
+    }
   }
 
   /** Guests, layers and namespaces that a crash left and no record names any more. */
@@ -336,6 +346,10 @@ export class Lab {
       log.error({ err: error }, 'terminated instances could not be reaped')
     }
   }
+}
+
+function edgesOf (hosts: readonly Host[]): string[] {
+  return hosts.filter(({ roles }) => roles.includes('edge')).map(({ id }) => id)
 }
 
 function desiredHosts (hosts: readonly Host[]): DesiredHost[] {

@@ -4,6 +4,7 @@
  * another.
  *
  *     namespace  <lab>-underlay   the underlay: one bridge, a veth to each host
+ *                <lab>-internet   hosts on the internet; <lab>-internet-router, before them
  *                <lab>-<host>     a physical host (`vpclab-host-1`)
  *                <lab>-<instance> an instance (`vpclab-i-0123456789abcdef0`)
  *     files      /var/lib/vpclab/<lab>/   store, audit trail, change history, configuration,
@@ -28,6 +29,9 @@ export const LAB_NAME_DEFAULT = 'vpclab'
 export const NAMESPACE_DIRECTORY = '/run/netns'
 
 export function underlayNamespace (lab: string): string { return `${lab}-underlay` }
+/** Where hosts on the internet are: programs run in here are on the internet. */
+export function internetNamespace (lab: string): string { return `${lab}-internet` }
+export function routerNamespace (lab: string): string { return `${lab}-internet-router` }
 /** @param name a host's name or an instance's id */
 export function namespaceName (lab: string, name: string): string { return `${lab}-${name}` }
 export function namespacePath (name: string): string { return join(NAMESPACE_DIRECTORY, name) }

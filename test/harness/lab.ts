@@ -21,7 +21,7 @@ import type {
   CredentialsAnswer, DropsAnswer, FlowsAnswer, HostStatus, LabStatusAnswer, MappingAnswer,
   WaitAnswer
 } from '../../daemon/api/admin/contract.ts'
-import { namespaceName, pidPath } from '../../daemon/host/paths.ts'
+import { internetNamespace, namespaceName, pidPath } from '../../daemon/host/paths.ts'
 import { adminRequest } from './admin.ts'
 import { Capture } from './capture.ts'
 import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
@@ -223,6 +223,22 @@ export class Lab {
       return instances.length === ids.length &&
         instances.every((instance) => instance.State?.Name === state) && instances
     }, START_TIMEOUT_MS * 2)
+  }
+
+  /** A program on the hosts of the internet: 198.51.100.10 and its neighbours. */
+  internet (program: string, ...args: readonly string[]): Promise<string> {
+    return command('ip', 'netns', 'exec', internetNamespace(this.name), program, ...args)
+  }
+
+  /** The same, whatever becomes of it. */
+  tryInternet (program: string, ...args: readonly string[]): ReturnType<typeof tryCommand> {
+    return tryCommand('ip', ['netns', 'exec', internetNamespace(this.name), program, ...args])
+  }
+
+  /** A program on the internet that runs until it is stopped, or the lab goes. */
+  internetServer (program: string, ...args: readonly string[]): Background {
+    return new Background('ip',
+      ['netns', 'exec', internetNamespace(this.name), program, ...args])
   }
 
   /** Starts a capture of the underlay at a host's own device. */
