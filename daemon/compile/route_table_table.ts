@@ -85,9 +85,8 @@ export const routeTableTable: CompiledTable = {
 function kindOf (target: RouteTarget): number {
   switch (target.kind) {
     case 'local': return TARGET_LOCAL
-    case 'network-interface': return TARGET_NETWORK_INTERFACE
+    case 'network-interface': case 'nat-gateway': return TARGET_NETWORK_INTERFACE
     case 'internet-gateway': case 'egress-only-internet-gateway': return TARGET_GATEWAY
-    case 'nat-gateway': return TARGET_BLACKHOLE
   }
 }
 

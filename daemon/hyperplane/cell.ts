@@ -29,6 +29,8 @@ export interface Assignment {
   readonly replicas: readonly string[]
   /** Epoch at which each of them came: a copy that began before is of an earlier life. */
   readonly joinedEpochs: readonly number[]
+  /** Nodes that have complete copies. */
+  readonly complete: readonly string[]
 }
 
 /** What outlives control: who may be believed when all start again. */
@@ -177,18 +179,21 @@ export class Cell {
     const { shard, epoch } = resource
     const living = this.#hasBegun ? shard.filter((node) => this.#live.has(node)) : []
     const complete = living.filter((node) => resource.complete.has(node))
-    if (complete.length === 0 && living.length > 0) {
+    const [first] = living
+    if (complete.length === 0 && first !== undefined) {
       // Everything is lost: the first that lives begins anew.
       resource.complete.clear()
-      resource.complete.add(living[0])
-      complete.push(living[0])
+      resource.complete.add(first)
+      complete.push(first)
     }
     const owners = shard.map((home, slot) => {
-      if (complete.length === 0) return null
-      return complete.includes(home) ? home : complete[slot % complete.length]
+      return complete.includes(home) ? home : complete[slot % complete.length] ?? null
     })
     assert(owners.length === SHARD_SIZE, 'each slot has a home')
     const joinedEpochs = living.map((node) => resource.joined.get(node) ?? 0)
-    return { resourceId, epoch, shard, owners, replicas: living, joinedEpochs }
+    return {
+      resourceId, epoch, shard, owners, replicas: living, joinedEpochs,
+      complete: [...resource.complete]
+    }
   }
 }

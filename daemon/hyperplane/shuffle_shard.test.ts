@@ -13,7 +13,8 @@ function deviations (nodes: number, size: number): number[] {
   for (let pair = 0; pair < RESOURCES; pair++) {
     const a = chooseShard(`nat-a${String(pair)}`, names, size)
     const b = chooseShard(`nat-b${String(pair)}`, names, size)
-    counts[overlapOf(a, b)]++
+    const overlap = overlapOf(a, b)
+    counts[overlap] = (counts[overlap] ?? 0) + 1
   }
   return counts.map((count, overlap) => {
     const p = overlapProbability(nodes, size, overlap)

@@ -15,7 +15,7 @@ function live (
     sim.send(sim.pick(150), sim.pick(4))
     if (sim.random() < 0.15) sim.end(sim.pick(150), sim.pick(4))
     if (sim.random() < deaths) {
-      const name = sim.names[sim.pick(sim.names.length)]
+      const name = sim.names[sim.pick(sim.names.length)] ?? ''
       if (sim.mayKill(name)) sim.kill(name)
     }
     for (const name of sim.names) if (!sim.isUp(name) && sim.random() < 0.01) sim.start(name)

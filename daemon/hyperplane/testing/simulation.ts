@@ -10,6 +10,7 @@
  * The checker knows every flow that counted, and complains of two that share a source port, of one
  * that is translated differently than before, and of one that is lost.
  */
+import { assert } from '../../base/assert.ts'
 import type { Random } from '../../base/random.ts'
 import { isMessage, MESSAGE_HEADER_BYTES } from '../../dataplane/hyperplane/peer_channel.ts'
 import { RECORD_BYTES } from '../../dataplane/hyperplane/record.ts'
@@ -125,7 +126,7 @@ export class Simulation {
     const random: Random = {
       bytes: (count) => Uint8Array.from({ length: count }, () => this.pick(256))
     }
-    const table = new NatTable(this.#files[index], this.#options.capacity ?? 512, random)
+    const table = new NatTable(this.#file(index), this.#options.capacity ?? 512, random)
     const held: Process['held'] = new Map()
     const incarnation = ++this.#incarnation
     const node = new HyperplaneNode(index + 1, table, incarnation, {
@@ -151,7 +152,7 @@ export class Simulation {
     const owner = this.#belief?.owners[slot]
     if (owner === undefined || owner === null) return
     const index = this.#index(owner)
-    const process = this.#processes[index]
+    const process = this.#processes[index] ?? null
     if (process === null) return
     const { node, table } = process
     node.nowMs = this.nowMs
@@ -198,7 +199,7 @@ export class Simulation {
     for (let step = 0; step < ms; step++) {
       this.nowMs++
       this.#queue.sort((a, b) => a.atMs - b.atMs)
-      while (this.#queue.length > 0 && this.#queue[0].atMs <= this.nowMs) this.#queue.shift()?.run()
+      while ((this.#queue[0]?.atMs ?? Infinity) <= this.nowMs) this.#queue.shift()?.run()
       this.#processes.forEach((process, index) => {
         if (process !== null) this.#pass(process, index)
       })
@@ -229,7 +230,7 @@ export class Simulation {
   // ------------------------------------------------------------------------------------- inside
 
   #confirmed (index: number, at: number, serial: number): void {
-    const process = this.#processes[index]
+    const process = this.#processes[index] ?? null
     const key = `${String(at)}/${String(serial)}`
     const flow = process?.held.get(key)
     if (process === null || flow === undefined) return
@@ -239,7 +240,7 @@ export class Simulation {
 
   /** A packet of the flow has passed: from now on it must live. */
   #passed (index: number, at: number, flow: { readonly client: number, readonly remote: number }): void {
-    const process = this.#processes[index]
+    const process = this.#processes[index] ?? null
     if (process === null) return
     const name = `${String(flow.client)}/${String(flow.remote)}`
     const outside = outsideOf(process.table, at)
@@ -268,7 +269,7 @@ export class Simulation {
     for (;;) { // ends: each datagram moves a record or an answer on
       const count = node.write(bytes, 0, MESSAGE_HEADER_BYTES + 4 * RECORD_BYTES, target)
       if (count === 0) break
-      this.#transmit(index + 1, target[0], bytes.slice(0, count))
+      this.#transmit(index + 1, target[0] ?? 0, bytes.slice(0, count))
     }
   }
 
@@ -278,7 +279,7 @@ export class Simulation {
     const copies = this.random() < repeats ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       this.#later(this.random() * delayMs, () => {
-        const process = this.#processes[to - 1]
+        const process = this.#processes[to - 1] ?? null
         if (process === null) return
         const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
         if (!isMessage(view, 0, datagram.length)) this.faults.push('not a message')
@@ -302,7 +303,7 @@ export class Simulation {
       this.names.forEach((name, index) => {
         const node = this.#processes[index]?.node
         this.#word(name, () => {
-          const process = this.#processes[index]
+          const process = this.#processes[index] ?? null
           // What was meant for an earlier life of the process is lost with it; it is told anew.
           if (process?.node === node) process?.node.assign(data)
         })
@@ -332,6 +333,12 @@ export class Simulation {
     key[NAT_AT_INSIDE_PORTS] = ((1024 + client) << 16) | 80
   }
 
+  #file (index: number): ArrayBuffer {
+    const file = this.#files[index]
+    assert(file !== undefined, 'each node has a file')
+    return file
+  }
+
   #index (name: string): number { return this.names.indexOf(name) }
 
   #process (name: string): Process | null { return this.#processes[this.#index(name)] ?? null }
@@ -342,6 +349,7 @@ function remoteAddress (remote: number): number {
 }
 
 function outsideOf (table: NatTable, at: number): string {
-  return `${String(table.words[at + NAT_AT_OUTSIDE + 3] >>> 0)}:` +
-    String(table.words[at + NAT_AT_OUTSIDE_PORTS] >>> 16)
+  const address = table.words[at + NAT_AT_OUTSIDE + 3] ?? 0
+  const ports = table.words[at + NAT_AT_OUTSIDE_PORTS] ?? 0
+  return `${String(address >>> 0)}:${String(ports >>> 16)}`
 }
