@@ -274,6 +274,7 @@ function startDaemon (name: string, options: LabOptions, port: number): Backgrou
     '--api-port', String(port),
     ...(options.underlayMtu === undefined ? [] : ['--underlay-mtu', String(options.underlayMtu)]),
     ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),
+    ...(options.flags?.includes('--default-vpc') === true ? [] : ['--default-vpc', 'off']),
     ...(options.flags ?? [])
   ])
 }
