@@ -19,7 +19,7 @@ import { HOST_GROUP_SHARD, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY } f
 import type { TableUpdate } from './tables/update.ts'
 import { check, dstIs, goodChecksums, srcIs, ttlIs } from './testing/checker.ts'
 import {
-  buildTables, ENI_HIGH, GATEWAY_HIGH, hostAddress, Lab, portOf, publicAddresses
+  buildTables, ENI_HIGH, hostAddress, Lab, portOf, publicAddresses
 } from './testing/lab.ts'
 import type { PolicySpec, VpcSpec } from './testing/lab.ts'
 import type { Sent } from './testing/memory_nic.ts'
