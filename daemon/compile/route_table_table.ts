@@ -17,6 +17,7 @@ import { effectiveRoutes } from '../model/route_order.ts'
 import { routeState, targetId } from '../model/route_target.ts'
 import type { RouteTarget } from '../model/route_target.ts'
 import type { Route, RouteTable } from '../model/route_table.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import { packPrefixes } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
 
@@ -59,7 +60,7 @@ export const routeTableTable: CompiledTable = {
     const routeTableIndex = indexes.routeTable.ensure(key)
     if (routeTableIndex === 0) return null
     const routes = effectiveRoutes(snapshot, table)
-    const targets = new TargetList(routes.length)
+    const targets = new TargetList(snapshot, routes.length)
     for (const { route } of routes) {
       targets.add(route, routeState(snapshot, table.vpcId, route) === 'blackhole')
     }
@@ -107,17 +108,26 @@ class TargetList {
   readonly arguments: Uint32Array
   #count = 0
 
-  constructor (routeCount: number) {
+  readonly #snapshot: Snapshot
+
+  constructor (snapshot: Snapshot, routeCount: number) {
+    this.#snapshot = snapshot
     this.kinds = new Uint8Array(routeCount)
     this.arguments = new Uint32Array(routeCount)
   }
 
   add (route: Route, isBlackhole: boolean): void {
     const at = this.#count++
-    const id = targetId(route.target)
+    const id = this.#placeOf(route.target)
     const position = id === null ? 0 : this.#positionOf(id)
     this.kinds[at] = isBlackhole ? TARGET_BLACKHOLE : kindOf(route.target)
     if (this.kinds[at] !== TARGET_BLACKHOLE) this.arguments[at] = position
+  }
+
+  /** What packets are sent to: of a NAT gateway, its ENI. */
+  #placeOf (target: RouteTarget): string | null {
+    if (target.kind !== 'nat-gateway') return targetId(target)
+    return this.#snapshot.tables.natGateway.get(target.natGatewayId)?.networkInterfaceId ?? null
   }
 
   packEnis (): Uint32Array {

@@ -79,8 +79,11 @@ export function scratchBytes (txMax: number): number {
 /** Kinds of keys that packets are held under: row and serial of a flow, or ENI id of a resource. */
 export const HOLD_COPY = 1
 export const HOLD_SHARD = 2
-/** How long packets wait for other HyperPlane nodes, ms: two retransmissions, and a new owner. */
-const HOLD_MS = 300
+/**
+ * How long packets wait for other HyperPlane nodes, ms: until control has noticed that one of them
+ * is gone, and no longer than until TCP sends again (RFC 6298 §2).
+ */
+const HOLD_MS = 1000
 /** In place of an entry of the flow table: the packet has none. */
 const NO_ENTRY = -1
 /** Gateways of one host that a packet may pass, one after the other. */

@@ -74,10 +74,9 @@ Server(('0.0.0.0', 80), Who).serve_forever()
  */
 const OPENER = `
 import os, socket, sys, time
-open_ = []
-for i in range(int(sys.argv[1])):
-  s = socket.create_connection(('${OUTSIDE}', 7), 20)
-  open_.append(s)
+from concurrent.futures import ThreadPoolExecutor
+def dial(i): return socket.create_connection(('${OUTSIDE}', 7), 30)
+open_ = list(ThreadPoolExecutor(50).map(dial, range(int(sys.argv[1]))))
 print('open', len(open_), flush=True)
 while not os.path.exists(sys.argv[2]): time.sleep(0.05)
 good = 0

@@ -60,7 +60,8 @@ export class NatDestinations {
     this.#rows = new Int32Array(capacity)
     this.#records = new Int32Array(capacity * STRIDE)
     this.#index = new SlotIndex(capacity, this.#records, AT_HASH, STRIDE)
-    this.#free = Int32Array.from({ length: capacity }, (_none, item) => capacity - 1 - item)
+    this.#free = new Int32Array(capacity)
+    for (let item = 0; item < capacity; item++) this.#free[item] = capacity - 1 - item
     this.#freeCount = capacity
   }
 
