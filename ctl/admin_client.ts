@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type {
   AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer, CredentialsAnswer,
-  DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, InstanceAnswer, LabStatusAnswer,
+  DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer, InstanceAnswer, LabStatusAnswer,
   MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
   TrafficAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
@@ -31,6 +31,8 @@ export class AdminClient {
   credentials (): Promise<CredentialsAnswer> { return this.#get('/credentials') }
   quotas (): Promise<QuotasAnswer> { return this.#get('/quotas') }
   cache (): Promise<CacheAnswer> { return this.#get('/cache') }
+
+  hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }
 

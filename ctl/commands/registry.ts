@@ -291,6 +291,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./mapping.ts')).mappingCommands
   },
   {
+    name: 'hyperplane',
+    summary: 'HyperPlane: the nodes behind NAT gateways',
+    group: 'Look inside',
+    load: async () => (await import('./hyperplane.ts')).hyperplaneCommands
+  },
+  {
     name: 'cache',
     summary: 'The mapping caches of the hosts',
     group: 'Look inside',

@@ -16,7 +16,7 @@ import type { Directory, DirectoryTouch } from '../mapping/directory.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import type {
   GroupMembersData, HostData, HostGroupData, MappingShardData, MirrorData, NetworkAclData, PortData,
-  PublicAddressesData, RouteTableData, SecurityGroupData, SubnetData, TableUpdate, VpcData
+  PublicAddressesData, RemovedShard, RouteTableData, SecurityGroupData, ShardData, SubnetData, TableUpdate, VpcData
 } from '../dataplane/tables/update.ts'
 import type { IndexAllocator } from './index_allocator.ts'
 import type { ReferenceIndex } from './reference_index.ts'
@@ -66,6 +66,7 @@ export interface UpdateDraft {
   readonly networkAcls: NetworkAclData[]
   readonly mirrors: MirrorData[]
   readonly publicAddresses: PublicAddressesData[]
+  readonly shards: ShardData[]
   readonly removedHosts: number[]
   readonly removedHostGroups: number[]
   readonly removedVpcs: number[]
@@ -75,6 +76,7 @@ export interface UpdateDraft {
   readonly removedSecurityGroups: number[]
   readonly removedNetworkAcls: number[]
   readonly removedMirrors: number[]
+  readonly removedShards: RemovedShard[]
 }
 
 /** An object that belongs to no VPC, as the answer of `build`. */
@@ -87,7 +89,7 @@ export interface CompiledTable {
   /** Its list in the update. */
   readonly name: 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'mappings' |
     'securityGroups' | 'groupMembers' | 'networkAcls' | 'mirrors' | 'hostGroups' |
-    'publicAddresses'
+    'publicAddresses' | 'shards'
   /** Marks what a change of a record makes stale. Runs for every change of every commit. */
   note?(change: AppliedChange, context: CompileContext, mark: Mark): void
   /** Marks what moved in the directory makes stale. Runs for every commit that moves something. */
@@ -107,9 +109,9 @@ export function newDraft (): UpdateDraft {
   return {
     hosts: [], vpcs: [], subnets: [], ports: [], routeTables: [], mappings: [],
     securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [], hostGroups: [],
-    publicAddresses: [], removedHosts: [], removedHostGroups: [], removedVpcs: [],
+    publicAddresses: [], shards: [], removedHosts: [], removedHostGroups: [], removedVpcs: [],
     removedSubnets: [], removedPorts: [], removedRouteTables: [], removedSecurityGroups: [],
-    removedNetworkAcls: [], removedMirrors: []
+    removedNetworkAcls: [], removedMirrors: [], removedShards: []
   }
 }
 

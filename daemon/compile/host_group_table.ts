@@ -3,12 +3,15 @@
  * that no host can have, and so stands wherever a host's number stands.
  *
  *     EDGE_GROUP   every edge that is up: any of them serves any packet
+ *     shardGroup   the owners of the slots of a HyperPlane resource
  */
-import { HOST_GROUP_ANY } from '../dataplane/tables/update.ts'
+import { HOST_GROUP_ANY, HOST_GROUP_SHARD } from '../dataplane/tables/update.ts'
+import { resourceOfGroup, shardGroup } from '../mapping/shard_group.ts'
 import { changesField } from '../model/commit_feed.ts'
+import { isResource } from '../model/hyperplane_shard.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { NO_VPC } from './compiled_table.ts'
-import type { CompiledTable } from './compiled_table.ts'
+import type { CompileContext, CompiledTable, UpdateDraft } from './compiled_table.ts'
 
 export const EDGE_GROUP = 'group of edges'
 
@@ -22,15 +25,24 @@ export const hostGroupTable: CompiledTable = {
   name: 'hostGroups',
 
   note (change, _context, mark) {
-    if (change.noun !== 'host') return
-    if (changesField<'host'>(change, ['roles', 'isDown'])) mark(EDGE_GROUP)
+    if (change.noun === 'host') {
+      if (changesField<'host'>(change, ['roles', 'isDown'])) mark(EDGE_GROUP)
+    } else if (change.noun === 'networkInterface') {
+      const isOne = [change.previous, change.record]
+        .some((record) => record !== null && isResource(record))
+      if (isOne && (change.previous === null || change.record === null)) mark(shardGroup(change.id))
+    } else if (change.noun === 'hyperplaneShard') mark(shardGroup(change.id))
   },
 
-  keysOf (vpcId) {
-    return vpcId === NO_VPC ? [EDGE_GROUP] : []
+  keysOf (vpcId, { snapshot }) {
+    if (vpcId !== NO_VPC) return []
+    const resources = [...snapshot.tables.networkInterface.values()].filter(isResource)
+    return [EDGE_GROUP, ...resources.map(({ id }) => shardGroup(id))]
   },
 
-  build (key, { snapshot, indexes }, draft) {
+  build (key, context, draft) {
+    if (key !== EDGE_GROUP) return buildShardGroup(key, context, draft)
+    const { snapshot, indexes } = context
     const edges = edgeNames(snapshot)
     if (edges.length === 0) return null
     const hostIndex = indexes.host.ensure(key)
@@ -47,4 +59,23 @@ export const hostGroupTable: CompiledTable = {
   remove (key, { indexes, revision }, draft) {
     draft.removedHostGroups.push(indexes.host.retire(key, revision))
   }
+}
+
+/** A resource that nobody serves yet has a group without members: its number is known to all. */
+function buildShardGroup (
+  key: string, { snapshot, indexes }: CompileContext, draft: UpdateDraft
+): string | null {
+  const id = resourceOfGroup(key)
+  if (snapshot.tables.networkInterface.get(id) === undefined) return null
+  const hostIndex = indexes.host.ensure(key)
+  if (hostIndex === 0) return null
+  const owners = snapshot.tables.hyperplaneShard.get(id)?.owners ?? []
+  const isServed = owners.length > 0 && !owners.includes(null)
+  draft.hostGroups.push({
+    hostIndex,
+    kind: HOST_GROUP_SHARD,
+    members: Uint32Array.from(isServed ? owners : [],
+      (name) => name === null ? 0 : indexes.host.indexOf(name))
+  })
+  return NO_VPC
 }

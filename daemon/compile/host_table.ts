@@ -12,7 +12,9 @@ export const hostTable: CompiledTable = {
   name: 'hosts',
 
   note (change, _context, mark) {
-    if (change.noun === 'host' && changesField<'host'>(change, ['underlayAddress'])) mark(change.id)
+    if (change.noun === 'host' && changesField<'host'>(change, ['underlayAddress', 'roles'])) {
+      mark(change.id)
+    }
   },
 
   keysOf (vpcId, { snapshot }) {
@@ -24,7 +26,11 @@ export const hostTable: CompiledTable = {
     if (host === undefined) return null
     const hostIndex = indexes.host.ensure(key)
     if (hostIndex === 0) return null
-    draft.hosts.push({ hostIndex, underlayAddress: addressPrefix(host.underlayAddress).words })
+    draft.hosts.push({
+      hostIndex,
+      underlayAddress: addressPrefix(host.underlayAddress).words,
+      isNode: host.roles.includes('hyperplane')
+    })
     return NO_VPC
   },
 

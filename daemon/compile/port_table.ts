@@ -1,9 +1,10 @@
 /** Ports: the ENIs that are live on this very host, and the gateways that it serves. */
 import { eniBits } from '../base/ids.ts'
-import { PORT_KIND_ENI } from '../dataplane/tables/update.ts'
+import { PORT_KIND_ENI, PORT_KIND_NAT_GATEWAY } from '../dataplane/tables/update.ts'
 import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
 import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
+import { isResource } from '../model/hyperplane_shard.ts'
 import type { Host } from '../model/lab.ts'
 import { packPrefixes } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
@@ -35,6 +36,8 @@ export const portTable: CompiledTable = {
   note (change, { hostName, directory }, mark) {
     if (change.noun === 'networkInterface') {
       if (changesField<'networkInterface'>(change, POLICY_FIELDS)) mark(change.id)
+    } else if (change.noun === 'hyperplaneShard') {
+      if (changesField<'hyperplaneShard'>(change, ['shard'])) mark(change.id)
     } else if (change.noun === 'internetGateway') {
       if (changesField<'internetGateway'>(change, ['vpcId'])) mark(change.id)
     } else if (change.noun === 'routeTable') {
@@ -60,14 +63,17 @@ export const portTable: CompiledTable = {
     const { hostName, snapshot, directory, indexes } = context
     const eni = snapshot.tables.networkInterface.get(key)
     const host = snapshot.tables.host.get(hostName)
-    if (eni === undefined || host === undefined || directory.hostOf(key) !== hostName) return null
+    if (eni === undefined || host === undefined) return null
+    const isNode = isResource(eni) &&
+      snapshot.tables.hyperplaneShard.get(key)?.shard.includes(hostName) === true
+    if (!isNode && directory.hostOf(key) !== hostName) return null
     const vpcIndex = indexes.vpc.indexOf(eni.vpcId)
     const portIndex = vpcIndex === 0 ? 0 : indexes.port.ensure(key)
     if (portIndex === 0) return null
     const { high: eniIdHigh, low: eniIdLow } = eniBits(key)
     draft.ports.push({
       portIndex,
-      kind: PORT_KIND_ENI,
+      kind: isNode ? PORT_KIND_NAT_GATEWAY : PORT_KIND_ENI,
       eniIdHigh,
       eniIdLow,
       vpcIndex,

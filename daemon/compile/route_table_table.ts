@@ -90,9 +90,8 @@ export const routeTableTable: CompiledTable = {
 function kindOf (target: RouteTarget): number {
   switch (target.kind) {
     case 'local': return TARGET_LOCAL
-    case 'network-interface': return TARGET_NETWORK_INTERFACE
+    case 'network-interface': case 'nat-gateway': return TARGET_NETWORK_INTERFACE
     case 'internet-gateway': case 'egress-only-internet-gateway': return TARGET_GATEWAY
-    case 'nat-gateway': return TARGET_BLACKHOLE
     case 'vpc-peering-connection': return TARGET_PEERING
   }
 }
@@ -144,8 +143,15 @@ class TargetList {
     if (target.kind === 'vpc-peering-connection') {
       return this.#peerIndex(target.vpcPeeringConnectionId)
     }
-    const id = targetId(target)
+    const id = this.#placeOf(target)
     return id === null ? 0 : this.#positionOf(id)
+  }
+
+  /** What packets are sent to: of a NAT gateway, its ENI. */
+  #placeOf (target: RouteTarget): string | null {
+    if (target.kind !== 'nat-gateway') return targetId(target)
+    return this.#context.snapshot.tables.natGateway.get(target.natGatewayId)
+      ?.networkInterfaceId ?? null
   }
 
   /** @returns index of the VPC at the other end, or 0 */

@@ -9,6 +9,7 @@
  *     word 128   PORTS_MAX rows of PORT_COUNTER_WORDS, by port index:
  *                  0..63   drops by reason (DROP_*), packets on the wire
  *                  64..67  egress packets, egress bytes, ingress packets, ingress bytes
+ *                  68..80  of a HyperPlane resource: NAT_COUNTS (hyperplane/nat_counts.ts)
  *
  * Row 0 belongs to no ENI: drops of packets that name none. A row starts from 0 when its index is
  * given to another ENI. All packets and bytes are those on the wire: a super-packet counts as its
@@ -19,6 +20,7 @@ import { NIC_LOSSES_TUN, NIC_LOSSES_UNDERLAY } from '../tun/counters.ts'
 import {
   DROP_NONE, DROP_PORT_CLOSED, DROP_REASONS_MAX, DROP_UNDERLAY_ERROR
 } from './drop_reason.ts'
+import { NAT_COUNT_WORDS } from './hyperplane/nat_counts.ts'
 import { PORTS_MAX } from './tables/port_table.ts'
 
 /** Names of the worker's counters; index = COUNT_*. Each says what one unit is. */
@@ -39,7 +41,12 @@ export const WORKER_COUNTERS = [
   'flows_created', // flows that began
   'running_ms', // time since the worker began, as of this commit
   'waiting_ms', // of that, in bursts that found nothing at once: spinning or asleep
-  'mirrored_packets' // copies of mirrored packets that were sent
+  'mirrored_packets', // copies of mirrored packets that were sent
+  'held_packets', // descriptors that waited for other HyperPlane nodes
+  'nat_flows_live', // flows of HyperPlane resources here, copies included
+  'nat_flows_alone', // flows that began without a second node to keep a copy
+  'nat_copies_refused', // copies for which there was no room
+  'nat_retransmits' // datagrams between HyperPlane nodes that were sent again
 ] as const
 
 export const COUNT_FAST_PATH = 0
@@ -59,6 +66,11 @@ export const COUNT_FLOWS_CREATED = 13
 export const COUNT_RUNNING_MS = 14
 export const COUNT_WAITING_MS = 15
 export const COUNT_MIRRORED = 16
+export const COUNT_HELD = 17
+export const COUNT_NAT_LIVE = 18
+export const COUNT_NAT_ALONE = 19
+export const COUNT_NAT_COPIES_REFUSED = 20
+export const COUNT_NAT_RETRANSMITS = 21
 
 const NIC_WORD = 64
 /** Room for counters of the NIC. */
@@ -72,7 +84,9 @@ const PORT_AT_EGRESS_PACKETS = DROP_REASONS_MAX
 const PORT_AT_EGRESS_BYTES = DROP_REASONS_MAX + 1
 const PORT_AT_INGRESS_PACKETS = DROP_REASONS_MAX + 2
 const PORT_AT_INGRESS_BYTES = DROP_REASONS_MAX + 3
-const PORT_COUNTER_WORDS = DROP_REASONS_MAX + 4
+/** NAT_COUNT_WORDS words of a resource that this worker serves as a HyperPlane node. */
+const PORT_AT_NAT = DROP_REASONS_MAX + 4
+const PORT_COUNTER_WORDS = DROP_REASONS_MAX + 4 + NAT_COUNT_WORDS
 
 /** Size of the shared buffer, float64 words. */
 export const COUNTER_WORDS = PORTS_WORD + PORTS_MAX * PORT_COUNTER_WORDS
@@ -133,6 +147,11 @@ export class Counters {
     const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS
     this.words[at + PORT_AT_INGRESS_PACKETS] += packets
     this.words[at + PORT_AT_INGRESS_BYTES] += bytes
+  }
+
+  /** What a HyperPlane node counted of the resource `portIndex`. @param counts [NAT_COUNT_WORDS] */
+  setNat (portIndex: number, counts: Float64Array): void {
+    this.words.set(counts, PORTS_WORD + portIndex * PORT_COUNTER_WORDS + PORT_AT_NAT)
   }
 
   /** Starts the row of a port anew: its index now means another ENI. */
@@ -205,6 +224,12 @@ export function readTraffic (shared: ArrayBufferLike, portIndex: number): PortTr
     ingressPackets: words[at + PORT_AT_INGRESS_PACKETS],
     ingressBytes: words[at + PORT_AT_INGRESS_BYTES]
   }
+}
+
+/** What a node counted of a resource, [NAT_COUNT_WORDS] in the order of NAT_COUNTS. */
+export function readNatCounts (shared: ArrayBufferLike, portIndex: number): Float64Array {
+  const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS + PORT_AT_NAT
+  return new Float64Array(shared).slice(at, at + NAT_COUNT_WORDS)
 }
 
 /** The worker's counters by name. */

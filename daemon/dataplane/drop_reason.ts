@@ -54,6 +54,14 @@ export const DROP_PUBLIC_ADDRESS_UNKNOWN = 36
 export const DROP_GATEWAY_DOWN = 37
 // Peering
 export const DROP_PEER_TRANSIT = 38
+// NAT and egress-only gateways
+export const DROP_NAT_PROTOCOL = 39
+export const DROP_NAT_FRAGMENT = 40
+export const DROP_NAT_NO_FLOW = 41
+export const DROP_NAT_IDLE = 42
+export const DROP_PORT_ALLOCATION = 43
+export const DROP_NAT_TABLE_FULL = 44
+export const DROP_REPLICATION = 45
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -200,5 +208,33 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'peer-transit',
     meaning: 'A peering reaches addresses of the peer VPC only, and the destination is none.'
+  },
+  {
+    name: 'nat-protocol',
+    meaning: 'A NAT gateway carries TCP, UDP and ICMP echo, and the packet is neither.'
+  },
+  {
+    name: 'nat-fragment',
+    meaning: 'A NAT gateway forwards fragments of UDP alone, after the first one.'
+  },
+  {
+    name: 'nat-no-flow',
+    meaning: 'Nobody inside has opened the flow that the packet from outside belongs to.'
+  },
+  {
+    name: 'nat-idle',
+    meaning: 'The connection that the packet from inside belongs to has idled out or never was.'
+  },
+  {
+    name: 'port-allocation',
+    meaning: 'No source port is free for the destination at any address of the NAT gateway.'
+  },
+  {
+    name: 'nat-table-full',
+    meaning: 'The packet opens a flow, and the HyperPlane node has no room for another one.'
+  },
+  {
+    name: 'replication',
+    meaning: 'The other HyperPlane nodes of the resource did not confirm the flow in time.'
   }
 ]

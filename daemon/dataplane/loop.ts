@@ -16,12 +16,14 @@ import type { Nic } from '../tun/nic.ts'
 import { formatAddress } from '../wire/address.ts'
 import {
   COUNT_BURSTS, COUNT_FLOWS_CREATED, COUNT_FLOWS_EXPIRED, COUNT_FLOWS_LIVE, COUNT_FLOW_PORTS_FULL,
-  COUNT_RUNNING_MS, COUNT_TABLE_UPDATES, COUNT_WAITING_MS
+  COUNT_NAT_ALONE, COUNT_NAT_COPIES_REFUSED, COUNT_NAT_LIVE, COUNT_NAT_RETRANSMITS, COUNT_RUNNING_MS, COUNT_TABLE_UPDATES, COUNT_WAITING_MS
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import type { ControlLink } from './port.ts'
-import { Router } from './router.ts'
+import { HyperplaneNode } from './hyperplane/node.ts'
+import { HOLD_COPY, HOLD_SHARD, Router } from './router.ts'
 import type { FlowTable } from './tables/flow_table.ts'
+import type { NatTable } from './tables/nat_table.ts'
 import { Tables } from './tables/tables.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
 import type { ControlMessage, HostData, TableUpdate } from './tables/update.ts'
@@ -45,6 +47,8 @@ const RESOLVED_SWEEP_MS = 1000
 const SLEEP_MAX_MS = 1000
 /** How long flows of ENIs that the flow file remembers wait for their ENI to be named again, ms. */
 const RESTORE_GRACE_MS = 60_000
+/** Unit of the number by which other nodes tell one life of a node from the next, ms. */
+const INCARNATION_MS = 10
 /** Error with which the NIC says that a device is gone for good; any other one may pass. */
 const DEVICE_GONE = 'EBADFD'
 
@@ -54,6 +58,8 @@ export interface LoopOptions {
   readonly clock: Clock
   readonly counters: Counters
   readonly flows: FlowTable
+  /** Flows of HyperPlane resources, where the worker is a node. */
+  readonly nat?: NatTable | null
   readonly hostIndex: number
   /** Largest inner packet for another host: `pathMtu()`. */
   readonly pathMtu: number
@@ -93,6 +99,23 @@ export class Loop {
       this.#link.post({ kind: 'resolve', key })
     })
     this.#startMs = this.#clock.monotonicMs()
+    if (options.nat !== undefined && options.nat !== null) {
+      this.tables.hyperplane = this.#newNode(options.hostIndex, options.nat)
+    }
+  }
+
+  #newNode (hostIndex: number, table: NatTable): HyperplaneNode {
+    // Larger in each life of the worker, and never 0.
+    const incarnation = (Math.floor(this.#clock.nowMs() / INCARNATION_MS) | 0) || 1
+    return new HyperplaneNode(hostIndex, table, incarnation, {
+      confirmed: (at, serial) => { this.router.releaseHeld(HOLD_COPY, at, serial) },
+      decides: (shard) => { this.router.releaseHeld(HOLD_SHARD, shard.eniHigh, shard.eniLow) },
+      complete: ({ eniHigh, eniLow, epoch }) => {
+        this.#link.post({
+          kind: 'copy-complete', eniIdHigh: eniHigh >>> 0, eniIdLow: eniLow >>> 0, epoch
+        })
+      }
+    })
   }
 
   /**
@@ -119,11 +142,13 @@ export class Loop {
     const nowMs = this.#clock.monotonicMs() - this.#startMs
     router.nowMs = nowMs
     tables.flows.setNowMs(nowMs)
+    if (tables.hyperplane !== null) this.#workAsNode(tables.hyperplane, nowMs)
     router.receiveParked()
     router.expireParked()
     tables.flows.expire()
     if (nowMs - this.#housekeepingMs >= HOUSEKEEPING_MS) this.#keepHouse(nowMs)
     router.mirror.send()
+    router.sendMessages()
     router.tap?.transmitted(this.#nic.tx, router.transmit.count)
     const waits = this.#waits()
     const received = this.#nic.burst(router.transmit.count, this.#sleepMs(nowMs, sleepMaxMs))
@@ -137,6 +162,12 @@ export class Loop {
     this.#counters.add(COUNT_BURSTS, 1)
     this.#readWallClock()
     router.receiveBurst(this.#nic.rx, received)
+  }
+
+  #workAsNode (node: HyperplaneNode, nowMs: number): void {
+    node.nowMs = nowMs
+    node.table.setNowMs(nowMs)
+    node.expire()
   }
 
   /** Rises with each burst that found nothing at once. */
@@ -156,6 +187,11 @@ export class Loop {
     if (this.router.parking.count > 0) {
       sleepMs = Math.min(sleepMs, this.router.parking.remainingMs(nowMs))
     }
+    if (this.router.holding.count > 0) {
+      sleepMs = Math.min(sleepMs, this.router.holding.remainingMs(nowMs))
+    }
+    const node = this.tables.hyperplane
+    if (node !== null) sleepMs = Math.min(sleepMs, node.remainingMs())
     return Math.ceil(Math.min(sleepMs, sleepMaxMs))
   }
 
@@ -186,7 +222,19 @@ export class Loop {
     this.#counters.set(COUNT_FLOWS_CREATED, this.tables.flows.createdCount)
     this.#counters.set(COUNT_FLOWS_LIVE, this.tables.flows.live)
     this.#counters.set(COUNT_FLOWS_EXPIRED, this.tables.flows.expiredCount)
+    if (this.tables.hyperplane !== null) this.#countAsNode(this.tables.hyperplane)
     this.#counters.commit(this.#nic.counters)
+  }
+
+  #countAsNode (node: HyperplaneNode): void {
+    this.#counters.set(COUNT_NAT_LIVE, node.table.live)
+    this.#counters.set(COUNT_NAT_ALONE, node.counts.alone)
+    this.#counters.set(COUNT_NAT_COPIES_REFUSED, node.counts.copiesRefused)
+    this.#counters.set(COUNT_NAT_RETRANSMITS, node.retransmitCount)
+    for (const shard of node.shards()) {
+      const port = this.tables.ports.findEni(shard.eniHigh, shard.eniLow)
+      if (port !== 0) this.#counters.setNat(port, shard.counts)
+    }
   }
 
   // ------------------------------------------------------------------------------------- control

@@ -140,6 +140,12 @@ export class PacketContext {
   isRoutedToGateway = 0
   /** REWRITE_* (translate.ts): addresses of the context that are to be written into the header. */
   rewrites = 0
+  /** Port that replaces the one in the packet that an ICMP error quotes (translate_ports.ts). */
+  quotedPort = 0
+  /** NAT_OUTWARD, NAT_INWARD or NAT_NONE (hyperplane/nat_counts.ts). */
+  natDirection = 0
+  /** Row of its flow at a NAT or egress-only gateway (tables/nat_table.ts), or -1. */
+  natAt = -1
   /** ACTION_* (action.ts). */
   action = ACTION_NONE
   /** ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC. */
@@ -160,6 +166,9 @@ export class PacketContext {
    * [5] ACTION_ENCAPSULATE: VNI and both ENI ids as they stand in the VPC header (encap/geneve.ts).
    */
   readonly header = new Int32Array(5)
+
+  /** What an ICMP error quotes (steps/hyperplane.ts); `ports` as those of a packet. */
+  readonly quote = { protocol: 0, ports: 0, sourceAt: 0, destinationAt: 0 }
 
   readonly walk: Ipv6Walk = { protocol: 0, l4At: 0, fragmentAt: 0 }
 

@@ -10,6 +10,7 @@
  *     ingress   runIngressPath        from the underlay to an ENI, or to a gateway of this host,
  *                                     whose steps follow by its kind:
  *               runInternetGatewayPath    to the internet, or back to another public address
+ *               runHyperplanePath         through a NAT or egress-only gateway, either way
  *     uplink    runUplinkPath         from the internet to its VPC
  */
 import { ECN_MASK } from '../encap/ecn.ts'
@@ -17,6 +18,8 @@ import { FLAG_MIRRORED } from '../encap/geneve.ts'
 import { ACTION_DELIVER, ACTION_NONE } from './action.ts'
 import { PORT_NONE } from './counters.ts'
 import { DROP_NONE, DROP_PORT_UNKNOWN, DROP_TOO_BIG } from './drop_reason.ts'
+import { NAT_INWARD, NAT_NONE, NAT_OUTWARD } from './hyperplane/nat_counts.ts'
+import type { HyperplaneNode } from './hyperplane/node.ts'
 import type { PacketContext } from './packet.ts'
 import { combineCongestion } from './steps/congestion.ts'
 import { checkDestination, checkReceiver } from './steps/destination_check.ts'
@@ -26,6 +29,7 @@ import {
   checkInternetDestination, checkInternetSource, leaveForInternet, takePrivateDestination,
   takePublicSource
 } from './steps/internet_gateway.ts'
+import { checkCarried, isInward, takeInward, takeOutward } from './steps/hyperplane.ts'
 import { findMapping } from './steps/mapping.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
@@ -39,8 +43,11 @@ import { checkSource } from './steps/source_check.ts'
 import { checkTtl } from './steps/ttl.ts'
 import { checkSender, findReceiver, readVpcHeader } from './steps/vpc_header.ts'
 import { EGRESS, INGRESS } from './tables/flow_layout.ts'
+import { NAT_AT_ENI } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
-import { PORT_KIND_ENI, PORT_KIND_INTERNET_GATEWAY } from './tables/update.ts'
+import {
+  PORT_KIND_ENI, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
+} from './tables/update.ts'
 
 /**
  * From the ENI `p.portIndex` to its next hop.
@@ -167,6 +174,7 @@ function enterByKind (p: PacketContext, tables: Tables, view: DataView): number 
   switch (tables.ports.kind[p.portIndex]) {
     case PORT_KIND_ENI: return enterPort(p, tables, view)
     case PORT_KIND_INTERNET_GATEWAY: return runInternetGatewayPath(p, tables)
+    case PORT_KIND_NAT_GATEWAY: return runHyperplanePath(p, tables, view)
     default: return DROP_PORT_UNKNOWN // a kind of gateway that this worker does not know
   }
 }
@@ -184,6 +192,57 @@ function runInternetGatewayPath (p: PacketContext, tables: Tables): number {
   // Out and back: the other one sees the public address of the sender.
   if (takePrivateDestination(p, tables) === DROP_NONE) return enterVpc(p, tables)
   return leaveForInternet(p, tables)
+}
+
+/**
+ * Through the NAT gateway `portIndex`, as an ENI of its subnet: that subnet's ACL and routes hold
+ * for what it receives and sends. It has no security group.
+ * @returns as runEgressPath, or WAIT_FOR_COPY, WAIT_FOR_SHARD
+ */
+function runHyperplanePath (p: PacketContext, tables: Tables, view: DataView): number {
+  const node = tables.hyperplane
+  if (node === null) return DROP_PORT_UNKNOWN
+  p.action = ACTION_NONE
+  followFragments(p, tables, view)
+  let drop = checkCarried(p)
+  if (drop !== DROP_NONE) return drop
+  if (p.isSameSubnet === 0) drop = checkEnteringSubnet(p, tables)
+  if (drop !== DROP_NONE) return drop
+  const isReturning = isInward(p, tables)
+  p.natDirection = isReturning ? NAT_INWARD : NAT_OUTWARD
+  const outcome = isReturning ? takeInward(p, tables, node, view)
+    : takeOutward(p, tables, node, view)
+  if (outcome !== DROP_NONE) return outcome
+  return leaveHyperplane(p, tables, node, isReturning)
+}
+
+/** Onward to the destination, or back to the ENI that opened the flow. */
+function leaveHyperplane (
+  p: PacketContext, tables: Tables, node: HyperplaneNode, isReturning: boolean
+): number {
+  p.isRoutedToEni = 0
+  p.isRoutedToGateway = 0
+  let drop = decideSameSubnet(p, tables)
+  if (drop !== DROP_NONE) return drop
+  if (p.isSameSubnet === 0) {
+    drop = checkLeavingSubnet(p, tables)
+    if (drop !== DROP_NONE) return drop
+    if (!isReturning) {
+      drop = findRoute(p, tables)
+      if (drop !== DROP_NONE) return drop
+    }
+  }
+  if (isReturning) {
+    p.isRoutedToEni = 1
+    p.targetEniHigh = node.table.words[p.natAt + NAT_AT_ENI]
+    p.targetEniLow = node.table.words[p.natAt + NAT_AT_ENI + 1]
+  }
+  const outcome = findMapping(p, tables)
+  if (outcome !== DROP_NONE) return outcome
+  drop = checkTtl(p)
+  if (drop !== DROP_NONE) return drop
+  drop = checkMtu(p, tables)
+  return p.mustFragment !== 0 && p.run !== 0 ? DROP_TOO_BIG : drop
 }
 
 /** By the gateway `portIndex` into its VPC. @returns as runEgressPath */
@@ -230,6 +289,8 @@ function forgetDecisions (p: PacketContext): void {
   p.gatewayMtu = 0
   p.rewrites = 0
   p.isFromUnderlay = 0
+  p.natAt = -1
+  p.natDirection = NAT_NONE
   p.decrementTtl = 0
   p.mustFragment = 0
   p.mtu = 0

@@ -74,10 +74,16 @@ export class Parking {
   #ringTail = 0
   #ringHead = 0
 
-  /** @param ringAt start of PARKED_BYTES bytes of the arena */
-  constructor (bytes: Uint8Array, ringAt: number) {
+  readonly #waitMs: number
+
+  /**
+   * @param ringAt start of PARKED_BYTES bytes of the arena
+   * @param waitMs how long a packet waits
+   */
+  constructor (bytes: Uint8Array, ringAt: number, waitMs = PARKED_MS) {
     this.#bytes = bytes
     this.#ringAt = ringAt
+    this.#waitMs = waitMs
   }
 
   setAddressKey (vpcIndex: number, w0: number, w1: number, w2: number, w3: number): void {
@@ -107,7 +113,7 @@ export class Parking {
     this.#head++
     this.count++
     this.#state[slot] = WAITING
-    this.#deadlineMs[slot] = nowMs + PARKED_MS
+    this.#deadlineMs[slot] = nowMs + this.#waitMs
     this.#portIndex[slot] = portIndex
     this.#segments[slot] = segments
     this.#ringEnd[slot] = this.#ringHead
@@ -121,6 +127,11 @@ export class Parking {
   /** An answer has come: what waits for it is ready. */
   resolved (key: MappingKey): void {
     writeMappingKey(key, this.key)
+    this.release()
+  }
+
+  /** What waits for `key` is ready. */
+  release (): void {
     this.#waiting.key.set(this.key)
     if (!this.#waiting.delete()) return
     for (let number = this.#tail; number < this.#head; number++) {

@@ -25,6 +25,7 @@ import { TCP_AT_CHECKSUM } from '../wire/tcp.ts'
 import { UDP_AT_CHECKSUM } from '../wire/udp.ts'
 import { CSUM_NEEDED } from '../tun/descriptor.ts'
 import type { PacketContext } from './packet.ts'
+import { rewritePorts } from './translate_ports.ts'
 
 /** `src3` of the context is the new source address, `dst3` the new destination: IPv4 alone. */
 export const REWRITE_SOURCE = 1
@@ -38,6 +39,7 @@ export function rewriteAddresses (p: PacketContext, view: DataView): void {
   if ((p.rewrites & REWRITE_DESTINATION) !== 0) {
     replaceAddress(p, view, IPV4_AT_DST, p.dst3, IPV4_AT_SRC)
   }
+  if (p.rewrites > (REWRITE_SOURCE | REWRITE_DESTINATION)) rewritePorts(p, view)
   p.rewrites = 0
 }
 

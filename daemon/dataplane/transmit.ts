@@ -35,6 +35,8 @@ const {
 const { IPV4_VERSION } = ipv4
 const { ACTION_DELIVER, ACTION_UPLINK } = action
 
+/** One port for all messages between nodes: the underlay keeps them in order. */
+const RAW_SOURCE_PORT = 49_152
 const CELL_BYTES = TX_HEADER_BYTES_MAX
 /** Memory for fragments and ICMP errors of one burst: twelve of the largest packets. */
 export const MADE_BYTES = 1_048_576
@@ -157,6 +159,23 @@ export class Transmit {
     tx[t + TX_OUTER_TRAFFIC_CLASS] = p.trafficClass
     tx[t + TX_HEADER_AT] = headerAt
     tx[t + TX_HEADER_BYTES] = headerBytes
+    this.count++
+  }
+
+  /**
+   * Sends bytes to a host as they are, without a header of ours. Precondition: hasRoom(1).
+   * @param at start of `count` bytes of the arena that live until the burst is over
+   */
+  sendRaw (at: number, count: number, peer: number): void {
+    const tx = this.#tx
+    const t = this.count * TX_WORDS
+    tx.fill(0, t, t + TX_WORDS)
+    tx[t + TX_PORT] = PORT_UNDERLAY
+    tx[t + TX_AT] = at
+    tx[t + TX_BYTES] = count
+    tx[t + TX_TOTAL_BYTES] = count
+    tx[t + TX_PEER] = peer
+    tx[t + TX_SOURCE_PORT] = RAW_SOURCE_PORT
     this.count++
   }
 

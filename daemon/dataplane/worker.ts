@@ -17,6 +17,8 @@ import { messagePortLink } from './port.ts'
 import { scratchBytes } from './router.ts'
 import { flowFileBytes } from './tables/flow_layout.ts'
 import { FlowTable } from './tables/flow_table.ts'
+import { natFileBytes } from './tables/nat_layout.ts'
+import { NatTable } from './tables/nat_table.ts'
 import type { WorkerOptions } from './tables/update.ts'
 
 function main (options: WorkerOptions): void {
@@ -36,6 +38,9 @@ function main (options: WorkerOptions): void {
     clock: systemClock,
     counters: new Counters(new SharedMemories().open(options.counters)),
     flows: new FlowTable(flowFile, options.flowCapacity, systemRandom),
+    nat: options.nat === null ? null
+      : new NatTable(mapSharedFile(options.nat.filePath, natFileBytes(options.nat.capacity)),
+        options.nat.capacity, systemRandom),
     hostIndex: options.hostIndex,
     pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':')),
     machineNs

@@ -14,6 +14,7 @@
 import { rmSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { VpclabError } from '../base/errors.ts'
+import { eniIdFromBits } from '../base/ids.ts'
 import { HostCompiler } from '../compile/host_compiler.ts'
 import type { CacheStatistics } from '../compile/host_compiler.ts'
 import { portMtu } from '../compile/port_table.ts'
@@ -37,10 +38,13 @@ import { InstanceReconciler } from './instance_reconciler.ts'
 import type { Ports } from './instance_reconciler.ts'
 import type { Limiter } from './limiter.ts'
 import type { NamespaceMonitor } from './namespace_monitor.ts'
-import { flowFilePath, namespaceName, namespacePath, sharedFilePath } from './paths.ts'
+import { flowFilePath, natFilePath, namespaceName, namespacePath, sharedFilePath } from './paths.ts'
 
 /** How long an edge waits before it opens a lost uplink again. */
 const UPLINK_RETRY_MS = 1000
+
+/** Flows of all resources that a HyperPlane node keeps, copies included; 160 bytes each. */
+export const NAT_CAPACITY = 262_144
 
 export type WireMode = 'offload' | 'per-packet'
 
@@ -63,6 +67,8 @@ export interface HostAgentOptions {
   readonly onApplied: () => void
   /** An edge went down, or is up again. */
   readonly onDown?: (host: string, isDown: boolean) => void
+  /** A HyperPlane node has complete copies of a resource's flows, as of an epoch. */
+  readonly onCopyComplete?: (host: string, networkInterfaceId: string, epoch: number) => void
   /** Namespace of the internet's router, where an edge has its uplink; null: there is none. */
   readonly uplinkNamespace?: string | null
 }
@@ -121,6 +127,9 @@ export class HostAgent implements Ports {
       onEnd: () => { this.#setDown(true) },
       onPortFailed: (portIndex, error) => { this.#onPortFailed(portIndex, error) },
       onUplinkFailed: (error) => { this.#onUplinkFailed(error) },
+      onCopyComplete: ({ eniIdHigh, eniIdLow, epoch }) => {
+        options.onCopyComplete?.(host.id, eniIdFromBits(eniIdHigh, eniIdLow), epoch)
+      },
       onResolve: ({ key }) => { this.#resolve(key) },
       onSpawn: () => { this.#postEverything() }
     })
@@ -140,6 +149,9 @@ export class HostAgent implements Ports {
       spinUs,
       flowFilePath: flowFilePath(lab, host.id),
       flowCapacity: this.#options.flowCapacity,
+      nat: host.roles.includes('hyperplane')
+        ? { filePath: natFilePath(lab, host.id), capacity: NAT_CAPACITY }
+        : null,
       counters
     }
     return this.#isProcess ? startProcess(options, events, [lab, host.id])

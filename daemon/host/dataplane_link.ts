@@ -36,6 +36,9 @@ export interface DataplaneLinkOptions {
   /** The worker has ended, and is not there for a while. */
   readonly onEnd?: () => void
   readonly onResolve: (message: Extract<WorkerMessage, { kind: 'resolve' }>) => void
+  /** A HyperPlane node has complete copies of a resource's flows. */
+  readonly onCopyComplete?:
+  (message: Extract<WorkerMessage, { kind: 'copy-complete' }>) => void
   /** A new worker has been made and knows nothing: post everything now. */
   readonly onSpawn: () => void
 }
@@ -225,6 +228,9 @@ export class DataplaneLink {
         return
       case 'resolve':
         this.#options.onResolve(message)
+        return
+      case 'copy-complete':
+        this.#options.onCopyComplete?.(message)
         return
       case 'warning':
         this.#options.log.warn(message.message)

@@ -12,6 +12,7 @@ import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { VpclabError } from '../base/errors.ts'
+import { HyperplaneController } from '../hyperplane/controller.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
@@ -65,6 +66,7 @@ interface Waiter {
 export class Lab {
   readonly name: string
   readonly directory: Directory
+  readonly hyperplane: HyperplaneController
   readonly #options: LabOptions
   readonly #limiter = new Limiter(RECONCILES_MAX)
   readonly #monitor: NamespaceMonitor
@@ -99,6 +101,7 @@ export class Lab {
         for (const agent of this.#agents) agent.setWireMode(capturing ? 'per-packet' : 'offload')
       }
     })
+    this.hyperplane = new HyperplaneController({ replica, log })
     replica.onCommit((revision, changes) => { this.#onCommit(revision, changes) })
   }
 
@@ -138,9 +141,14 @@ export class Lab {
       monitor: this.#monitor,
       uplinkNamespace: routerNamespace(lab),
       onApplied: () => { this.#onApplied() },
-      onDown: (host, isDown) => { void this.#noteLiveness(host, isDown) }
+      onDown: (host, isDown) => {
+        this.hyperplane.noteNode(host, isDown)
+        void this.#noteLiveness(host, isDown)
+      },
+      onCopyComplete: (host, eni, epoch) => { this.hyperplane.copyIsComplete(host, eni, epoch) }
     }))
     await Promise.all(this.#agents.map(async (agent) => { await agent.start() }))
+    this.hyperplane.begin()
     this.#capture.start()
     this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
   }
@@ -235,6 +243,7 @@ export class Lab {
     this.directory.apply(revision, changes)
     this.#removeLayers(changes)
     for (const agent of this.#agents) agent.onCommit(revision, changes)
+    this.hyperplane.onCommit(changes)
     this.#onApplied()
   }
 

@@ -98,6 +98,10 @@ export function guestDirectory (lab: string): string { return `/run/vpclab/${lab
 export function sharedFilePath (lab: string, host: string, name: string): string {
   return `/dev/shm/vpclab-${lab}-${host}.${name}`
 }
+export function natFilePath (lab: string, host: string): string {
+  return `/dev/shm/vpclab-${lab}-${host}.nat`
+}
+
 export function flowFilePath (lab: string, host: string): string {
   return `/dev/shm/vpclab-${lab}-${host}.flows`
 }

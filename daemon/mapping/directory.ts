@@ -21,10 +21,12 @@ import {
 } from '../dataplane/tables/mapping_shard.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
+import { isResource, nodeNames } from '../model/hyperplane_shard.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { ADDRESS_BITS, addressPrefix, cidrPrefix, maskedWords, wordAt, wordsKey } from './prefix.ts'
 import type { Prefix } from './prefix.ts'
+import { shardGroup } from './shard_group.ts'
 
 /**
  * Addresses of one VPC that every agent holding an ENI of it gets in advance. A VPC with more is
@@ -133,6 +135,7 @@ export class Directory {
     this.#touched = new TouchDraft(snapshot.revision)
     const { networkInterface: networkInterfaces, instance: instances } = snapshot.tables
     for (const record of networkInterfaces.values()) {
+      if (isResource(record)) this.#update(record.id, networkInterfaces.modRevision(record.id))
       if (record.attachment === null) continue
       const { instanceId } = record.attachment
       addTo(this.#attached, instanceId, record.id)
@@ -161,7 +164,9 @@ export class Directory {
         if (before !== undefined) removeFrom(this.#attached, before, change.id)
         if (now !== undefined) addTo(this.#attached, now, change.id)
       }
-      if (before !== undefined || now !== undefined) stale.add(change.id)
+      const isLive = before !== undefined || now !== undefined ||
+        [change.previous, change.record].some((record) => record !== null && isResource(record))
+      if (isLive) stale.add(change.id)
     }
     for (const change of changes) {
       if (change.noun !== 'instance') continue
@@ -276,10 +281,12 @@ export class Directory {
       return
     }
     this.#live.delete(id)
-    const vpcs = this.#placed.get(live.hostName)
-    if (vpcs !== undefined) removeFrom(vpcs, live.vpcId, id)
-    if (vpcs?.size === 0) this.#placed.delete(live.hostName)
-    addTo(this.#touched.placements, live.hostName, live.vpcId)
+    for (const hostName of this.#holdersOf(id, live.hostName)) {
+      const vpcs = this.#placed.get(hostName)
+      if (vpcs !== undefined) removeFrom(vpcs, live.vpcId, id)
+      if (vpcs?.size === 0) this.#placed.delete(hostName)
+      addTo(this.#touched.placements, hostName, live.vpcId)
+    }
   }
 
   /** Puts in what the ENI shall have and has not yet. Precondition: `#withdraw` ran. */
@@ -299,10 +306,17 @@ export class Directory {
     this.#live.set(id, { vpcId: record.vpcId, hostName, entries })
     this.#touched.networkInterfaces.set(id, record.vpcId)
     if (old !== undefined) return
-    const vpcs = this.#placed.get(hostName) ?? new Map<string, Set<string>>()
-    this.#placed.set(hostName, vpcs)
-    addTo(vpcs, record.vpcId, id)
-    addTo(this.#touched.placements, hostName, record.vpcId)
+    for (const holder of this.#holdersOf(id, hostName)) {
+      const vpcs = this.#placed.get(holder) ?? new Map<string, Set<string>>()
+      this.#placed.set(holder, vpcs)
+      addTo(vpcs, record.vpcId, id)
+      addTo(this.#touched.placements, holder, record.vpcId)
+    }
+  }
+
+  /** Hosts that hold a VPC because of an ENI: where it lives; of a resource, every node. */
+  #holdersOf (id: string, hostName: string): string[] {
+    return hostName === shardGroup(id) ? nodeNames(this.#snapshot) : [hostName]
   }
 
   // ----------------------------------------------------------------------------------- gateways
@@ -341,7 +355,9 @@ export class Directory {
   /** The ENI and its host, or null when it is not live. */
   #liveRecord (id: string): { record: NetworkInterface, hostName: string } | null {
     const record = this.#snapshot.tables.networkInterface.get(id)
-    if (record === undefined || record.attachment === null) return null
+    if (record === undefined) return null
+    if (isResource(record)) return { record, hostName: shardGroup(id) }
+    if (record.attachment === null) return null
     const instance = this.#snapshot.tables.instance.get(record.attachment.instanceId)
     if (instance === undefined || instance.goal !== 'running') return null
     return instance.hostName === null ? null : { record, hostName: instance.hostName }

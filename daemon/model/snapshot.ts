@@ -15,6 +15,7 @@ import type { Address } from './address.ts'
 import type { DhcpOptions } from './dhcp_options.ts'
 import type { EgressOnlyInternetGateway } from './egress_only_internet_gateway.ts'
 import type { FlowLog } from './flow_log.ts'
+import type { HyperplaneShard } from './hyperplane_shard.ts'
 import type { Image } from './image.ts'
 import type { Instance } from './instance.ts'
 import type { InternetGateway } from './internet_gateway.ts'
@@ -48,6 +49,7 @@ export interface NounRecords {
   internetGateway: InternetGateway
   egressOnlyInternetGateway: EgressOnlyInternetGateway
   natGateway: NatGateway
+  hyperplaneShard: HyperplaneShard
   address: Address
   securityGroup: SecurityGroup
   networkAcl: NetworkAcl
@@ -91,6 +93,7 @@ const NOUN_INDEXES: {
   internetGateway: ['ownerId', 'vpcId'],
   egressOnlyInternetGateway: ['ownerId', 'vpcId'],
   natGateway: ['ownerId', 'vpcId', 'subnetId', 'networkInterfaceId'],
+  hyperplaneShard: [],
   address: ['ownerId', 'networkInterfaceId', 'publicIp'],
   securityGroup: ['ownerId', 'vpcId'],
   networkAcl: ['ownerId', 'vpcId'],

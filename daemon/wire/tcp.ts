@@ -18,7 +18,14 @@ export const TCP_AT_FLAGS = 13 // u8   CWR ECE URG ACK PSH RST SYN FIN
 export const TCP_AT_WINDOW = 14 // u16
 export const TCP_AT_CHECKSUM = 16 // u16  over pseudo-header, header and payload
 export const TCP_AT_URGENT = 18 // u16
+export const TCP_AT_OPTIONS = 20
 export const TCP_HEADER_BYTES_MIN = 20
+
+/** RFC 9293 §3.1, options: end of list, no operation, maximum segment size (4 bytes). */
+export const TCP_OPTION_END = 0
+export const TCP_OPTION_NOP = 1
+export const TCP_OPTION_MSS = 2
+export const TCP_OPTION_MSS_BYTES = 4
 
 export const TCP_FLAG_FIN = 0x01
 export const TCP_FLAG_SYN = 0x02

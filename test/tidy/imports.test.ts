@@ -32,9 +32,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   observe: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'mapping', 'compile'],
   explain: [...BELOW_DATAPLANE, 'dataplane', 'model', 'mapping', 'compile'],
   audit: ['base', 'model', 'store', 'observe'],
-  host: BELOW_HOST,
+  hyperplane: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'observe'],
+  host: [...BELOW_HOST, 'hyperplane'],
   flow_logs: [...BELOW_HOST, 'audit', 'host'],
-  api: [...BELOW_HOST, 'explain', 'audit', 'host', 'flow_logs']
+  api: [...BELOW_HOST, 'hyperplane', 'explain', 'audit', 'host', 'flow_logs']
 }
 
 /** What `ctl` may know of the daemon: the words of its API, its flags, where its files are. */

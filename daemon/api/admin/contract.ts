@@ -13,6 +13,7 @@
  *                                          of the calls from now on; an empty line at first
  *     GET  /mapping?vpc=vpc-…&address=A    MappingAnswer, 404 with AdminError
  *     GET  /cache                          CacheAnswer
+ *     GET  /hyperplane                     HyperplaneAnswer
  *     GET  /quotas                         QuotasAnswer
  *     GET  /instances/i-…                  InstanceAnswer, 404 with AdminError
  *     GET  /capture?points=eni-…,host-1…   pcapng for as long as the client reads; CAPTURE_HEADER
@@ -50,6 +51,25 @@ export interface LabStatusAnswer {
   readonly appliedRevision: number
   readonly hosts: readonly HostStatus[]
   readonly instances: Readonly<Record<string, number>>
+}
+
+export interface HyperplaneAnswer {
+  readonly nodes: readonly { readonly name: string, readonly isUp: boolean }[]
+  readonly shards: readonly {
+    /** `nat-…` */
+    readonly resource: string
+    readonly networkInterfaceId: string
+    /** Nodes, slot by slot. */
+    readonly shard: readonly string[]
+    /** Who decides about each slot; null while nobody does. */
+    readonly owners: readonly (string | null)[]
+    /** Nodes that are sent copies, and those whose copies are complete. */
+    readonly replicas: readonly string[]
+    readonly complete: readonly string[]
+    readonly epoch: number
+    /** Live flows. */
+    readonly flows: number
+  }[]
 }
 
 export interface HostStatus {

@@ -11,6 +11,7 @@ import { addAuditRoutes } from './routes/audit.ts'
 import { addEventRoutes } from './routes/events.ts'
 import { addCaptureRoutes } from './routes/capture.ts'
 import { addGuestRoutes } from './routes/guests.ts'
+import { addHyperplaneRoutes } from './routes/hyperplane.ts'
 import { addLabRoutes } from './routes/lab.ts'
 import { addQuotaRoutes } from './routes/quotas.ts'
 import { addReadingRoutes } from './routes/readings.ts'
@@ -22,6 +23,7 @@ const ROUTES: readonly AddRoutes[] = [
   addCaptureRoutes,
   addEventRoutes,
   addGuestRoutes,
+  addHyperplaneRoutes,
   addLabRoutes,
   addQuotaRoutes,
   addReadingRoutes,

@@ -9,7 +9,11 @@
  * names. An instance has the sum of its ENIs. What passes between the last minute and the end of
  * an ENI is not in it, and a restart of the daemon forgets all. Amazon EC2 User Guide, "CloudWatch
  * metrics that are available for your instances".
+ *
+ * NAT gateways are metrics of AWS/NATGateway, as there (nat_readings.ts).
  */
+import { NAT_METRICS } from './nat_readings.ts'
+import type { NatReading } from './nat_readings.ts'
 
 /** Length of a sample. */
 export const SAMPLE_MS = 60_000
@@ -20,6 +24,7 @@ export const METRIC_RESOURCES_MAX = 4000
 
 export const NAMESPACE_INSTANCE = 'AWS/EC2'
 export const NAMESPACE_ENI = 'vpclab/ENI'
+export const NAMESPACE_NAT_GATEWAY = 'AWS/NATGateway'
 
 /** In the order of a sample's values. */
 export const NETWORK_METRICS: readonly {
@@ -51,6 +56,8 @@ export interface MeasuredResource {
   readonly id: string
   readonly accountId: string
   readonly region: string
+  /** What a sample's values are. */
+  readonly metrics: readonly { readonly name: string, readonly unit: string }[]
   /** Oldest first. */
   readonly samples: readonly Sample[]
 }
@@ -69,31 +76,59 @@ export class MetricHistory {
    * Takes one sample of everything.
    * @param timeMs begin of the minute that ends now, ms since 1970
    */
-  sample (timeMs: number, readings: readonly EniReading[]): void {
+  sample (
+    timeMs: number, readings: readonly EniReading[], gateways: readonly NatReading[] = []
+  ): void {
     const counters = new Map<string, readonly number[]>()
     const instances = new Map<string, EniReading>()
     for (const reading of readings) {
       const before = this.#counters.get(reading.eni) ?? []
       const values = reading.values.map((value, at) => sinceThen(value, before[at] ?? 0))
       counters.set(reading.eni, reading.values)
-      this.#add(NAMESPACE_ENI, 'NetworkInterfaceId', reading.eni, reading, { timeMs, values })
+      this.#add(NAMESPACE_ENI, 'NetworkInterfaceId', reading.eni, reading, NETWORK_METRICS,
+        { timeMs, values })
       const others = instances.get(reading.instance)?.values ?? []
       instances.set(reading.instance,
         { ...reading, values: values.map((value, at) => value + (others[at] ?? 0)) })
     }
     for (const [id, reading] of instances) {
-      this.#add(NAMESPACE_INSTANCE, 'InstanceId', id, reading, { timeMs, values: reading.values })
+      this.#add(NAMESPACE_INSTANCE, 'InstanceId', id, reading, NETWORK_METRICS,
+        { timeMs, values: reading.values })
     }
+    this.#sampleGateways(timeMs, gateways, counters)
     this.#counters = counters
     this.#forget(timeMs - METRIC_SAMPLES_MAX * SAMPLE_MS)
   }
 
+  /** A NAT gateway has the sum of what its nodes counted. */
+  #sampleGateways (
+    timeMs: number, readings: readonly NatReading[], counters: Map<string, readonly number[]>
+  ): void {
+    const sums = new Map<string, NatReading>()
+    for (const reading of readings) {
+      const key = `${reading.natGatewayId} ${reading.host}`
+      const before = this.#counters.get(key) ?? []
+      counters.set(key, reading.values)
+      const others = sums.get(reading.natGatewayId)?.values ?? []
+      sums.set(reading.natGatewayId, {
+        ...reading,
+        values: reading.values.map((value, at) => (others[at] ?? 0) +
+          (NAT_METRICS[at]?.isGauge === true ? value : sinceThen(value, before[at] ?? 0)))
+      })
+    }
+    for (const [id, reading] of sums) {
+      this.#add(NAMESPACE_NAT_GATEWAY, 'NatGatewayId', id, reading, NAT_METRICS,
+        { timeMs, values: reading.values })
+    }
+  }
+
   #add (namespace: string, dimension: string, id: string,
-    { accountId, region }: EniReading, sample: Sample): void {
+    { accountId, region }: Pick<EniReading, 'accountId' | 'region'>,
+    metrics: MeasuredResource['metrics'], sample: Sample): void {
     let resource = this.#resources.get(id)
     if (resource === undefined) {
       if (this.#resources.size >= METRIC_RESOURCES_MAX) return
-      resource = { namespace, dimension, id, accountId, region, samples: [] }
+      resource = { namespace, dimension, id, accountId, region, metrics, samples: [] }
       this.#resources.set(id, resource)
     }
     resource.samples.push(sample)

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Lab } from '../../host/lab.ts'
 import type { Replica } from '../../store/replica.ts'
 import { eniTraffic } from '../admin/routes/traffic.ts'
+import { natReadings } from './nat_readings.ts'
 import { type EniReading, type MetricHistory, SAMPLE_MS } from './metric_history.ts'
 
 export interface SamplerOptions {
@@ -20,7 +21,7 @@ export function startSampling (options: SamplerOptions): () => void {
     const nowMs = clock.nowMs()
     const minuteMs = nowMs - nowMs % SAMPLE_MS
     timer = setTimeout(() => {
-      history.sample(minuteMs, readingsOf(lab, replica))
+      history.sample(minuteMs, readingsOf(lab, replica), natReadings(lab, replica.snapshot))
       next()
     }, minuteMs + SAMPLE_MS - nowMs)
     timer.unref()

@@ -19,7 +19,7 @@ import { createReadService, defineReadOperation } from '../read_service.ts'
 import type { Service } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
 import type { MeasuredResource, MetricHistory } from './metric_history.ts'
-import { NETWORK_METRICS, SAMPLE_MS } from './metric_history.ts'
+import { SAMPLE_MS } from './metric_history.ts'
 import type { Datapoint, Statistic } from './statistics.ts'
 import { datapointsOf, isStatistic, STATISTICS } from './statistics.ts'
 
@@ -68,7 +68,7 @@ function listMetrics (history: MetricHistory, caller: Caller,
     .filter((resource) => Namespace === undefined || resource.namespace === Namespace)
     .filter((resource) => Dimensions.every(({ Name, Value }) =>
       resource.dimension === Name && (Value === undefined || Value === resource.id)))
-    .flatMap((resource) => NETWORK_METRICS
+    .flatMap((resource) => resource.metrics
       .filter(({ name }) => MetricName === undefined || name === MetricName)
       .map(({ name }) => ({
         Namespace: resource.namespace, MetricName: name, Dimensions: dimensionsOf(resource)
@@ -170,11 +170,12 @@ type MetricName = Metric & Pick<MetricStat, 'Unit'>
 /** Its datapoints, oldest first; none for a metric that does not exist, as CloudWatch has it. */
 function seriesOf (history: MetricHistory, caller: Caller, metric: MetricName,
   { startMs, endMs, periodMs }: Times): { datapoints: Datapoint[], unit: StandardUnit } {
-  const at = NETWORK_METRICS.findIndex(({ name }) => name === metric.MetricName)
-  const unit: StandardUnit = NETWORK_METRICS[at]?.unit ?? 'None'
   const [dimension, ...more] = metric.Dimensions ?? []
   const resource = ownedBy(history, caller).find((one) => one.namespace === metric.Namespace &&
     one.dimension === dimension?.Name && one.id === dimension.Value)
+  const metrics = resource?.metrics ?? []
+  const at = metrics.findIndex(({ name }) => name === metric.MetricName)
+  const unit: StandardUnit = metrics[at]?.unit ?? 'None'
   const isOther = metric.Unit !== undefined && metric.Unit !== unit
   if (resource === undefined || at === -1 || more.length > 0 || isOther) {
     return { datapoints: [], unit }

@@ -17,6 +17,7 @@ import { NOUNS } from '../../model/snapshot.ts'
 import type { Snapshot } from '../../model/snapshot.ts'
 import type { Replica } from '../../store/replica.ts'
 import { NIC_COUNTERS } from '../../tun/counters.ts'
+import { NAT_METRICS, natReadings } from '../cloudwatch/nat_readings.ts'
 import type { EniTraffic } from '../admin/contract.ts'
 import { dropCountsOf } from '../admin/readings.ts'
 import { eniTraffic } from '../admin/routes/traffic.ts'
@@ -62,6 +63,7 @@ export async function collectMetrics (
   const cpuUs = await Promise.all(lab.agents.map((agent) => agent.cpuUs()))
   lab.agents.forEach((agent, index) => { addHost(page, agent, cpuUs[index] ?? null) })
   addEnis(page, lab.agents, sources.replica.snapshot)
+  addNatGateways(page, lab, sources.replica.snapshot)
   addProcess(page, sources.clock)
   return page.text()
 }
@@ -159,6 +161,15 @@ function addEnis (page: Exposition, agents: readonly HostAgent[], snapshot: Snap
     sums.add([host, eni === null ? '' : labelOf(eni), reason], packets)
   }
   sums.writeTo(page, families.DROPPED_PACKETS)
+}
+
+function addNatGateways (page: Exposition, lab: Lab, snapshot: Snapshot): void {
+  for (const { host, natGatewayId, values } of natReadings(lab, snapshot)) {
+    NAT_METRICS.forEach(({ name, isGauge }, at) => {
+      if (isGauge) page.add(families.NAT_ACTIVE, [host, natGatewayId], values[at] ?? 0)
+      else page.add(families.NAT_COUNT, [host, natGatewayId, name], values[at] ?? 0)
+    })
+  }
 }
 
 function addProcess (page: Exposition, clock: Clock): void {

@@ -65,6 +65,10 @@ export const TABLE_ENTRIES_MAX =
 export const MAPPING_EVENTS = counter('mapping_events', ['host', 'event'],
   'Shards preloaded, questions answered, those answered with nothing, answers corrected.')
 
+export const NAT_COUNT = counter('nat_gateway', ['host', 'nat_gateway', 'count'],
+  'What a HyperPlane node counted of a NAT gateway, by the name of CloudWatch\'s metric.')
+export const NAT_ACTIVE = gauge('nat_gateway_active_connections', ['host', 'nat_gateway'],
+  'Flows of a NAT gateway that a HyperPlane node owns now.')
 // Threads.
 export const WORKER_CPU = counter('worker_cpu_seconds', HOST,
   'CPU time of the data plane\'s thread: at work, and spinning for packets.')
@@ -108,11 +112,16 @@ const WORKER_HELP: Readonly<Partial<Record<WorkerCounterName, string>>> = {
   flow_ports_full: 'ENIs for which the flow file had no room.',
   flows_created: 'Flows that began.',
   mirrored_packets: 'Copies made by traffic mirroring.',
+  held_packets: 'Descriptors that waited for other HyperPlane nodes.',
+  nat_flows_live: 'Flows of HyperPlane resources on the node, copies included.',
+  nat_flows_alone: 'Flows that began without a second node to keep a copy.',
+  nat_copies_refused: 'Copies of flows for which the node had no room.',
+  nat_retransmits: 'Datagrams between HyperPlane nodes that were sent again.',
   running_ms: 'Time since the data plane\'s thread began.',
   waiting_ms: 'Of that, time in bursts that found nothing at once: spinning or asleep.'
 }
 
-const GAUGES: readonly WorkerCounterName[] = ['flows_live']
+const GAUGES: readonly WorkerCounterName[] = ['flows_live', 'nat_flows_live']
 
 /** In the order of WORKER_COUNTERS. */
 export const WORKER_FAMILIES: readonly ScaledFamily[] = WORKER_COUNTERS.map((name) => {
@@ -131,7 +140,7 @@ export const NIC_FAMILIES: readonly Family[] = NIC_COUNTERS.map(({ name, meaning
 export const FAMILIES: readonly Family[] = [
   LAB_INFO, STORE_REVISION, APPLIED_REVISION, STORE_COMMITS, STORE_CHANGES, RECORDS, RULES,
   ENIS_TOGETHER, API_CALLS, API_SECONDS, ENI_INFO, EGRESS_PACKETS, EGRESS_BYTES, INGRESS_PACKETS,
-  INGRESS_BYTES, ENI_FLOWS, DROPPED_PACKETS, TABLE_ENTRIES, TABLE_ENTRIES_MAX, MAPPING_EVENTS,
+  INGRESS_BYTES, ENI_FLOWS, DROPPED_PACKETS, NAT_COUNT, NAT_ACTIVE, TABLE_ENTRIES, TABLE_ENTRIES_MAX, MAPPING_EVENTS,
   WORKER_CPU, WORKER_RESTARTS, PROCESS_CPU, PROCESS_MEMORY, PROCESS_START,
   ...WORKER_FAMILIES.map(({ family }) => family), ...NIC_FAMILIES
 ]

@@ -46,6 +46,10 @@ export function shardSlot (
 export class HostTable {
   /** [HOSTS_MAX × 4] outer addresses, int32. */
   readonly addresses = new Int32Array(HOSTS_MAX * ADDRESS_WORDS).fill(NO_HOST)
+  /** [HOSTS_MAX] 1: a HyperPlane node, whose messages are believed. */
+  readonly isNode = new Uint8Array(HOSTS_MAX)
+  /** Highest index of a node, for walks. */
+  #nodeMax = 0
   /** [HOSTS_MAX] HOST_GROUP_* of a group; 0: the index is a host's, or nobody's. */
   readonly groupKind = new Uint8Array(HOSTS_MAX)
   readonly #members: (Uint32Array | undefined)[] = []
@@ -62,9 +66,20 @@ export class HostTable {
   set (data: HostData): void {
     assertHostIndex(data.hostIndex)
     this.addresses.set(data.underlayAddress, data.hostIndex * ADDRESS_WORDS)
+    this.isNode[data.hostIndex] = data.isNode ? 1 : 0
+    if (data.isNode && data.hostIndex > this.#nodeMax) this.#nodeMax = data.hostIndex
+  }
+
+  /** The node at an outer address (int32 words), or 0. */
+  findNode (w0: number, w1: number, w2: number, w3: number): number {
+    for (let host = 1; host <= this.#nodeMax; host++) {
+      if (this.isNode[host] !== 0 && this.isAt(host, w0, w1, w2, w3)) return host
+    }
+    return 0
   }
 
   remove (hostIndex: number): void {
+    this.isNode[hostIndex] = 0
     this.addresses.fill(NO_HOST, hostIndex * ADDRESS_WORDS, (hostIndex + 1) * ADDRESS_WORDS)
   }
 

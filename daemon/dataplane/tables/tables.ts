@@ -9,6 +9,7 @@
  * it.
  */
 import { assert } from '../../base/assert.ts'
+import type { HyperplaneNode } from '../hyperplane/node.ts'
 import type { FlowTable } from './flow_table.ts'
 import { FragmentTable } from './fragment_table.ts'
 import { HostTable } from './host_table.ts'
@@ -50,6 +51,8 @@ export class Tables {
   readonly hostIndex: number
   /** Largest inner packet that the underlay carries to another host, bytes. */
   readonly pathMtu: number
+  /** The HyperPlane node that this worker is, or null. */
+  hyperplane: HyperplaneNode | null = null
   readonly #routeTables: (RouteTable | undefined)[] = []
 
   constructor (hostIndex: number, pathMtu: number, flows: FlowTable) {
@@ -97,6 +100,10 @@ export class Tables {
     for (const port of update.ports ?? []) {
       if (this.#setPort(port)) onNewEni(port.portIndex)
       touched.add(port.vpcIndex)
+    }
+    for (const shard of update.shards ?? []) this.hyperplane?.assign(shard)
+    for (const shard of update.removedShards ?? []) {
+      this.hyperplane?.remove(shard.eniIdHigh | 0, shard.eniIdLow | 0)
     }
     for (const mirror of update.mirrors ?? []) {
       this.mirrors.set(mirror)

@@ -36,6 +36,8 @@ export interface HostData {
   readonly hostIndex: number
   /** [4] outer address. */
   readonly underlayAddress: Uint32Array
+  /** True for a HyperPlane node: its messages to other nodes are believed. */
+  readonly isNode: boolean
 }
 
 /** Any member serves any packet: edges, which keep no state. */
@@ -58,6 +60,32 @@ export interface HostGroupData {
   readonly kind: number
   /** Host indices; of a shard by slot, where a host that is gone has been replaced. */
   readonly members: Uint32Array
+}
+
+/**
+ * The shard of a resource that HyperPlane nodes serve: who decides about its flows, and who keeps
+ * copies (hyperplane/shard.ts). For its nodes alone; everybody else knows the group.
+ */
+export interface ShardData {
+  /** ENI id of the resource. */
+  readonly eniIdHigh: number
+  readonly eniIdLow: number
+  /** Rises with every change of owners and replicas. */
+  readonly epoch: number
+  /** [SHARD_SLOTS] host index of the owner of each slot; 0: none. */
+  readonly owners: Uint32Array
+  /** Host indices of the nodes that keep copies, the worker's own included. */
+  readonly replicas: Uint32Array
+  /** [replicas] epoch at which each came. */
+  readonly joinedEpochs: Uint32Array
+  /** [n × 4] source addresses that new flows may get; none: flows are not translated. */
+  readonly addresses: Uint32Array
+}
+
+/** A resource whose shard a worker is none of any more. */
+export interface RemovedShard {
+  readonly eniIdHigh: number
+  readonly eniIdLow: number
 }
 
 /** Words of a gateway in VpcData.gateways. */
@@ -294,8 +322,10 @@ export interface TableUpdate {
   readonly mirrors?: readonly MirrorData[]
   /** One, or absent. */
   readonly publicAddresses?: readonly PublicAddressesData[]
+  readonly shards?: readonly ShardData[]
   readonly removedHosts?: readonly number[]
   readonly removedHostGroups?: readonly number[]
+  readonly removedShards?: readonly RemovedShard[]
   readonly removedVpcs?: readonly number[]
   readonly removedSubnets?: readonly number[]
   readonly removedPorts?: readonly number[]
@@ -376,6 +406,13 @@ export type WorkerMessage =
   | { readonly kind: 'uplink-failed', readonly error: string }
   /** A packet waits for this mapping (it was not preloaded). Asked once while it waits. */
   | { readonly kind: 'resolve', readonly key: MappingKey }
+  /** The worker has complete copies of all flows of a resource, as of an epoch. */
+  | {
+    readonly kind: 'copy-complete'
+    readonly eniIdHigh: number
+    readonly eniIdLow: number
+    readonly epoch: number
+  }
   | { readonly kind: 'warning', readonly message: string }
   | { readonly kind: 'stopped' }
 
@@ -392,6 +429,8 @@ export interface WorkerOptions {
   /** File in which flow state lives, under /dev/shm. */
   readonly flowFilePath: string
   readonly flowCapacity: number
+  /** Flows of HyperPlane resources, under /dev/shm, where the worker is a node; null: it is none. */
+  readonly nat: { readonly filePath: string, readonly capacity: number } | null
   /** eventfd that control writes to after posting a message (tun/doorbell.ts). */
   readonly doorbellFd: number
   /** Where counters are committed to: COUNTER_WORDS float64 (dataplane/counters.ts). */

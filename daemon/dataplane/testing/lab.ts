@@ -14,6 +14,8 @@ import type { ControlLink } from '../port.ts'
 import { scratchBytes } from '../router.ts'
 import { flowFileBytes } from '../tables/flow_layout.ts'
 import { FlowTable } from '../tables/flow_table.ts'
+import { natFileBytes } from '../tables/nat_layout.ts'
+import { NatTable } from '../tables/nat_table.ts'
 import { MAPPING_PREFIX_SHARD, MAPPING_SHARDS, mappingShardOf } from '../tables/mapping_shard.ts'
 import {
   MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_HOST_INDEX, MAPPING_AT_PREFIX_LENGTH,
@@ -287,7 +289,7 @@ export function buildTables (
     kind: 'tables',
     revision,
     hosts: Array.from({ length: hosts }, (_host, index) => ({
-      hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1))
+      hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1)), isNode: true
     })),
     vpcs: vpcs.map(({ vpc, vni, mappingsComplete, gateways = [], blocks, peers }) => ({
       vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true,
@@ -359,6 +361,8 @@ export class Lab {
     readonly flowFile?: ArrayBuffer
     readonly pathMtu?: number
     readonly host?: number
+    /** Rows of its NAT table; absent: it is no HyperPlane node. */
+    readonly natCapacity?: number
   } = {}) {
     const capacity = options.flowCapacity ?? 256
     const file = options.flowFile ?? pageAligned(flowFileBytes(capacity))
@@ -374,6 +378,9 @@ export class Lab {
       clock: { nowMs: () => this.nowMs, monotonicMs: () => this.nowMs },
       counters: new Counters(this.sharedCounters),
       flows: this.flows,
+      nat: options.natCapacity === undefined ? null
+        : new NatTable(new ArrayBuffer(natFileBytes(options.natCapacity)), options.natCapacity,
+          fixedRandom),
       hostIndex: options.host ?? THIS_HOST,
       pathMtu: options.pathMtu ?? MTU,
       machineNs: () => this.nowMs * 1e6
