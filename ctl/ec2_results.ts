@@ -156,7 +156,6 @@ export interface Ec2Results {
   DescribeVpcPeeringConnections: DescribeVpcPeeringConnectionsResult
   ModifyVpcPeeringConnectionOptions: ModifyVpcPeeringConnectionOptionsResult
   RejectVpcPeeringConnection: RejectVpcPeeringConnectionResult
-  DeregisterImage: Nothing
   DetachNetworkInterface: Nothing
   DisableAddressTransfer: DisableAddressTransferResult
   DisassociateAddress: Nothing

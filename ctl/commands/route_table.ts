@@ -29,7 +29,6 @@ const TARGETS: readonly { option: string, flags: string, parameter: string, kind
     kind: EGRESS_ONLY_INTERNET_GATEWAY
   },
   {
-  {
     option: 'peering', flags: '--peering <peering>', parameter: 'VpcPeeringConnectionId',
     kind: PEERING
   }

@@ -56,7 +56,6 @@ import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/up
 import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
-import { loadI32 } from '../wire/bytes.ts'
 import { TCP_AT_ACKNOWLEDGMENT, TCP_AT_SEQUENCE, TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and

@@ -57,7 +57,7 @@ export interface MeasuredResource {
   readonly accountId: string
   readonly region: string
   /** What a sample's values are. */
-  readonly metrics: readonly { readonly name: string, readonly unit: string }[]
+  readonly metrics: typeof NETWORK_METRICS
   /** Oldest first. */
   readonly samples: readonly Sample[]
 }

@@ -18,7 +18,7 @@ export interface NatReading {
 
 /** In the order of a reading's values. Names are AWS's. */
 export const NAT_METRICS: readonly {
-  readonly name: string, readonly unit: string, readonly isGauge: boolean
+  readonly name: string, readonly unit: 'Bytes' | 'Count', readonly isGauge: boolean
 }[] = [...NAT_COUNTS, 'PacketsDropCount'].map((name) => ({
   name,
   unit: name.startsWith('Bytes') ? 'Bytes' : 'Count',
