@@ -26,6 +26,8 @@ How it is served:
   --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
   --api-address ADDRESS  default 127.0.0.1
   --metrics-port PORT    Prometheus metrics on 127.0.0.1 (default off; 0 takes a free one)
+  --default-vpc on|off   a default VPC in each account of a new lab (default on, or as
+                         VPCLAB_DEFAULT_VPC says)
   --access-keys FILE     lines of id:secret:account; also VPCLAB_ACCESS_KEYS
   --quota NAME=VALUE     overrides a quota; any number of times
   --instance-slots N     instances per host
@@ -48,6 +50,7 @@ const OPTIONS = {
   'api-port': { type: 'string' },
   'api-address': { type: 'string' },
   'metrics-port': { type: 'string' },
+  'default-vpc': { type: 'string' },
   'access-keys': { type: 'string' },
   'quota': { type: 'string', multiple: true },
   'instance-slots': { type: 'string' },
@@ -100,6 +103,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       spinUs: values['spin-us'],
       flowCapacity: values['flow-capacity'],
       flowLogInterval: values['flow-log-interval'],
+      defaultVpc: values['default-vpc'] ?? process.env['VPCLAB_DEFAULT_VPC'],
       accessKeys: values['access-keys'],
       quotas: values.quota
     }

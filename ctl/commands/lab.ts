@@ -50,6 +50,10 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
     flags: '--flow-log-interval <seconds>',
     description: 'what a line of a flow log may span, 1 to 60 (default: 60)'
   },
+  {
+    flags: '--default-vpc <state>', values: ['on', 'off'],
+    description: 'a default VPC in each account of a new lab (default: on)'
+  },
   { flags: '--access-keys <file>', description: 'lines of access key:secret:account id' },
   { flags: '--quota <name=value>', description: 'a quota of the lab', repeats: true }
 ]
@@ -185,6 +189,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     metricsPort: input.text('metricsPort'),
     spinUs: input.text('spinUs'),
     flowCapacity: input.text('flowCapacity'),
+    defaultVpc: input.text('defaultVpc'),
     flowLogInterval: input.text('flowLogInterval'),
     accessKeys: accessKeysPath(input),
     quotas: input.list('quota')

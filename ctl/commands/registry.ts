@@ -56,6 +56,31 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./peering.ts')).peeringCommands
   },
   {
+    name: 'igw',
+    summary: 'Internet gateways',
+    group: 'Network',
+    load: async () => (await import('./internet_gateway.ts')).internetGatewayCommands
+  },
+  {
+    name: 'eip',
+    summary: 'Elastic IP addresses',
+    group: 'Network',
+    load: async () => (await import('./address.ts')).addressCommands
+  },
+  {
+    name: 'nat-gateway',
+    summary: 'NAT gateways and their addresses',
+    group: 'Network',
+    load: async () => (await import('./nat_gateway.ts')).natGatewayCommands
+  },
+  {
+    name: 'eigw',
+    summary: 'Egress-only internet gateways, for IPv6',
+    group: 'Network',
+    load: async () => (await import('./egress_only_internet_gateway.ts'))
+      .egressOnlyInternetGatewayCommands
+  },
+  {
     name: 'network-acl',
     summary: 'Network ACLs, their rules and associations',
     group: 'Network',

@@ -79,3 +79,8 @@ export function idBits (id: string): EniBits {
 export function eniIdFromBits (high: number, low: number): string {
   return `eni-0${high.toString(16).padStart(8, '0')}${low.toString(16).padStart(8, '0')}`
 }
+
+/** The reverse of `idBits`. @param prefix without the dash @param high u32 @param low u32 */
+export function idFromBits (prefix: string, high: number, low: number): string {
+  return eniIdFromBits(high, low).replace('eni', prefix)
+}

@@ -5,8 +5,9 @@
  *     every host of the VPC   VpcData.gateways: id → group of hosts, MTU
  *     each edge               PortData: what comes to the gateway's id is taken up here
  */
-import { idBits } from '../base/ids.ts'
-import { PORT_KIND_INTERNET_GATEWAY } from '../dataplane/tables/update.ts'
+import { idBits, idFromBits } from '../base/ids.ts'
+import { PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY } from '../dataplane/tables/update.ts'
+import type { PortData } from '../dataplane/tables/update.ts'
 import { INTERNET_MTU } from '../dataplane/steps/internet_gateway.ts'
 import { internetGatewayOf } from '../model/internet_gateway.ts'
 import { routeTableOfGateway } from '../model/route_table.ts'
@@ -72,4 +73,15 @@ function isServedHere (
 ): boolean {
   for (const port of directory.interfacesOn(hostName, vpcId)) if (port === id) return true
   return false
+}
+
+/** Id of the record behind a port. */
+export function recordOfPort (
+  { kind, eniIdHigh, eniIdLow }: Pick<PortData, 'kind' | 'eniIdHigh' | 'eniIdLow'>
+): string {
+  switch (kind) {
+    case PORT_KIND_INTERNET_GATEWAY: return idFromBits('igw', eniIdHigh, eniIdLow)
+    case PORT_KIND_EGRESS_ONLY: return idFromBits('eigw', eniIdHigh, eniIdLow)
+    default: return idFromBits('eni', eniIdHigh, eniIdLow)
+  }
 }

@@ -16,7 +16,6 @@ import type { Watched } from './watched.ts'
 
 /** A value that is not there. */
 const NONE = '-'
-const TRAFFIC_PATH_SAME_VPC = '1'
 
 /** What a line without packets is about. */
 export interface Window {
@@ -98,14 +97,8 @@ export function describeFlow (record: FlowRecord, watched: Watched): FlowValues 
     'pkt-src-aws-service': NONE,
     'pkt-dst-aws-service': NONE,
     'flow-direction': isEgress ? 'egress' : 'ingress',
-    'traffic-path': isEgress && isAccepted ? trafficPath(watched, destination) : NONE
+    'traffic-path': isEgress && isAccepted ? watched.pathTo(destination) : NONE
   }
-}
-
-/** How a packet left the interface. */
-function trafficPath (watched: Watched, destination: string): string {
-  if (watched.isInVpc(destination)) return TRAFFIC_PATH_SAME_VPC
-  return watched.peeringPathTo(destination) ?? NONE
 }
 
 /** What the interface is called. An IPv6 address of its own is shown as it is. */

@@ -16,6 +16,7 @@ import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
 import { planHostLiveness } from '../model/lab.ts'
+import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import type { Host } from '../model/lab.ts'
 import { planReapPeerings } from '../model/vpc_peering_plan.ts'
 import type { Log } from '../observe/log.ts'
@@ -35,8 +36,8 @@ import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
 import type { DesiredHost } from './topology_plan.ts'
 
-/** How often the records of long terminated instances are looked for. */
-const REAP_INTERVAL_MS = 60_000
+/** How often it is looked for what time has come for: records of the past, drained addresses. */
+const REAP_INTERVAL_MS = 10_000
 /** How long a reset waits for the namespaces of the lab's instances to go. */
 export const RESET_MS_MAX = 120_000
 /** Callers of waitApplied at once; more is refused. */
@@ -52,6 +53,8 @@ export interface LabOptions {
   readonly spinUs: number
   /** Conversations that each host remembers. */
   readonly flowCapacity: number
+  /** Fills an emptied lab with what every lab begins with; returns the revision of the last one. */
+  readonly fill: () => Promise<number>
 }
 
 interface Waiter {
@@ -208,9 +211,10 @@ export class Lab {
     if (instances.length > 0) {
       rmSync(dirname(instanceLogPath(this.name, '')), { recursive: true, force: true })
     }
-    log.info({ revision: answer.revision, removed: answer.removed, instances: instances.length },
+    const revision = Math.max(answer.revision, await this.#options.fill())
+    log.info({ revision, removed: answer.removed, instances: instances.length },
       'the lab was reset')
-    return answer
+    return { revision, removed: answer.removed }
   }
 
   /** @throws VpclabError VPCLAB_ERR_TIMEOUT */
@@ -342,10 +346,12 @@ export class Lab {
   async #reap (): Promise<void> {
     const { replica, clock, log } = this.#options
     try {
-      await replica.transact(() => planReapTerminated(replica.snapshot, { nowMs: clock.nowMs() }))
-      await replica.transact(() => planReapPeerings(replica.snapshot, clock.nowMs()))
+      const context = { nowMs: clock.nowMs() }
+      await replica.transact(() => planReapTerminated(replica.snapshot, context))
+      await replica.transact(() => planNatGatewayTimers(replica.snapshot, context))
+      await replica.transact(() => planReapPeerings(replica.snapshot, context.nowMs))
     } catch (error) {
-      log.error({ err: error }, 'terminated instances and ended peerings could not be reaped')
+      log.error({ err: error }, 'what time has come for could not be done')
     }
   }
 }

@@ -61,6 +61,8 @@ const SCHEMA = z.object({
   flowCapacity: z.int().default(FLOW_CAPACITY_DEFAULT),
   /** Length of a flow log's windows. */
   flowLogIntervalS: z.int().default(FLOW_LOG_INTERVAL_S_DEFAULT),
+  /** Whether accounts have a default VPC from the lab's first start, and after a reset. */
+  defaultVpc: z.boolean().default(false),
   accessKeysFile: z.string().nullable(),
   quotas: z.record(z.string(), z.int())
 })
@@ -84,6 +86,8 @@ export interface LabFlags {
   readonly spinUs?: string | undefined
   readonly flowCapacity?: string | undefined
   readonly flowLogInterval?: string | undefined
+  /** `on` or `off`. */
+  readonly defaultVpc?: string | undefined
   readonly accessKeys?: string | undefined
   /** `name=value`, any number of them. */
   readonly quotas?: readonly string[] | undefined
@@ -124,6 +128,7 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
       saved?.flowCapacity ?? FLOW_CAPACITY_DEFAULT, FLOW_CAPACITY_MIN, FLOW_CAPACITY_MAX),
     flowLogIntervalS: number('--flow-log-interval', flags.flowLogInterval,
       saved?.flowLogIntervalS ?? FLOW_LOG_INTERVAL_S_DEFAULT, 1, FLOW_LOG_INTERVAL_S_DEFAULT),
+    defaultVpc: onOrOff('--default-vpc', flags.defaultVpc, saved?.defaultVpc ?? true),
     accessKeysFile: flags.accessKeys ?? saved?.accessKeysFile ?? null,
     quotas: { ...saved?.quotas, ...parseQuotas(flags.quotas ?? []) }
   }
@@ -246,6 +251,12 @@ function parseQuotas (flags: readonly string[]): Record<string, number> {
 function metricsPort (flag: string | undefined, otherwise: number | null): number | null {
   if (flag === undefined) return otherwise
   return flag === 'off' ? null : number('--metrics-port', flag, 0, 0, PORT_MAX)
+}
+
+function onOrOff (flag: string, text: string | undefined, otherwise: boolean): boolean {
+  if (text === undefined) return otherwise
+  if (text !== 'on' && text !== 'off') throw badFlag(flag, text, 'on or off')
+  return text === 'on'
 }
 
 function number (

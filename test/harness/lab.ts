@@ -28,7 +28,7 @@ import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
 import { Instance } from './instance.ts'
 import { leftovers } from './leftovers.ts'
 
-const START_TIMEOUT_MS = 30_000
+const START_TIMEOUT_MS = 60_000
 const APPLIED_TIMEOUT_MS = 30_000
 /** The built-in image: the root file system of the machine itself. */
 const IMAGE_ID = 'ami-00000000000000001'
@@ -278,6 +278,7 @@ function startDaemon (name: string, options: LabOptions, port: number): Backgrou
     '--api-port', String(port),
     ...(options.underlayMtu === undefined ? [] : ['--underlay-mtu', String(options.underlayMtu)]),
     ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),
+    ...(options.flags?.includes('--default-vpc') === true ? [] : ['--default-vpc', 'off']),
     ...(options.flags ?? [])
   ])
 }
