@@ -316,8 +316,9 @@ class Reader {
 
   table (table: RouteTable): LiveResource {
     const routes = Object.fromEntries((table.Routes ?? [])
-      .filter(({ GatewayId, DestinationPrefixListId }) =>
-        GatewayId !== 'local' && DestinationPrefixListId === undefined)
+      .filter(({ GatewayId, DestinationPrefixListId, VpcPeeringConnectionId }) =>
+        GatewayId !== 'local' &&
+        (DestinationPrefixListId ?? VpcPeeringConnectionId) === undefined)
       .map((route) => [
         canonicalCidr(route.DestinationCidrBlock ?? route.DestinationIpv6CidrBlock ?? '::/0'),
         this.#target(route)
@@ -329,6 +330,11 @@ class Reader {
         this.unsaid.push(`the route to ${destination} in the route table "${resource.name}" of ` +
           `the VPC "${resource.vpc ?? ''}": its target ${target.gone} is gone`)
       }
+    }
+    for (const { VpcPeeringConnectionId: peering } of table.Routes ?? []) {
+      if (peering === undefined) continue
+      this.unsaid.push(`the route to ${peering} in the route table "${resource.name}" of the ` +
+        `VPC "${resource.vpc ?? ''}": files have no peerings`)
     }
     for (const { DestinationPrefixListId: list } of table.Routes ?? []) {
       if (list === undefined) continue
@@ -356,6 +362,11 @@ class Reader {
       this.unsaid.push(`the rule for ${list} in the security group "${group.GroupName ?? ''}": ` +
         'files have no prefix lists')
     }
+    for (const pair of permissions.flatMap((one) => one.UserIdGroupPairs ?? [])) {
+      if (pair.VpcPeeringConnectionId === undefined) continue
+      this.unsaid.push(`the rule for ${pair.GroupId ?? ''} in the security group ` +
+        `"${group.GroupName ?? ''}": files have no peerings`)
+    }
     return this.#resource('security-group', group.VpcId, group.GroupId, group.Tags, {
       description: group.Description ?? '',
       ingress: (group.IpPermissions ?? []).flatMap((permission) => this.#rules(permission)),
@@ -370,7 +381,8 @@ class Reader {
         ({ peer: CidrIp, description: Description })),
       ...(permission.Ipv6Ranges ?? []).map(({ CidrIpv6 = '', Description = '' }) =>
         ({ peer: canonicalCidr(CidrIpv6), description: Description })),
-      ...(permission.UserIdGroupPairs ?? []).map(({ GroupId, Description = '' }) =>
+      ...(permission.UserIdGroupPairs ?? []).filter((pair) =>
+        pair.VpcPeeringConnectionId === undefined).map(({ GroupId, Description = '' }) =>
         ({ peer: this.#names.of(GroupId), description: Description }))
     ].map((peer) => ({ protocol, from, to, ...peer }))
   }

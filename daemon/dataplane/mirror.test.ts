@@ -424,3 +424,30 @@ test('packets go first: copies wait for room, and are dropped when too many wait
   ipv4WriteChecksum(fresh, 0, 20)
   t.is(copies(send(lab, SOURCE, fresh)).length, 1, 'the ring begins anew')
 })
+
+test('a copy crosses a peering to a target in the peer VPC, under the VNI of that VPC', (t) => {
+  const routes: RouteSpec[] =
+    [{ to: '10.0.0.0/16', target: 'local' }, { to: '10.0.3.0/24', target: { peer: 2 } }]
+  const whole = vpcOf({ routes })
+  const source: VpcSpec = {
+    ...whole, peers: [{ vpc: 2, mtu: MTU }], enis: whole.enis.filter(({ eni }) => eni !== FAR),
+    subnets: whole.subnets.filter(({ subnet }) => subnet !== 3)
+  }
+  const peer: VpcSpec = {
+    vpc: 2, vni: 200, blocks: ['10.0.3.0/24'], subnets: [],
+    enis: whole.enis.filter(({ eni }) => eni === FAR)
+  }
+  const lab = new Lab({ host: 1 })
+  lab.apply({
+    ...buildTables([source, peer], 2, 1, 1),
+    mirrors: [{
+      portIndex: SOURCE, vpcIndex: 1, resolver: addressWords('10.0.0.2'),
+      sessions: [sessionData({ target: FAR, egress: [ALL] })]
+    }]
+  })
+  lab.takeSent()
+  const sent = send(lab, SOURCE, ipPacket(HTTP)).find((one) => copyOf(one) !== undefined)
+  const header = sent?.outer?.header ?? new Uint8Array(0)
+  t.is(readU32(header, 4) >>> 8, 200)
+  t.is(sent === undefined ? '' : copyOf(sent)?.dst, ADDRESSES[FAR])
+})

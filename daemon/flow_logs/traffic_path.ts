@@ -15,8 +15,8 @@ export type PathTo = (address: string) => string
 export const NO_PATH = '-'
 /** Through another resource of the same VPC: an interface, a NAT gateway. */
 const SAME_VPC = '1'
-const PEERING_IN_REGION = '4'
-const PEERING_ACROSS_REGIONS = '5'
+const PEERING = '4'
+const INTER_REGION_PEERING = '5'
 const INTERNET_GATEWAY = '8'
 
 /** Ways out of a subnet. Empty prefixes when the subnet is gone. */
@@ -40,14 +40,13 @@ export function pathsOf (snapshot: Snapshot, vpcId: string, subnetId: string): P
 function pathOf (snapshot: Snapshot, target: RouteTarget): string {
   switch (target.kind) {
     case 'internet-gateway': return INTERNET_GATEWAY
-    case 'vpc-peering-connection': return pathOverPeering(snapshot, target.vpcPeeringConnectionId)
     case 'network-interface': case 'nat-gateway': case 'local': return SAME_VPC
+    case 'vpc-peering-connection': {
+      const { vpcPeeringConnectionId: id } = target
+      const peering = snapshot.tables.vpcPeeringConnection.get(id)
+      if (peering?.status !== 'active') return NO_PATH
+      return isSameRegion(peering) ? PEERING : INTER_REGION_PEERING
+    }
     default: return NO_PATH
   }
-}
-
-function pathOverPeering (snapshot: Snapshot, id: string): string {
-  const peering = snapshot.tables.vpcPeeringConnection.get(id)
-  if (peering === undefined) return NO_PATH
-  return isSameRegion(peering) ? PEERING_IN_REGION : PEERING_ACROSS_REGIONS
 }
