@@ -253,6 +253,13 @@ function ownTags (tags: readonly Tag[] | undefined): Fields {
     .map(({ Key = '', Value = '' }) => [Key, Value]))
 }
 
+/** The gateway or peering that a route leads to; undefined for `local` and for ENIs. */
+function gatewayOf (route: Route): string | undefined {
+  const id = route.NatGatewayId ?? route.EgressOnlyInternetGatewayId ??
+    route.VpcPeeringConnectionId ?? route.GatewayId
+  return id === 'local' || id === '' ? undefined : id
+}
+
 /** Turns each description into a resource. */
 class Reader {
   readonly unsaid: string[] = []
@@ -316,9 +323,8 @@ class Reader {
 
   table (table: RouteTable): LiveResource {
     const routes = Object.fromEntries((table.Routes ?? [])
-      .filter(({ GatewayId, DestinationPrefixListId, VpcPeeringConnectionId }) =>
-        GatewayId !== 'local' &&
-        (DestinationPrefixListId ?? VpcPeeringConnectionId) === undefined)
+      .filter((route) => route.GatewayId !== 'local' &&
+        route.DestinationPrefixListId === undefined && gatewayOf(route) === undefined)
       .map((route) => [
         canonicalCidr(route.DestinationCidrBlock ?? route.DestinationIpv6CidrBlock ?? '::/0'),
         this.#target(route)
@@ -331,10 +337,11 @@ class Reader {
           `the VPC "${resource.vpc ?? ''}": its target ${target.gone} is gone`)
       }
     }
-    for (const { VpcPeeringConnectionId: peering } of table.Routes ?? []) {
-      if (peering === undefined) continue
-      this.unsaid.push(`the route to ${peering} in the route table "${resource.name}" of the ` +
-        `VPC "${resource.vpc ?? ''}": files have no peerings`)
+    for (const route of table.Routes ?? []) {
+      const gateway = gatewayOf(route)
+      if (gateway === undefined) continue
+      this.unsaid.push(`the route to ${gateway} in the route table "${resource.name}" of the VPC ` +
+        `"${resource.vpc ?? ''}": files have neither gateways nor peerings`)
     }
     for (const { DestinationPrefixListId: list } of table.Routes ?? []) {
       if (list === undefined) continue
