@@ -2,7 +2,7 @@
  * Groups of hosts: several in the place of one. A group has a number among the hosts, under a name
  * that no host can have, and so stands wherever a host's number stands.
  *
- *     EDGE_GROUP   every edge that is up: any of them serves any packet
+ *     EDGE_GROUP   every edge that is up; each of them serves every packet
  */
 import { HOST_GROUP_ANY } from '../dataplane/tables/update.ts'
 import { changesField } from '../model/commit_feed.ts'
