@@ -17,8 +17,8 @@ import type { Context } from './context.ts'
 import type { Ec2Client } from './ec2_client.ts'
 import type { CtlError } from './exit_codes.ts'
 import {
-  type Filter, INSTANCE, type Nameable, NameNotFound, NETWORK_ACL, NETWORK_INTERFACE, ROUTE_TABLE,
-  SECURITY_GROUP, SUBNET
+  type Filter, INSTANCE, INTERNET_GATEWAY, type Nameable, NameNotFound, NAT_GATEWAY, NETWORK_ACL,
+  NETWORK_INTERFACE, ROUTE_TABLE, SECURITY_GROUP, SUBNET
 } from './resolve.ts'
 
 type HintFinder = (failure: CtlError, context: Context) => Promise<string | undefined>
@@ -38,6 +38,9 @@ const IDS_HINT = 'an id is a prefix and 17 hexadecimal digits; the Name tag will
 export const FIXED_HINTS: Readonly<Record<string, string>> = {
   AttachmentLimitExceeded: '"vpcctl instance-type list" shows how many ENIs each type takes',
   CannotDelete: 'the default of a VPC is deleted with it: "vpcctl vpc delete <vpc>"',
+  DefaultVpcDoesNotExist: '"vpcctl vpc create --default" makes it',
+  'Gateway.NotAttached': '"vpcctl igw list" shows the internet gateways and their VPCs, ' +
+    '"vpcctl igw attach <igw> <vpc>" attaches one',
   IncorrectInstanceState: '"vpcctl instance list" shows the states, "vpcctl instance start" and ' +
     '"vpcctl instance stop" change them, "vpcctl wait instance" waits',
   InsufficientFreeAddressesInSubnet: '"vpcctl subnet list" shows the free addresses of each; ' +
@@ -47,6 +50,8 @@ export const FIXED_HINTS: Readonly<Record<string, string>> = {
   InvalidAMIID: '"vpcctl image list" shows the images',
   InvalidGroup: '"vpcctl security-group list" shows the groups of every VPC',
   InvalidInstanceType: '"vpcctl instance-type list" shows the types',
+  InvalidAddress: '"vpcctl eip list" shows the addresses of the account',
+  'InvalidAddress.Locked': '"vpcctl eip set <eip> --clear-host-name" unlocks it',
   'InvalidIPAddress.InUse': '"vpcctl eni list" shows who has which address',
   InvalidNetworkAclEntry: '"vpcctl network-acl show <network-acl>" shows the rules',
   'InvalidNetworkInterface.InUse': '"vpcctl eni detach <eni>" detaches it first',
@@ -66,6 +71,8 @@ export const FIXED_HINTS: Readonly<Record<string, string>> = {
   PrivateIpAddressLimitExceeded:
     '"vpcctl instance-type list" shows how many addresses each type takes',
   RouteAlreadyExists: '"vpcctl route-table replace-route" points it at another target',
+  VPCIdNotSpecified: '"vpcctl vpc create --default" makes a default VPC; "vpcctl subnet list" ' +
+    'shows the subnets there are',
   VPCLAB_ERR_NOT_ROOT: 'put sudo before the command',
   VPCLAB_ERR_TIMEOUT: 'most commands that wait take "--timeout <seconds>"; ' +
     '"vpcctl lab status" shows how far the hosts are'
@@ -105,6 +112,10 @@ const NOUN_OF_CODE: Readonly<Record<string, string>> = {
   InvalidInstanceID: 'instance',
   InvalidNetworkAclID: 'network-acl',
   InvalidDhcpOptionID: 'dhcp-options',
+  InvalidInternetGatewayID: 'igw',
+  InvalidAllocationID: 'eip',
+  InvalidNatGatewayID: 'nat-gateway',
+  NatGatewayNotFound: 'nat-gateway',
   InvalidTrafficMirrorSessionId: 'mirror',
   InvalidTrafficMirrorTargetId: 'mirror-target',
   InvalidTrafficMirrorFilterId: 'mirror-filter'
@@ -202,20 +213,27 @@ const CONTENTS: readonly {
   readonly verb: string
   /** Those that go with their instance or with the VPC. */
   readonly gone?: Filter
+  /** Filter by the VPC, where it is not `vpc-id`. */
+  readonly within?: string
 }[] = [
   { kind: INSTANCE, verb: 'terminate' },
+  {
+    kind: NAT_GATEWAY, verb: 'delete',
+    gone: { Name: 'state', Value: ['deleting', 'deleted', 'failed'] }
+  },
   { kind: NETWORK_INTERFACE, verb: 'delete', gone: { Name: 'status', Value: ['in-use'] } },
   { kind: SUBNET, verb: 'delete' },
   { kind: ROUTE_TABLE, verb: 'delete', gone: { Name: 'association.main', Value: ['true'] } },
   { kind: NETWORK_ACL, verb: 'delete', gone: { Name: 'default', Value: ['true'] } },
-  { kind: SECURITY_GROUP, verb: 'delete', gone: { Name: 'group-name', Value: ['default'] } }
+  { kind: SECURITY_GROUP, verb: 'delete', gone: { Name: 'group-name', Value: ['default'] } },
+  { kind: INTERNET_GATEWAY, verb: 'detach', within: 'attachment.vpc-id' }
 ]
 
 async function contentsOf (ec2: Ec2Client, filter: 'vpc-id' | 'subnet-id',
   id: string): Promise<string[]> {
-  const wanted = filter === 'vpc-id' ? CONTENTS : CONTENTS.slice(0, 2)
-  const found = await Promise.all(wanted.map(async ({ kind, verb, gone }) => {
-    const inside = { Name: filter, Value: [id] }
+  const wanted = filter === 'vpc-id' ? CONTENTS : CONTENTS.slice(0, 3)
+  const found = await Promise.all(wanted.map(async ({ kind, verb, gone, within = filter }) => {
+    const inside = { Name: within, Value: [id] }
     const [all, spared] = await Promise.all([
       kind.list(ec2, [inside]), gone === undefined ? [] : kind.list(ec2, [inside, gone])])
     return all.filter((one) => !spared.some((other) => other.id === one.id))
@@ -235,6 +253,7 @@ function releaseCommand (subject: string, user: string): string | undefined {
     case 'sg eni': return `vpcctl eni set ${user} --group <other group>`
     case 'sg sg': return `vpcctl security-group rules ${user}`
     case 'block subnet': return `vpcctl subnet delete ${user}`
+    case 'igw vpc': return `vpcctl igw detach ${subject}`
     case 'block eni': return `vpcctl eni unassign-address ${user} <address>`
     default: return undefined
   }

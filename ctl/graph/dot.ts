@@ -22,6 +22,7 @@ const BOX_STYLES: Readonly<Record<BoxKind, string>> = {
 const NODE_STYLES: Readonly<Record<NodeKind, string>> = {
   host: 'style="rounded,filled" fillcolor="#ffffff" color="#6b6b6b"',
   table: 'style="filled" shape=note fillcolor="#fff8e1" color="#b08a2e"',
+  gateway: 'style="filled" shape=house fillcolor="#f3e8fb" color="#7b4aa8"',
   running: 'style="rounded,filled" fillcolor="#ffffff" color="#4c8c4c"',
   idle: 'style="rounded,filled,dashed" fillcolor="#f0f0f0" color="#9a9a9a" ' +
     `fontcolor="${QUIET_INK}"`,

@@ -4,18 +4,18 @@
  *
  *     underlay ▭ host-1, host-2
  *     VPC ▭ zone ▭ subnet ▭ ENI            subnet ──▶ its route table
- *         ▭ route tables                    route table ──▶ the ENI of a route (red: blackhole)
+ *         ▭ route tables, gateways          route table ──▶ the target of a route (red: blackhole)
  *
  * Ids of a drawing are its own (`eni1`, `subnet2`): they need no escaping in any language, and a
  * picture without ids of resources is the same text each time a lab is built anew.
  */
 import { oneLine } from '../print/one_line.ts'
 import type {
-  Graph, GraphHost, GraphInterface, GraphRouteTable, GraphSubnet, GraphVpc, GraphZone
+  Graph, GraphGateway, GraphHost, GraphInterface, GraphRouteTable, GraphSubnet, GraphVpc, GraphZone
 } from './model.ts'
 
 export type BoxKind = 'underlay' | 'vpc' | 'zone' | 'subnet'
-export type NodeKind = 'host' | 'table' | 'running' | 'idle' | 'empty'
+export type NodeKind = 'host' | 'table' | 'gateway' | 'running' | 'idle' | 'empty'
 export type EdgeKind = 'association' | 'route' | 'blackhole' | 'same-instance'
 
 export interface Box {
@@ -101,7 +101,8 @@ class Draughtsman {
       kind: 'vpc',
       lines: texts([this.#label('VPC', vpc), vpc.cidrBlocks.join(', ')]),
       boxes: vpc.zones.map((zone) => this.#zone(zone)),
-      nodes: vpc.routeTables.map((table) => this.#table(table))
+      nodes: [...vpc.routeTables.map((table) => this.#table(table)),
+        ...vpc.gateways.map((gateway) => this.#gateway(gateway, []))]
     }
   }
 
@@ -128,8 +129,19 @@ class Draughtsman {
     }
   }
 
+  #gateway (gateway: GraphGateway, addresses: readonly string[]): Node {
+    const label = this.#label(gateway.kind, gateway)
+    return {
+      id: this.#newId('gateway', gateway.id),
+      kind: 'gateway',
+      lines: texts([...label === gateway.kind ? [] : [gateway.kind], label, ...addresses])
+    }
+  }
+
   #interface (one: GraphInterface): Node {
-    const { instance } = one
+    const { instance, natGateway } = one
+    const addresses = [...one.addresses, ...one.publicAddresses.map((ip) => `public ${ip}`)]
+    if (natGateway !== null) return this.#gateway(natGateway, addresses)
     const isUp = instance?.state === 'running'
     const where = instance === null
       ? 'not attached'
@@ -142,7 +154,7 @@ class Draughtsman {
         where,
         (one.deviceIndex === null ? '' : `eth${String(one.deviceIndex)} `) +
           this.#label('ENI', one),
-        ...one.addresses
+        ...addresses
       ])
     }
   }

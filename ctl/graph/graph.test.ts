@@ -77,7 +77,8 @@ function makeGraph (name = 'web', prefix = '0'): Graph {
       subnets: [subnet(2, 2), subnet(1, 1)],
       routeTables,
       interfaces: [eni(1, 1), eni(2, 2), eni(3, 1, 1), eni(4)],
-      instances: new Map(instances.map((instance) => [instance.InstanceId ?? '', instance]))
+      instances: new Map(instances.map((instance) => [instance.InstanceId ?? '', instance])),
+      internetGateways: [], egressOnlyInternetGateways: [], natGateways: []
     })
   }
 }
@@ -179,3 +180,39 @@ function decoded (text: string): string {
     .replaceAll('&#45;', '-').replaceAll('&#160;', ' ').replaceAll('&#39;', '\'')
     .replaceAll('&amp;', '&')
 }
+
+test('gateways are drawn where they stand, with the routes that lead to them', (t) => {
+  const vpcs = graphVpcs({
+    vpcs: [{ VpcId: 'vpc-01', Tags: named('web') }],
+    subnets: [{ SubnetId: 'subnet-01', VpcId: 'vpc-01', AvailabilityZoneId: 'use1-az1' }],
+    routeTables: [{
+      RouteTableId: 'rtb-01', VpcId: 'vpc-01', Associations: [{ Main: true }],
+      Routes: [
+        { DestinationCidrBlock: '0.0.0.0/0', NatGatewayId: 'nat-01', State: 'active' },
+        { DestinationCidrBlock: '192.0.2.0/24', GatewayId: 'igw-01', State: 'blackhole' }
+      ]
+    }],
+    interfaces: [{
+      NetworkInterfaceId: 'eni-01', SubnetId: 'subnet-01',
+      PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.4',
+        Association: { PublicIp: '203.0.113.5' } }]
+    }],
+    instances: new Map(),
+    internetGateways: [{ InternetGatewayId: 'igw-01', Tags: named('door'),
+      Attachments: [{ VpcId: 'vpc-01', State: 'attached' }] },
+    { InternetGatewayId: 'igw-02', Attachments: [] }],
+    egressOnlyInternetGateways: [],
+    natGateways: [{ NatGatewayId: 'nat-01', State: 'available',
+      NatGatewayAddresses: [{ NetworkInterfaceId: 'eni-01' }] }]
+  })
+  t.deepEqual(vpcs[0]?.gateways, [{ id: 'igw-01', name: 'door', kind: 'internet gateway' }])
+  const { boxes, edges } = drawGraph({ lab: 'l', region: 'us-east-1', hosts: [], vpcs },
+    { ids: false })
+  t.deepEqual(boxes[0]?.boxes[0]?.boxes[0]?.nodes.map(({ kind, lines }) => [kind, lines]),
+    [['gateway', ['NAT gateway', '10.0.1.4', 'public 203.0.113.5']]])
+  t.deepEqual(boxes[0]?.nodes.at(-1)?.lines, ['internet gateway', 'door'])
+  t.deepEqual(edges.map(({ from, to, kind }) => [from, to, kind]), [
+    ['subnet1', 'table1', 'association'], ['table1', 'gateway1', 'route'],
+    ['table1', 'gateway2', 'blackhole']
+  ])
+})

@@ -17,6 +17,7 @@ const STYLES: Readonly<Record<BoxKind | NodeKind, string>> = {
   subnet: 'fill:#e6f3e6,stroke:#4c8c4c,color:#1b1b1b',
   host: 'fill:#ffffff,stroke:#6b6b6b,color:#1b1b1b',
   table: 'fill:#fff8e1,stroke:#b08a2e,color:#1b1b1b',
+  gateway: 'fill:#f3e8fb,stroke:#7b4aa8,color:#1b1b1b',
   running: 'fill:#ffffff,stroke:#4c8c4c,color:#1b1b1b',
   idle: 'fill:#f0f0f0,stroke:#9a9a9a,color:#5a5a5a,stroke-dasharray:4 3',
   empty: 'fill:#ffffff00,stroke:#ffffff00,color:#5a5a5a'

@@ -4,11 +4,13 @@
  * admin API. Everything is in the order of its creation: the same lab gives the same text.
  *
  *     Graph ─┬─ hosts
- *            └─ vpcs ─┬─ zones ── subnets ── interfaces (with the instance each is attached to)
- *                     └─ routeTables ── routes
+ *            └─ vpcs ─┬─ zones ── subnets ── interfaces (with the instance or NAT gateway of each)
+ *                     ├─ routeTables ── routes
+ *                     └─ gateways
  */
 import type {
-  Instance, NetworkInterface, Route, RouteTable, Subnet, Vpc
+  EgressOnlyInternetGateway, Instance, InternetGateway, NatGateway, NetworkInterface, Route,
+  RouteTable, Subnet, Vpc
 } from '@aws-sdk/client-ec2'
 import type { Context } from '../context.ts'
 import { describeInstances } from '../instances.ts'
@@ -35,6 +37,15 @@ export interface GraphVpc {
   readonly cidrBlocks: readonly string[]
   readonly zones: readonly GraphZone[]
   readonly routeTables: readonly GraphRouteTable[]
+  /** Those of the VPC as a whole: internet gateways and egress-only ones. */
+  readonly gateways: readonly GraphGateway[]
+}
+
+export interface GraphGateway {
+  readonly id: string
+  readonly name: string
+  /** `internet gateway`, `egress-only internet gateway`, `NAT gateway` */
+  readonly kind: string
 }
 
 export interface GraphZone {
@@ -56,8 +67,11 @@ export interface GraphInterface {
   readonly id: string
   readonly name: string
   readonly addresses: readonly string[]
+  readonly publicAddresses: readonly string[]
   readonly deviceIndex: number | null
   readonly instance: GraphInstance | null
+  /** NAT gateway whose ENI it is; null for an ENI of people. */
+  readonly natGateway: GraphGateway | null
 }
 
 export interface GraphInstance {
@@ -88,18 +102,26 @@ interface Described {
   readonly routeTables: readonly RouteTable[]
   readonly interfaces: readonly NetworkInterface[]
   readonly instances: ReadonlyMap<string, Instance>
+  readonly internetGateways: readonly InternetGateway[]
+  readonly egressOnlyInternetGateways: readonly EgressOnlyInternetGateway[]
+  readonly natGateways: readonly NatGateway[]
 }
 
 /** @param vpc id or Name tag of the only VPC wanted; undefined for all */
 export async function readGraph (context: Context, vpc: string | undefined): Promise<Graph> {
   const [ec2, status] = await Promise.all([context.ec2(), context.admin.status()])
   const filter = await inVpc(ec2, vpc)
-  const [vpcs, subnets, routeTables, interfaces, instances] = await Promise.all([
+  const [vpcs, subnets, routeTables, interfaces, instances, internetGateways,
+    egressOnlyInternetGateways, natGateways] = await Promise.all([
     ec2.all('DescribeVpcs', filter, (page) => page.Vpcs),
     ec2.all('DescribeSubnets', filter, (page) => page.Subnets),
     ec2.all('DescribeRouteTables', filter, (page) => page.RouteTables),
     ec2.all('DescribeNetworkInterfaces', filter, (page) => page.NetworkInterfaces),
-    describeInstances(ec2, filter)
+    describeInstances(ec2, filter),
+    ec2.all('DescribeInternetGateways', {}, (page) => page.InternetGateways),
+    ec2.all('DescribeEgressOnlyInternetGateways', { MaxResults: 255 },
+      (page) => page.EgressOnlyInternetGateways),
+    ec2.all('DescribeNatGateways', filter, (page) => page.NatGateways)
   ])
   return {
     lab: status.lab,
@@ -107,7 +129,8 @@ export async function readGraph (context: Context, vpc: string | undefined): Pro
     hosts: status.hosts.map(({ name, zoneId, underlayAddress, ports }) =>
       ({ name, zoneId, underlayAddress, interfaces: ports })),
     vpcs: graphVpcs({
-      vpcs, subnets, routeTables, interfaces,
+      vpcs, subnets, routeTables, interfaces, internetGateways, egressOnlyInternetGateways,
+      natGateways,
       instances: new Map(instances.map((instance) => [instance.InstanceId ?? '', instance]))
     })
   }
@@ -127,9 +150,24 @@ export function graphVpcs (described: Described): GraphVpc[] {
         ...(vpc.Ipv6CidrBlockAssociationSet ?? []).map(({ Ipv6CidrBlock }) => Ipv6CidrBlock ?? '')
       ],
       zones: zonesOf(subnets, routeTables, described),
-      routeTables: routeTables.map(graphRouteTable)
+      routeTables: routeTables.map(graphRouteTable),
+      gateways: gatewaysOf(id, described)
     }
   })
+}
+
+function gatewaysOf (vpcId: string, described: Described): GraphGateway[] {
+  const isHere = ({ Attachments }: Pick<InternetGateway, 'Attachments'>): boolean =>
+    Attachments?.some(({ VpcId }) => VpcId === vpcId) ?? false
+  return [
+    ...described.internetGateways.filter(isHere).map((gateway) => ({
+      id: gateway.InternetGatewayId ?? '', name: nameOf(gateway), kind: 'internet gateway'
+    })),
+    ...described.egressOnlyInternetGateways.filter(isHere).map((gateway) => ({
+      id: gateway.EgressOnlyInternetGatewayId ?? '', name: nameOf(gateway),
+      kind: 'egress-only internet gateway'
+    }))
+  ]
 }
 
 /** By zone id, so that the order does not depend on which zone was used first. */
@@ -145,7 +183,7 @@ function zonesOf (subnets: readonly Subnet[], tables: readonly RouteTable[],
 }
 
 function graphSubnet (subnet: Subnet, tables: readonly RouteTable[],
-  { interfaces, instances }: Described): GraphSubnet {
+  described: Described): GraphSubnet {
   const id = subnet.SubnetId ?? ''
   return {
     id,
@@ -155,8 +193,8 @@ function graphSubnet (subnet: Subnet, tables: readonly RouteTable[],
       ...(subnet.Ipv6CidrBlockAssociationSet ?? []).map(({ Ipv6CidrBlock }) => Ipv6CidrBlock ?? '')
     ],
     routeTableId: tableOfSubnet(id, tables)?.RouteTableId ?? null,
-    interfaces: interfaces.filter(({ SubnetId }) => SubnetId === id)
-      .map((one) => graphInterface(one, instances))
+    interfaces: described.interfaces.filter(({ SubnetId }) => SubnetId === id)
+      .map((one) => graphInterface(one, described))
   }
 }
 
@@ -170,8 +208,10 @@ function isMain ({ Associations }: RouteTable): boolean {
 }
 
 function graphInterface (
-  one: NetworkInterface, instances: ReadonlyMap<string, Instance>
+  one: NetworkInterface, { instances, natGateways }: Described
 ): GraphInterface {
+  const nat = natGateways.find(({ State, NatGatewayAddresses }) => State !== 'deleted' &&
+    NatGatewayAddresses?.some((address) => address.NetworkInterfaceId === one.NetworkInterfaceId))
   const { InstanceId, DeviceIndex } = one.Attachment ?? {}
   const instance = InstanceId === undefined ? undefined : instances.get(InstanceId)
   const tagged = { Tags: one.TagSet }
@@ -182,7 +222,11 @@ function graphInterface (
       ...(one.PrivateIpAddresses ?? []).map(({ PrivateIpAddress }) => PrivateIpAddress ?? ''),
       ...(one.Ipv6Addresses ?? []).map(({ Ipv6Address }) => Ipv6Address ?? '')
     ],
+    publicAddresses: (one.PrivateIpAddresses ?? [])
+      .flatMap(({ Association }) => Association?.PublicIp ?? []),
     deviceIndex: DeviceIndex ?? null,
+    natGateway: nat === undefined ? null
+      : { id: nat.NatGatewayId ?? '', name: nameOf(nat), kind: 'NAT gateway' },
     instance: instance === undefined
       ? null
       : {

@@ -4,8 +4,8 @@
  * A name is a Name tag (a security group's own name), unique within its VPC. What has none, or one
  * that another resource got first, is named by its id, or, for an export, by a made-up name. Of two
  * with one name, the one that the file owns has it; of two that nobody owns neither does, and a
- * file that means one of them is told so. The default VPC and what is in it is not a file's, nor are
- * ENIs that gateways manage.
+ * file that means one of them is told so. The default VPC and what is in it is not a file's, nor
+ * are ENIs that gateways manage.
  */
 import type {
   DhcpOptions, Instance, IpPermission, NetworkAcl, NetworkAclEntry, NetworkInterface, Route,
@@ -253,6 +253,12 @@ function ownTags (tags: readonly Tag[] | undefined): Fields {
     .map(({ Key = '', Value = '' }) => [Key, Value]))
 }
 
+/** The gateway that a route leads to; undefined for `local` and for ENIs. */
+function gatewayOf (route: Route): string | undefined {
+  const id = route.NatGatewayId ?? route.EgressOnlyInternetGatewayId ?? route.GatewayId
+  return id === 'local' || id === '' ? undefined : id
+}
+
 /** Turns each description into a resource. */
 class Reader {
   readonly unsaid: string[] = []
@@ -316,8 +322,8 @@ class Reader {
 
   table (table: RouteTable): LiveResource {
     const routes = Object.fromEntries((table.Routes ?? [])
-      .filter(({ GatewayId, DestinationPrefixListId }) =>
-        GatewayId !== 'local' && DestinationPrefixListId === undefined)
+      .filter((route) => route.GatewayId !== 'local' &&
+        route.DestinationPrefixListId === undefined && gatewayOf(route) === undefined)
       .map((route) => [
         canonicalCidr(route.DestinationCidrBlock ?? route.DestinationIpv6CidrBlock ?? '::/0'),
         this.#target(route)
@@ -329,6 +335,12 @@ class Reader {
         this.unsaid.push(`the route to ${destination} in the route table "${resource.name}" of ` +
           `the VPC "${resource.vpc ?? ''}": its target ${target.gone} is gone`)
       }
+    }
+    for (const route of table.Routes ?? []) {
+      const gateway = gatewayOf(route)
+      if (gateway === undefined) continue
+      this.unsaid.push(`the route to ${gateway} in the route table "${resource.name}" of the VPC ` +
+        `"${resource.vpc ?? ''}": files have no gateways`)
     }
     for (const { DestinationPrefixListId: list } of table.Routes ?? []) {
       if (list === undefined) continue

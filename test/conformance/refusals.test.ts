@@ -27,6 +27,34 @@ const refusals: readonly (readonly [string, number, Call])[] = [
     TagSpecifications: [{ ResourceType: 'subnet', Tags: [{ Key: 'a', Value: 'b' }] }]
   })],
   ['DependencyViolation', 400, (ec2, { vpcId }) => ec2.deleteVpc({ VpcId: vpcId })],
+  ['DefaultVpcDoesNotExist', 400, (ec2) =>
+    ec2.createDefaultSubnet({ AvailabilityZone: 'us-east-1a' })],
+  ['InvalidInternetGatewayID.NotFound', 400, (ec2, { vpcId }) =>
+    ec2.attachInternetGateway({ InternetGatewayId: `igw-${ABSENT}`, VpcId: vpcId })],
+  ['InvalidInternetGatewayId.Malformed', 400, (ec2) =>
+    ec2.deleteInternetGateway({ InternetGatewayId: 'igw-x' })],
+  ['InvalidGatewayID.NotFound', 400, (ec2) =>
+    ec2.deleteEgressOnlyInternetGateway({ EgressOnlyInternetGatewayId: `eigw-${ABSENT}` })],
+  ['InvalidAllocationID.NotFound', 400, (ec2) =>
+    ec2.releaseAddress({ AllocationId: `eipalloc-${ABSENT}` })],
+  ['InvalidAddress.NotFound', 400, (ec2) =>
+    ec2.describeAddresses({ PublicIps: ['203.0.113.9'] })],
+  ['InvalidAddress.NotFound', 400, (ec2) => ec2.allocateAddress({ Address: '198.51.100.1' })],
+  ['InvalidParameterCombination', 400, (ec2) =>
+    ec2.allocateAddress({ NetworkBorderGroup: 'eu-west-1' })],
+  ['InvalidAssociationID.NotFound', 400, (ec2) =>
+    ec2.disassociateAddress({ AssociationId: `eipassoc-${ABSENT}` })],
+  ['InvalidTransfer.NotFound', 400, (ec2) =>
+    ec2.acceptAddressTransfer({ Address: '203.0.113.9' })],
+  ['MissingParameter', 400, (ec2, { subnetId }) => ec2.createNatGateway({ SubnetId: subnetId })],
+  ['InvalidSubnetID.NotFound', 400, (ec2) => ec2.createNatGateway(
+    { SubnetId: `subnet-${ABSENT}`, ConnectivityType: 'private' })],
+  ['InvalidParameterCombination', 400, (ec2, { subnetId }) => ec2.createNatGateway(
+    { SubnetId: subnetId, ConnectivityType: 'private', AllocationId: `eipalloc-${ABSENT}` })],
+  ['NatGatewayNotFound', 400, (ec2) => ec2.deleteNatGateway({ NatGatewayId: `nat-${ABSENT}` })],
+  ['NatGatewayMalformed', 400, (ec2) => ec2.describeNatGateways({ NatGatewayIds: ['nat-x'] })],
+  ['UnsupportedOperation', 400, (ec2, { subnetId }) => ec2.createNatGateway(
+    { SubnetId: subnetId, ConnectivityType: 'private', AvailabilityMode: 'regional' })],
   ['InvalidVpcID.NotFound', 400, (ec2) => ec2.deleteVpc({ VpcId: `vpc-${ABSENT}` })],
   ['InvalidVpcID.Malformed', 400, (ec2) => ec2.deleteVpc({ VpcId: 'vpc-x' })],
   ['InvalidVpcID.NotFound', 400, (ec2) => ec2.describeVpcs({ VpcIds: [`vpc-${ABSENT}`] })],
@@ -86,8 +114,8 @@ const refusals: readonly (readonly [string, number, Call])[] = [
   })],
   ['InvalidZone.NotFound', 400, (ec2) =>
     ec2.describeAvailabilityZones({ ZoneNames: ['us-east-1z'] })],
-  ['UnsupportedOperation', 400, (ec2, { subnetId }) =>
-    ec2.createNatGateway({ SubnetId: subnetId })]
+  ['UnsupportedOperation', 400, (ec2, { vpcId }) =>
+    ec2.createCarrierGateway({ VpcId: vpcId })]
 ]
 
 test('every refusal has AWS\'s code and changes nothing', async (t) => {

@@ -313,6 +313,49 @@ test('what a stack exports others import, and it stays while they do', async (t)
   t.truthy(endpoint.snapshot.tables.routeTable.get(table), 'a retained resource stays')
 })
 
+test('a stack opens a VPC to the internet, and takes all of it back', async (t) => {
+  const endpoint = await openEndpoint()
+  t.teardown(async () => { await endpoint.close() })
+  const sdk = client(endpoint)
+  const type = (name: string, Properties: object, DependsOn?: string): object =>
+    ({ Type: `AWS::EC2::${name}`, Properties, ...DependsOn === undefined ? {} : { DependsOn } })
+  const ref = (Ref: string): object => ({ Ref })
+  const Resources = {
+    Vpc: type('VPC', { CidrBlock: '10.0.0.0/16' }),
+    Front: type('Subnet', { VpcId: ref('Vpc'), CidrBlock: '10.0.1.0/24' }),
+    Door: type('InternetGateway', { Tags: [{ Key: 'Name', Value: 'door' }] }),
+    Hinge: type('VPCGatewayAttachment', { VpcId: ref('Vpc'), InternetGatewayId: ref('Door') }),
+    Out: type('EgressOnlyInternetGateway', { VpcId: ref('Vpc') }),
+    NatAddress: type('EIP', { Domain: 'vpc' }, 'Hinge'),
+    Nat: type('NatGateway', { SubnetId: ref('Front'),
+      AllocationId: { 'Fn::GetAtt': ['NatAddress', 'AllocationId'] } }),
+    Table: type('RouteTable', { VpcId: ref('Vpc') }),
+    Up: type('Route', { RouteTableId: ref('Table'), DestinationCidrBlock: '0.0.0.0/0',
+      NatGatewayId: ref('Nat') }),
+    Up6: type('Route', { RouteTableId: ref('Table'), DestinationIpv6CidrBlock: '::/0',
+      EgressOnlyInternetGatewayId: ref('Out') }),
+    Service: type('NetworkInterface', { SubnetId: ref('Front') }),
+    Address: type('EIP', {}, 'Hinge'),
+    Link: type('EIPAssociation', { EIP: ref('Address'), NetworkInterfaceId: ref('Service') })
+  }
+  const Outputs = { Address: { Value: ref('Address') } }
+  await sdk.send(new Cfn.CreateStackCommand(
+    { StackName: 'open', TemplateBody: JSON.stringify({ Resources, Outputs }) }))
+  const made = await ended(sdk, 'open')
+  t.is(made.StackStatus, 'CREATE_COMPLETE', made.StackStatusReason)
+  const { tables } = endpoint.snapshot
+  const [nat] = tables.natGateway.values()
+  t.is(nat?.state, 'available')
+  const [address] = tables.address.by('publicIp', outputsOf(made)['Address'])
+  t.truthy(address?.associationId)
+  t.is(address?.tags['aws:cloudformation:logical-id'], 'Address')
+  await sdk.send(new Cfn.DeleteStackCommand({ StackName: 'open' }))
+  const gone = await ended(sdk, made.StackId ?? '')
+  t.is(gone.StackStatus, 'DELETE_COMPLETE', gone.StackStatusReason)
+  t.deepEqual([tables.address, tables.internetGateway, tables.egressOnlyInternetGateway,
+    tables.networkInterface, tables.vpc].map(({ size }) => size), [0, 0, 0, 0, 0])
+})
+
 test('refusals are CloudFormation\'s, and change nothing', async (t) => {
   const endpoint = await openEndpoint({ quotas: { 'stacks-per-region': 1 } })
   t.teardown(async () => { await endpoint.close() })

@@ -46,6 +46,8 @@ export interface ResourceType {
   readonly attributes: readonly string[]
   /** Whether the thing carries tags: then `Tags` is a property, and the stack's are put on it. */
   readonly tagged: boolean
+  /** What its tags are on, where that is not what the physical id names. */
+  taggedId? (call: ResourceCall, id: string): string
   /** @returns the physical id. @throws AwsError */
   create (call: ResourceCall): Promise<string>
   /**

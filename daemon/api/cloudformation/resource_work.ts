@@ -268,7 +268,8 @@ export class ResourceWork {
     status: 'CREATE_COMPLETE' | 'UPDATE_COMPLETE'): Promise<void> {
     const { properties } = call
     const id = record.physicalId ?? ''
-    if (type.tagged) await this.#setTags(stack, record, call, before)
+    const taggedId = type.taggedId?.(call, id) ?? id
+    if (type.tagged) await this.#setTags(stack, { ...record, taggedId }, call, before)
     const physicalId = await type.settle?.(call, id, before) ?? id
     await this.#event({
       ...record, physicalId, properties, attempts: [], stackTags: stack.source.tags,
@@ -276,8 +277,8 @@ export class ResourceWork {
     })
   }
 
-  async #setTags (stack: Stack, record: StackResource, { properties, view }: ResourceCall,
-    before: readonly JsonObject[]): Promise<void> {
+  async #setTags (stack: Stack, record: StackResource & { readonly taggedId: string },
+    { properties, view }: ResourceCall, before: readonly JsonObject[]): Promise<void> {
     const own = tagsFromInput((properties['Tags'] ?? []) as readonly TagInput[])
     const tags = {
       ...stack.source.tags, ...own,
@@ -290,7 +291,7 @@ export class ResourceWork {
     const removed = [...had, ...Object.keys(record.stackTags)]
       .filter((key) => !Object.hasOwn(tags, key))
     await this.#dependencies.ledger.transact(() =>
-      planStackTags(view, record.physicalId ?? '', tags, removed))
+      planStackTags(view, record.taggedId, tags, removed))
   }
 
   /**

@@ -3,8 +3,9 @@
  * Describe shows. EC2 API Reference, RunInstances, Instance.
  */
 import type {
-  Instance as InstanceOutput, InstanceNetworkInterface, InstanceNetworkInterfaceSpecification,
-  InstanceState as StateOutput, Placement, RunInstancesRequest, _InstanceType
+  Instance as InstanceOutput, InstanceNetworkInterface, InstanceNetworkInterfaceAssociation,
+  InstanceNetworkInterfaceSpecification, InstanceState as StateOutput,
+  NetworkInterfaceAssociation, Placement, RunInstancesRequest, _InstanceType
 } from '@aws-sdk/client-ec2'
 import { AwsError } from '../../model/aws_error.ts'
 import { interfacesOfInstance, REASON_SEPARATOR } from '../../model/instance.ts'
@@ -242,11 +243,7 @@ function printInterface (view: AccountView, record: NetworkInterface,
   lab: LabStatus): InstanceNetworkInterface {
   const whole = printNetworkInterface(view, record, lab)
   return {
-    Association: whole.Association && {
-      IpOwnerId: whole.Association.IpOwnerId,
-      PublicDnsName: whole.Association.PublicDnsName,
-      PublicIp: whole.Association.PublicIp
-    },
+    Association: printAssociation(whole.Association),
     Attachment: whole.Attachment && {
       AttachTime: whole.Attachment.AttachTime,
       AttachmentId: whole.Attachment.AttachmentId,
@@ -266,11 +263,21 @@ function printInterface (view: AccountView, record: NetworkInterface,
     OwnerId: whole.OwnerId,
     PrivateDnsName: whole.PrivateDnsName,
     PrivateIpAddress: whole.PrivateIpAddress,
-    PrivateIpAddresses: whole.PrivateIpAddresses,
+    PrivateIpAddresses: whole.PrivateIpAddresses?.map((address) =>
+      ({ ...address, Association: printAssociation(address.Association) })),
     SourceDestCheck: whole.SourceDestCheck,
     Status: whole.Status,
     SubnetId: whole.SubnetId,
     VpcId: whole.VpcId
+  }
+}
+
+/** Without the ids, which DescribeInstances does not show. */
+function printAssociation (association: NetworkInterfaceAssociation | undefined):
+InstanceNetworkInterfaceAssociation | undefined {
+  return association && {
+    IpOwnerId: association.IpOwnerId, PublicDnsName: association.PublicDnsName,
+    PublicIp: association.PublicIp
   }
 }
 

@@ -3,7 +3,10 @@
  * docs/stacks.md has the table for people.
  */
 import type { ResourceType } from '../resource_type.ts'
+import { addressTypes } from './address.ts'
 import { instanceTypes } from './instance.ts'
+import { internetGatewayTypes } from './internet_gateway.ts'
+import { natGatewayTypes } from './nat_gateway.ts'
 import { networkAclTypes } from './network_acl.ts'
 import { networkInterfaceTypes } from './network_interface.ts'
 import { routeTableTypes } from './route_table.ts'
@@ -13,5 +16,6 @@ import { vpcTypes } from './vpc.ts'
 
 export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ...vpcTypes, ...subnetTypes, ...routeTableTypes, ...securityGroupTypes, ...networkAclTypes,
-  ...networkInterfaceTypes, ...instanceTypes
+  ...networkInterfaceTypes, ...instanceTypes, ...internetGatewayTypes, ...addressTypes,
+  ...natGatewayTypes
 ].map((type) => [type.name, type]))
