@@ -25,6 +25,8 @@ What the lab is made of; kept from its first start on:
 How it is served:
   --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
   --api-address ADDRESS  default 127.0.0.1
+  --uplink lab|real      where the lab's internet ends; real: behind the machine's own network,
+                         masqueraded, IPv4 alone (default lab)
   --metrics-port PORT    Prometheus metrics on 127.0.0.1 (default off; 0 takes a free one)
   --default-vpc on|off   a default VPC in each account of a new lab (default on, or as
                          VPCLAB_DEFAULT_VPC says)
@@ -46,6 +48,7 @@ const OPTIONS = {
   'hosts': { type: 'string' },
   'zones': { type: 'string' },
   'edges': { type: 'string' },
+  'uplink': { type: 'string' },
   'region': { type: 'string' },
   'underlay': { type: 'string' },
   'underlay-mtu': { type: 'string' },
@@ -97,6 +100,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       hosts: values.hosts,
       zones: values.zones,
       edges: values.edges,
+      uplink: values.uplink,
       underlay: values.underlay,
       underlayMtu: values['underlay-mtu'],
       instanceSlots: values['instance-slots'],

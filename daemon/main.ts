@@ -108,8 +108,9 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
   const { trail, recorder, history } = await openPast(lab, engine, log)
-  const { spinUs, flowCapacity } = config
-  const theLab = new Lab({ lab, replica, clock: systemClock, log, spinUs, flowCapacity, fill })
+  const { spinUs, flowCapacity, uplink } = config
+  const theLab =
+    new Lab({ lab, replica, clock: systemClock, log, uplink, spinUs, flowCapacity, fill })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const calls = new CallMetrics()

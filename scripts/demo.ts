@@ -67,7 +67,8 @@ async function play (stage: Stage, directory: string): Promise<void> {
 
 async function makeLab (stage: Stage): Promise<void> {
   stage.title('A lab: two physical hosts, each a network namespace, joined by an underlay network')
-  await stage.run(['vpcctl', 'lab', 'up', '--hosts', '2', '--api-port', String(await freePort())])
+  await stage.run(['vpcctl', 'lab', 'up', '--hosts', '2', '--edges', '0',
+    '--api-port', String(await freePort())])
   stage.say('The EC2 API listens. "vpcctl env" points any AWS tool at it:')
   await stage.run(['vpcctl', 'env'],
     { show: (text) => text.replace(/(SECRET_ACCESS_KEY=).*/, '$1…') })

@@ -29,6 +29,11 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
     flags: '--edges <count>',
     description: 'edges, the doors to the internet (default: 3; 0 without hosts)'
   },
+  {
+    flags: '--uplink <where>',
+    description: 'where the internet ends; real: behind the machine\'s network (default: lab)',
+    values: ['lab', 'real']
+  },
   { flags: '--region <region>', description: 'Region (default: us-east-1)' },
   { flags: '--api-port <port>', description: 'port of the EC2 API (default: 4566)' },
   { flags: '--api-address <address>', description: 'address of the EC2 API (default: 127.0.0.1)' },
@@ -186,6 +191,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     hosts: input.text('hosts'),
     zones: input.text('zones'),
     edges: input.text('edges'),
+    uplink: input.text('uplink'),
     underlay: input.text('underlay'),
     underlayMtu: input.text('underlayMtu'),
     instanceSlots: input.text('instanceSlots'),

@@ -6,7 +6,9 @@
  *     each edge               PortData: what comes to the gateway's id is taken up here
  */
 import { idBits, idFromBits } from '../base/ids.ts'
-import { PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY } from '../dataplane/tables/update.ts'
+import {
+  PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
+} from '../dataplane/tables/update.ts'
 import type { PortData } from '../dataplane/tables/update.ts'
 import { INTERNET_MTU } from '../dataplane/steps/internet_gateway.ts'
 import { internetGatewayOf } from '../model/internet_gateway.ts'
@@ -82,6 +84,7 @@ export function recordOfPort (
   switch (kind) {
     case PORT_KIND_INTERNET_GATEWAY: return idFromBits('igw', eniIdHigh, eniIdLow)
     case PORT_KIND_EGRESS_ONLY: return idFromBits('eigw', eniIdHigh, eniIdLow)
+    case PORT_KIND_NAT_GATEWAY: // served under the id of its ENI
     default: return idFromBits('eni', eniIdHigh, eniIdLow)
   }
 }

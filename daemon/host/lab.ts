@@ -33,6 +33,7 @@ import { NamespaceMonitor } from './namespace_monitor.ts'
 import {
   instanceLogPath, internetNamespace, namespaceName, routerNamespace, underlayNamespace
 } from './paths.ts'
+import { ensureRealUplink, removeRealUplink } from './real_uplink.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
 import type { DesiredHost } from './topology_plan.ts'
@@ -51,6 +52,7 @@ export interface LabOptions {
   readonly replica: Replica
   readonly clock: Clock
   readonly log: Log
+  readonly uplink: 'lab' | 'real'
   readonly spinUs: number
   /** Conversations that each host remembers. */
   readonly flowCapacity: number
@@ -124,7 +126,7 @@ export class Lab {
     if (hosts.length === 0) return
     const repair = await ensureTopology(lab, desiredHosts(hosts))
     log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
-    await ensureInternet(lab, edgesOf(hosts))
+    await this.#ensureInternet(hosts)
     await this.#removeStrays()
     await this.#monitor.start()
     await this.#watchHosts(hosts)
@@ -298,7 +300,7 @@ export class Lab {
     try {
       const repair = await ensureTopology(lab, desiredHosts(hosts))
       const { createdHosts } = repair
-      const lineCount = repair.lineCount + await ensureInternet(lab, edgesOf(hosts))
+      const lineCount = repair.lineCount + await this.#ensureInternet(hosts)
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()
@@ -323,6 +325,15 @@ export class Lab {
     } catch (error) {
       log.error({ err: error, host, isDown }, 'the state of an edge could not be noted')
     }
+  }
+
+  /** @returns how many lines of `ip` ran */
+  async #ensureInternet (hosts: readonly Host[]): Promise<number> {
+    const { lab, uplink } = this.#options
+    const lineCount = await ensureInternet(lab, edgesOf(hosts))
+    if (uplink === 'real') await ensureRealUplink(lab)
+    else await removeRealUplink(lab)
+    return lineCount
   }
 
   async #watchHosts (hosts: readonly Host[]): Promise<void> {

@@ -53,6 +53,8 @@ const SCHEMA = z.object({
   hosts: z.array(z.object({ name: z.string(), zoneId: z.string() })),
   /** Edges: hosts that carry no instances, but the doors to the internet. */
   edges: z.int().default(0),
+  /** Where the internet ends: in the lab, or behind the machine's own network. */
+  uplink: z.enum(['lab', 'real']).default('lab'),
   underlayFamily: z.enum(['ipv4', 'ipv6']),
   underlayMtu: z.int(),
   instanceSlots: z.int(),
@@ -80,6 +82,8 @@ export interface LabFlags {
   readonly hosts?: string | undefined
   readonly zones?: string | undefined
   readonly edges?: string | undefined
+  /** `lab` or `real`. */
+  readonly uplink?: string | undefined
   readonly underlay?: string | undefined
   readonly underlayMtu?: string | undefined
   readonly instanceSlots?: string | undefined
@@ -120,6 +124,7 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
     edges: number('--edges', flags.edges,
       saved?.edges ?? (hosts.length === 0 ? 0 : EDGE_COUNT_DEFAULT), 0,
       hosts.length === 0 ? 0 : EDGES_MAX),
+    uplink: uplinkOf(flags.uplink ?? saved?.uplink ?? 'lab'),
     underlayFamily: family,
     underlayMtu: number('--underlay-mtu', flags.underlayMtu,
       saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
@@ -139,6 +144,9 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
     quotas: { ...saved?.quotas, ...parseQuotas(flags.quotas ?? []) }
   }
   if (saved !== null) checkUnchanged(config, saved)
+  if (config.uplink === 'real' && config.edges === 0) {
+    throw badFlag('--uplink', 'real', 'lab, where there are no edges')
+  }
   const fault = quotaFault(config.quotas, config.quotaProfile)
   if (fault !== null) throw new VpclabError('VPCLAB_ERR_CONFIG', `--quota: ${fault}`)
   return config
@@ -230,6 +238,11 @@ function parseHosts (
   }
   if (hosts.length > HOSTS_MAX) throw badFlag('--hosts', text, `at most ${String(HOSTS_MAX)} hosts`)
   return hosts
+}
+
+function uplinkOf (text: string): 'lab' | 'real' {
+  if (text === 'lab' || text === 'real') return text
+  throw badFlag('--uplink', text, 'lab or real')
 }
 
 /** The number of a zone of the lab's Region, or the id of a zone of any Region as it is. */

@@ -19,6 +19,7 @@ import {
   NAMESPACE_DIRECTORY, flowFilePath, guestDirectory, runDirectory, stateDirectory
 } from './paths.ts'
 import { daemonOf, isDaemon } from './pid_file.ts'
+import { removeRealUplink } from './real_uplink.ts'
 
 /** How long a daemon may take to stop when asked to, before it is killed. */
 const STOP_TIMEOUT_MS = 5000
@@ -41,6 +42,7 @@ export async function teardownLab (lab: string): Promise<TeardownResult> {
   const hadFiles = directories.some((directory) => existsSync(directory))
   const daemonStopped = await stopDaemon(lab)
   for (const id of guestIds(lab)) await releaseGuest(lab, id)
+  await removeRealUplink(lab)
   const namespaces = namespacesOf(lab)
   const processesKilled = await removeNamespaces(namespaces)
   const flowFilePrefix =

@@ -107,7 +107,7 @@ test.serial('the commands of docs/tour.md print what stands there', async (t) =>
   const port = String(await freePort())
   const text = readFileSync(join(ROOT, TOUR), 'utf8')
     .replaceAll('vpcctl lab up', `vpcctl lab up --api-port ${port}`)
-    .replaceAll(':4566', `:${port}`).replaceAll('vpclab-host', `${lab}-host`)
+    .replaceAll(':4566', `:${port}`).replaceAll(/vpclab-(host|edge)/g, `${lab}-$1`)
     .replaceAll('"vpclab"', `"${lab}"`)
   const steps = readSteps(text)
   t.true(steps.length >= 10)

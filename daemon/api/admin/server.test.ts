@@ -28,7 +28,7 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }, flags
   const replica = await Replica.open(engine)
   const log = silentLog()
   const lab = new Lab({
-    lab: 'unit', replica, clock: systemClock, log, spinUs: 0, flowCapacity: 1024,
+    lab: 'unit', replica, clock: systemClock, log, uplink: 'lab', spinUs: 0, flowCapacity: 1024,
     fill: () => Promise.resolve(0)
   })
   await lab.start()
