@@ -9,7 +9,8 @@
  * against routers that get the same packets. Views of hosts are kept until the records change.
  */
 import type { Clock } from '../base/clock.ts'
-import { ACTION_DELIVER } from '../dataplane/action.ts'
+import { isGatewayId } from '../compile/gateway_port.ts'
+import { ACTION_DELIVER, ACTION_UPLINK } from '../dataplane/action.ts'
 import { DROP_NONE, DROP_REASONS } from '../dataplane/drop_reason.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import type { Directory } from '../mapping/directory.ts'
@@ -19,7 +20,7 @@ import { protocolName } from '../wire/ip_protocol.ts'
 import type { Obstacle, Reach, Side, Walk, WalkedPacket } from './explanation.ts'
 import { HostView } from './host_view.ts'
 import type { Passage } from './host_view.ts'
-import { answerTo, openingPacket } from './made_packet.ts'
+import { answerTo, destinationOf, openingPacket, sourceOf } from './made_packet.ts'
 import type { Opening, PacketFields } from './made_packet.ts'
 import { remedyOf, startOwner } from './remedy.ts'
 import { stepsOf } from './steps.ts'
@@ -53,6 +54,11 @@ interface Place { readonly view: HostView, readonly eni: string }
 
 type Memory = 'present' | 'new'
 
+/** Gateways and ENIs that one packet may pass. */
+const HOPS_MAX = 8
+/** In place of a gateway, where no VPC has the address. */
+const NO_GATEWAY = 'igw-none'
+
 export class Explainer {
   readonly #options: ExplainerOptions
   readonly #views = new Map<string, HostView>()
@@ -72,7 +78,8 @@ export class Explainer {
   trace (eni: string, packet: PacketFields, isOpening = false): Walk | null {
     const from = this.#placeOf(eni)
     const memory = isOpening ? 'new' : 'present'
-    return from === null ? null : this.#forgetting(() => this.#walk(from, packet, memory))
+    return from === null ? null
+      : this.#forgetting(() => plain(this.#walk(from, packet, memory)))
   }
 
   /**
@@ -91,43 +98,87 @@ export class Explainer {
     const { snapshot, directory } = this.#options
     const forward = this.#walk(from, opening, 'new')
     if (forward.deliveredTo === null) return refused(forward, null)
+    if (isGatewayId(forward.deliveredTo)) return this.#answerFromOutside(from, forward)
     const vpcId = snapshot.tables.networkInterface.get(from.eni)?.vpcId ?? ''
     const owner = directory.find(vpcId, addressPrefix(opening.destination).words)
-    const meant = target ?? owner?.networkInterfaceId
+    const meant = target ?? owner?.networkInterfaceId ?? publicOwner(snapshot, opening.destination)
     const to = this.#placeOf(forward.deliveredTo)
     if (forward.deliveredTo !== meant || to === null) return passedOn(snapshot, forward)
-    const answer = this.#walk(to, answerTo(opening), 'new')
+    const answer = this.#walk(to, answerTo(forward.arrived), 'new')
     if (answer.deliveredTo === null) return refused(forward, answer)
     if (answer.deliveredTo !== from.eni) return passedOn(snapshot, forward, answer)
-    return { verdict: 'yes', text: 'The packet that opens it and its answer arrive.', forward,
-      answer, obstacle: null }
+    return { verdict: 'yes', text: 'The packet that opens it and its answer arrive.',
+      forward: plain(forward), answer: plain(answer), obstacle: null }
   }
 
-  /** One packet from ENI to ENI. @param memory whose conversations count */
-  #walk (from: Place, packet: PacketFields, memory: Memory): Walk {
+  /** It has left for the internet; whether somebody there answers is not the lab's to know. */
+  #answerFromOutside (from: Place, forward: Walked): Reach {
+    const answer = this.#walkIn(answerTo(forward.arrived))
+    if (answer === null) return refused(forward, null)
+    if (answer.deliveredTo === null) return refused(forward, answer)
+    if (answer.deliveredTo !== from.eni) return passedOn(this.#options.snapshot, forward, answer)
+    return { verdict: 'yes', text: 'The packet that opens it leaves for the internet, and an ' +
+      'answer from there arrives.', forward: plain(forward), answer: plain(answer), obstacle: null }
+  }
+
+  /** One packet from an ENI to where it ends. @param memory whose conversations count */
+  #walk (from: Place, packet: PacketFields, memory: Memory): Walked {
     const { view, eni } = from
     if (memory === 'present') this.#bring(from, packet, EGRESS)
     const left = view.leave(eni, packet)
     const sender = this.#side(from, 'egress', packet, left, null)
     const sides = [sideOf(sender)]
     if (left.drop !== DROP_NONE) return stopped(packet, sides, sender)
-    const next = view.nextHop(left.p)
-    const nextView = this.#viewOf(next.host)
-    if (nextView === null) return stopped(packet, sides, sender)
-    const to = { view: nextView, eni: next.eni }
-    const arriving = routed(packet, left)
     // As the router does, before the packet enters: an ENI may speak to itself.
     view.remember(left.p, EGRESS)
-    if (memory === 'present') this.#bring(to, packet, INGRESS)
-    const entered = left.p.action === ACTION_DELIVER
-      ? view.enterLocally(left, arriving)
-      : nextView.enter(view, left, eni, arriving)
-    const fromHost = nextView === view ? null : view.host.id
-    const receiver = this.#side(to, 'ingress', arriving, entered, fromHost)
-    sides.push(sideOf(receiver))
-    if (entered.drop !== DROP_NONE) return stopped(packet, sides, receiver)
-    nextView.remember(entered.p, INGRESS)
-    return { packet: inWords(packet), sides, deliveredTo: next.eni, obstacle: null }
+    return this.#carry(packet, sides, sender, from, left, routed(packet, left), memory)
+  }
+
+  /** One packet from the internet, by an edge that is up; null when there is none. */
+  #walkIn (packet: PacketFields): Walked | null {
+    const edge = [...this.#options.snapshot.tables.host.values()]
+      .find(({ roles, isDown }) => roles.includes('edge') && isDown !== true)
+    const view = edge === undefined ? null : this.#viewOf(edge.id)
+    if (view === null) return null
+    const arrived = view.arrive(packet)
+    const gateway = { view, eni: view.portId(arrived.p) ?? NO_GATEWAY }
+    const told = this.#side(gateway, 'ingress', packet, arrived, null)
+    const sides = [sideOf(told)]
+    if (arrived.drop !== DROP_NONE) return stopped(packet, sides, told)
+    return this.#carry(packet, sides, told, gateway, arrived,
+      routed(translated(packet, arrived), arrived), 'new')
+  }
+
+  /** From a side that has sent the packet on, over gateways, to its end. */
+  #carry (packet: PacketFields, sides: Side[], lastTold: Told, lastFrom: Place, lastLeft: Passage,
+    lastFields: PacketFields, memory: Memory): Walked {
+    let [told, from, left, fields] = [lastTold, lastFrom, lastLeft, lastFields]
+    for (let hop = 0; hop < HOPS_MAX; hop++) {
+      const next = from.view.nextHop(left.p)
+      const nextView = this.#viewOf(next.host)
+      if (nextView === null) return stopped(packet, sides, told)
+      const to = { view: nextView, eni: next.eni }
+      const isGateway = isGatewayId(next.eni)
+      if (memory === 'present' && !isGateway) this.#bring(to, fields, INGRESS)
+      const entered = left.p.action === ACTION_DELIVER
+        ? from.view.enterLocally(left, fields)
+        : nextView.enter(from.view, left, from.eni, fields)
+      const fromHost = nextView === from.view ? null : from.view.host.id
+      told = this.#side(to, isGateway ? 'egress' : 'ingress', fields, entered, fromHost)
+      sides.push(sideOf(told))
+      if (entered.drop !== DROP_NONE) return stopped(packet, sides, told)
+      const walk = { packet: inWords(packet), sides, deliveredTo: next.eni, obstacle: null }
+      if (!isGateway) {
+        nextView.remember(entered.p, INGRESS)
+        return { ...walk, arrived: fields }
+      }
+      fields = translated(fields, entered)
+      if (entered.p.action === ACTION_UPLINK) return { ...walk, arrived: fields }
+      from = { view: nextView, eni: nextView.portId(entered.p) ?? next.eni }
+      fields = routed(fields, entered)
+      left = entered
+    }
+    return stopped(packet, sides, told)
   }
 
   /** Takes the packet's conversation over from the real flow table. */
@@ -189,6 +240,24 @@ export class Explainer {
   }
 }
 
+/** The ENI that has a public IPv4 address. */
+function publicOwner ({ tables }: Snapshot, address: string): string | undefined {
+  return tables.address.by('publicIp', address)[0]?.networkInterfaceId ??
+    tables.networkInterface.by('autoPublicIp', address)[0]?.id
+}
+
+/** A walk, and the packet as it was at its end. */
+interface Walked extends Walk { readonly arrived: PacketFields }
+
+function plain ({ packet, sides, deliveredTo, obstacle }: Walked): Walk {
+  return { packet, sides, deliveredTo, obstacle }
+}
+
+/** The packet with the addresses that a gateway gave it. */
+function translated (packet: PacketFields, { p }: Passage): PacketFields {
+  return { ...packet, source: sourceOf(p), destination: destinationOf(p) }
+}
+
 /** A side with what stopped the packet there. */
 interface Told extends Side { readonly obstacle: Obstacle | null }
 
@@ -213,8 +282,8 @@ function obstacleOf (passed: Passed, steps: Side['steps']): Obstacle {
   }
 }
 
-function stopped (packet: PacketFields, sides: readonly Side[], { obstacle }: Told): Walk {
-  return { packet: inWords(packet), sides, deliveredTo: null, obstacle }
+function stopped (packet: PacketFields, sides: readonly Side[], { obstacle }: Told): Walked {
+  return { packet: inWords(packet), sides, deliveredTo: null, obstacle, arrived: packet }
 }
 
 /** The packet as it is after the sender's router: a hop older, and not larger than the path. */
@@ -226,22 +295,22 @@ function routed (packet: PacketFields, { p }: Passage): PacketFields {
   }
 }
 
-function refused (forward: Walk, answer: Walk | null): Reach {
+function refused (forward: Walked, answer: Walked | null): Reach {
   const obstacle = (answer ?? forward).obstacle
   const what = answer === null ? 'The packet that opens it' : 'It arrives, but its answer'
-  return { verdict: 'no', text: `${what} is dropped: ${obstacle?.text ?? ''}.`, forward, answer,
-    obstacle }
+  return { verdict: 'no', text: `${what} is dropped: ${obstacle?.text ?? ''}.`,
+    forward: plain(forward), answer: answer === null ? null : plain(answer), obstacle }
 }
 
 /** A route handed the packet to an instance that is to pass it on. */
-function passedOn (snapshot: Snapshot, forward: Walk, answer: Walk | null = null): Reach {
+function passedOn (snapshot: Snapshot, forward: Walked, answer: Walked | null = null): Reach {
   const eni = (answer ?? forward).deliveredTo ?? ''
   const what = answer === null ? 'A route hands the packet' : 'A route hands the answer'
   return {
     verdict: 'unknown',
     text: `${what} to ${labelOf(snapshot, eni)}: whether it goes on from there is up to the ` +
       'instance.',
-    forward, answer, obstacle: null
+    forward: plain(forward), answer: answer === null ? null : plain(answer), obstacle: null
   }
 }
 

@@ -3,7 +3,8 @@
  * `vpcctl can-reach` print it.
  *
  *     Walk         one packet's way            side, side, and what stopped it
- *      └ Side      one ENI that it passes      leaving (egress) or entering (ingress), on a host
+ *      └ Side      one ENI that it passes      leaving (egress) or entering (ingress), on a host;
+ *                  or one gateway              out of the VPC (egress) or into it (ingress)
  *         └ Step   one row of docs/packet_life.md, with the thing and the rule that decided
  */
 
@@ -12,6 +13,7 @@ export type Direction = 'egress' | 'ingress'
 export type StepName =
   | 'parse' | 'scope' | 'source-check' | 'security-groups' | 'same-subnet' | 'network-acl' | 'route'
   | 'mapping' | 'ttl' | 'mtu' | 'send' | 'vpc-header' | 'destination-check' | 'deliver'
+  | 'internet-scope' | 'public-address' | 'gateway-route'
 
 export interface Step {
   readonly step: StepName
@@ -70,7 +72,7 @@ export interface WalkedPacket {
 export interface Walk {
   readonly packet: WalkedPacket
   readonly sides: readonly Side[]
-  /** The ENI that got it; null when something stopped it. */
+  /** The ENI, or the gateway to the internet, that got it; null when something stopped it. */
   readonly deliveredTo: string | null
   readonly obstacle: Obstacle | null
 }

@@ -11,13 +11,16 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
-import { eniBits, eniIdFromBits } from '../base/ids.ts'
+import { idBits, idFromBits } from '../base/ids.ts'
 import { systemRandom } from '../base/random.ts'
 import { HostCompiler } from '../compile/host_compiler.ts'
+import { ACTION_ENCAPSULATE } from '../dataplane/action.ts'
 import { DROP_NONE } from '../dataplane/drop_reason.ts'
 import { pathMtu } from '../dataplane/loop.ts'
 import { PacketContext } from '../dataplane/packet.ts'
-import { runEgressPath, runIngressPath, runLocalIngressPath } from '../dataplane/packet_path.ts'
+import {
+  runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath
+} from '../dataplane/packet_path.ts'
 import { WAIT_FOR_ADDRESS } from '../dataplane/steps/mapping.ts'
 import { parsePacket } from '../dataplane/steps/parse.ts'
 import { EGRESS, flowFileBytes, INGRESS } from '../dataplane/tables/flow_layout.ts'
@@ -45,6 +48,8 @@ const CONVERSATIONS_MAX = 64
 const SOURCE_AT = 0
 const HEADER_AT = 32
 const PACKET_AT = HEADER_AT + GENEVE_BYTES
+/** Of an edge: any number that is one. Whether the uplink is open is not asked. */
+const UPLINK = 1
 /** How often a packet may wait for a mapping: its sender's place, and its destination's. */
 const RESOLVES_MAX = 2
 
@@ -81,6 +86,7 @@ export class HostView {
     this.tables = new Tables(this.compiler.indexOfHost(host.id),
       pathMtu(host.underlayMtu, host.underlayAddress.includes(':')), flows)
     this.tables.apply(update, () => { /* nothing is counted */ })
+    if (host.roles.includes('edge')) this.tables.uplinkNicPort = UPLINK
     for (const table of update.routeTables ?? []) {
       this.#routeTables.set(table.routeTableIndex, table)
     }
@@ -117,7 +123,7 @@ export class HostView {
   enter (sender: HostView, { p: left }: Passage, senderEni: string, fields: PacketFields): Passage {
     const bytes = makePacket(fields, PACKET_AT)
     const { ports } = sender.tables
-    const { high, low } = eniBits(senderEni)
+    const { high, low } = idBits(senderEni)
     addressWords(sender.host.underlayAddress).forEach((word, index) => {
       writeU32(bytes, SOURCE_AT + 4 * index, word)
     })
@@ -137,6 +143,17 @@ export class HostView {
     const run = (): number => {
       loadContext(p, bytes, HEADER_AT)
       return runIngressPath(p, this.tables, viewOf(bytes))
+    }
+    return { p, drop: this.#resolving(p, run) }
+  }
+
+  /** The packet comes from the internet, to this edge. */
+  arrive (fields: PacketFields): Passage {
+    const bytes = makePacket(fields, PACKET_AT)
+    const p = new PacketContext()
+    const run = (): number => {
+      loadContext(p, bytes, PACKET_AT)
+      return runUplinkPath(p, this.tables, viewOf(bytes))
     }
     return { p, drop: this.#resolving(p, run) }
   }
@@ -220,9 +237,25 @@ export class HostView {
 
   /** Where the packet goes next. */
   nextHop (p: PacketContext): { readonly eni: string, readonly host: string } {
+    const place = p.action === ACTION_ENCAPSULATE ? p.target : p.mapping.hostIndex
+    const prefix = p.isRoutedToGateway === 0 ? 'eni' : 'igw'
     return {
-      eni: eniIdFromBits(p.mapping.eniHigh >>> 0, p.mapping.eniLow >>> 0),
-      host: this.compiler.idOf('host', p.mapping.hostIndex) ?? ''
+      eni: idFromBits(prefix, p.mapping.eniHigh >>> 0, p.mapping.eniLow >>> 0),
+      host: this.compiler.idOf('host', place) ?? ''
+    }
+  }
+
+  /** The ENI or gateway that is worked on; null where none could be named. */
+  portId (p: PacketContext): string | null { return this.compiler.eniOfPort(p.portIndex) }
+
+  /** The route of a gateway's own table that decided; null when it has none. */
+  gatewayRoute (p: PacketContext): { table: string, destination: string | null } | null {
+    const index = this.tables.ports.routeTableIndex[p.portIndex]!
+    const data = this.#routeTables.get(index)
+    if (data === undefined) return null
+    return {
+      table: this.compiler.idOf('routeTable', index) ?? '',
+      destination: p.route < 0 ? null : cidrAt(data.destinations, p.route * PREFIX_WORDS)
     }
   }
 

@@ -201,3 +201,11 @@ export function fieldsOf (p: PacketContext): PacketFields {
     dontFragment: p.dontFragment !== 0
   }
 }
+
+/** Addresses of a context as text: what a gateway has made of them. */
+export function sourceOf ({ src0, src1, src2, src3 }: PacketContext): string {
+  return formatAddress(Int32Array.of(src0, src1, src2, src3))
+}
+export function destinationOf ({ dst0, dst1, dst2, dst3 }: PacketContext): string {
+  return formatAddress(Int32Array.of(dst0, dst1, dst2, dst3))
+}

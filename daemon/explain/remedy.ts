@@ -4,8 +4,8 @@
  */
 import {
   DROP_BLACKHOLE, DROP_DESTINATION_CHECK, DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS,
-  DROP_NO_MAPPING, DROP_NO_ROUTE, DROP_PORT_CLOSED, DROP_SECURITY_GROUP_EGRESS,
-  DROP_SECURITY_GROUP_INGRESS, DROP_SOURCE_SPOOFED, DROP_TOO_BIG
+  DROP_NO_MAPPING, DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PORT_CLOSED,
+  DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS, DROP_SOURCE_SPOOFED, DROP_TOO_BIG
 } from '../dataplane/drop_reason.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { routeBehind } from '../model/route_order.ts'
@@ -36,6 +36,8 @@ export function remedyOf (side: Passed): Remedy {
       text: 'An ENI that routes or answers for other addresses needs the check off.',
       command: `vpcctl eni set ${side.eni} --source-dest-check off`
     }
+    case DROP_NO_PUBLIC_ADDRESS: return none('Associate an Elastic IP with the source ("vpcctl ' +
+      'address allocate", "vpcctl address associate"), or send by a NAT gateway.')
     case DROP_PORT_CLOSED: return startOwner(side.snapshot, side.eni)
     case DROP_TOO_BIG: return none(`Send at most ${String(side.p.mtu)} bytes, or without DF.`)
     default: return none('No setting of the lab lets such a packet pass.')

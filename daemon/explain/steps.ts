@@ -2,14 +2,17 @@
  * The steps of one side in the order of docs/packet_life.md, told from what they have left in the
  * packet's context: up to the one that dropped it, or all of them.
  */
+import { isGatewayId } from '../compile/gateway_port.ts'
+import { ACTION_UPLINK } from '../dataplane/action.ts'
 import {
   DROP_BLACKHOLE, DROP_CONGESTION_MARK, DROP_DESTINATION_CHECK, DROP_ENI_NOT_HERE,
-  DROP_FRAGMENT_INVALID, DROP_GENEVE_CRITICAL_OPTION, DROP_GENEVE_MALFORMED, DROP_GENEVE_VERSION,
-  DROP_LINK_LOCAL, DROP_MALFORMED, DROP_MULTICAST, DROP_NETWORK_ACL_EGRESS,
-  DROP_NETWORK_ACL_INGRESS, DROP_NO_MAPPING, DROP_NO_ROUTE, DROP_NONE, DROP_PORT_CLOSED,
-  DROP_PORT_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS,
-  DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED, DROP_TOO_BIG, DROP_TTL_EXPIRED,
-  DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
+  DROP_FRAGMENT_INVALID, DROP_GATEWAY_DOWN, DROP_GENEVE_CRITICAL_OPTION, DROP_GENEVE_MALFORMED,
+  DROP_GENEVE_VERSION, DROP_LINK_LOCAL, DROP_MALFORMED, DROP_MARTIAN, DROP_MULTICAST,
+  DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS, DROP_NONE, DROP_NO_MAPPING,
+  DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PORT_CLOSED, DROP_PORT_UNKNOWN,
+  DROP_PUBLIC_ADDRESS_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS,
+  DROP_SECURITY_GROUP_INGRESS, DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED,
+  DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
 } from '../dataplane/drop_reason.ts'
 import type { PacketContext } from '../dataplane/packet.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
@@ -17,6 +20,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { routeBehind } from '../model/route_order.ts'
 import type { Direction, Step, StepName } from './explanation.ts'
 import type { HostView } from './host_view.ts'
+import { destinationOf, sourceOf } from './made_packet.ts'
 import type { PacketFields } from './made_packet.ts'
 import { aclEntryText, groupRuleText, labelOf, targetText, trafficText } from './words.ts'
 
@@ -53,7 +57,8 @@ const EGRESS_STEPS: readonly StepKind[] = [
   { step: 'same-subnet', drops: [DROP_MULTICAST], tell: tellSubnet },
   { step: 'network-acl', drops: [DROP_NETWORK_ACL_EGRESS], tell: tellAcl },
   { step: 'route', drops: [DROP_NO_ROUTE, DROP_BLACKHOLE], tell: tellRoute },
-  { step: 'mapping', drops: [DROP_NO_MAPPING, DROP_ENI_NOT_HERE], tell: tellMapping },
+  { step: 'mapping', drops: [DROP_NO_MAPPING, DROP_ENI_NOT_HERE, DROP_GATEWAY_DOWN],
+    tell: tellMapping },
   { step: 'ttl', drops: [DROP_TTL_EXPIRED], tell: tellTtl },
   { step: 'mtu', drops: [DROP_TOO_BIG], tell: tellMtu },
   { step: 'send', drops: [], tell: tellSend }
@@ -73,10 +78,86 @@ const INGRESS_STEPS: readonly StepKind[] = [
   { step: 'deliver', drops: [DROP_TOO_BIG, DROP_PORT_CLOSED], tell: tellDeliver }
 ]
 
+/** What becomes of the packet behind a gateway. */
+const BEYOND_DROPS = [
+  DROP_NO_MAPPING, DROP_ENI_NOT_HERE, DROP_TTL_EXPIRED, DROP_TOO_BIG, DROP_PORT_CLOSED,
+  DROP_GATEWAY_DOWN
+]
+
+/** Out of a VPC, at its internet gateway. */
+const GATEWAY_OUT_STEPS: readonly StepKind[] = [
+  INGRESS_STEPS[0]!,
+  { step: 'internet-scope', drops: [DROP_MARTIAN],
+    tell: ({ packet, drop }) => ({ text: drop === DROP_MARTIAN
+      ? `the internet does not route ${packet.destination}`
+      : `the internet routes ${packet.destination}` }) },
+  { step: 'public-address', drops: [DROP_NO_PUBLIC_ADDRESS], tell: tellPublicSource },
+  { step: 'gateway-route', drops: [DROP_NO_ROUTE, DROP_BLACKHOLE], tell: tellGatewayRoute },
+  { step: 'send', drops: BEYOND_DROPS, tell: tellBeyond }
+]
+
+/** From the internet into a VPC. */
+const GATEWAY_IN_STEPS: readonly StepKind[] = [
+  { step: 'parse', drops: [DROP_MALFORMED, DROP_FRAGMENT_INVALID], tell: EGRESS_STEPS[0]!.tell },
+  { step: 'internet-scope', drops: [DROP_MARTIAN],
+    tell: ({ packet, drop }) => ({ text: drop === DROP_MARTIAN
+      ? `the internet does not route ${packet.source}`
+      : `the internet routes ${packet.source}` }) },
+  { step: 'public-address', drops: [DROP_PUBLIC_ADDRESS_UNKNOWN], tell: tellPublicDestination },
+  { step: 'gateway-route', drops: [DROP_NO_ROUTE, DROP_BLACKHOLE], tell: tellGatewayRoute },
+  { step: 'send', drops: BEYOND_DROPS, tell: tellBeyond }
+]
+
+function kindsOf ({ eni, direction }: Passed): readonly StepKind[] {
+  if (!isGatewayId(eni)) return direction === 'egress' ? EGRESS_STEPS : INGRESS_STEPS
+  return direction === 'egress' ? GATEWAY_OUT_STEPS : GATEWAY_IN_STEPS
+}
+
+function tellPublicSource ({ packet, p, drop, eni }: Passed): Told {
+  if (drop === DROP_NO_PUBLIC_ADDRESS) {
+    return { object: eni, text: `${packet.source} has no public address` }
+  }
+  const now = sourceOf(p)
+  return { object: eni, text: now === packet.source
+    ? `${packet.source} is public as it is`
+    : `${packet.source} becomes ${now}` }
+}
+
+function tellPublicDestination ({ packet, p, drop, eni }: Passed): Told {
+  if (drop === DROP_PUBLIC_ADDRESS_UNKNOWN) {
+    return { text: `no VPC has the public address ${packet.destination}` }
+  }
+  const now = destinationOf(p)
+  return { object: eni, text: now === packet.destination
+    ? `${packet.destination} is public as it is`
+    : `${packet.destination} becomes ${now}` }
+}
+
+function tellGatewayRoute ({ view, p, snapshot, drop }: Passed): Told {
+  if (p.action === ACTION_UPLINK) return { text: 'not asked on the way out' }
+  const route = view.gatewayRoute(p)
+  if (route === null) return { text: 'the gateway has no route table: straight to the destination' }
+  const label = labelOf(snapshot, route.table)
+  if (drop === DROP_NO_ROUTE) return { object: route.table, text: `no route of ${label} fits` }
+  return { object: route.table, rule: route.destination,
+    text: `route ${route.destination ?? ''} of ${label} ` +
+      (drop === DROP_BLACKHOLE ? 'is a blackhole' : 'decides') }
+}
+
+function tellBeyond ({ view, p, snapshot, drop }: Passed): Told {
+  if (drop !== DROP_NONE) {
+    return { text: (DROP_REASONS[drop]?.meaning ?? 'no place of an address could be had')
+      .replace(/\.$/, '') }
+  }
+  if (p.action === ACTION_UPLINK) return { text: 'to the internet' }
+  const { eni, host } = view.nextHop(p)
+  return { object: eni, text: `to ${labelOf(snapshot, eni)} on ${host}, over the underlay` }
+}
+
 /** Every step that the packet met; the last one is the one that dropped it, if any did. */
 export function stepsOf (side: Passed): Step[] {
   const steps: Step[] = []
-  for (const kind of side.direction === 'egress' ? EGRESS_STEPS : INGRESS_STEPS) {
+  for (const kind of kindsOf(side)) {
     const isDropped = dropsHere(kind, side)
     steps.push({
       step: kind.step,
@@ -91,14 +172,17 @@ export function stepsOf (side: Passed): Step[] {
 }
 
 /** A broadcast address of a block is found out one step later than multicast. */
-function dropsHere ({ step, drops }: StepKind, { drop, p }: Passed): boolean {
-  if (drop < DROP_NONE) return step === 'mapping' || step === 'vpc-header'
+function dropsHere ({ step, drops }: StepKind, { drop, p, eni }: Passed): boolean {
+  if (drop < DROP_NONE) {
+    return step === 'mapping' || step === (isGatewayId(eni) ? 'send' : 'vpc-header')
+  }
   if (drop === DROP_MULTICAST) return step === (p.isSameSubnet !== 0 ? 'same-subnet' : 'scope')
   return drops.includes(drop)
 }
 
 /** Inside a subnet its ACL and its routes have no say. */
 function skips ({ step }: StepKind, { p, fromHost, direction }: Passed): boolean {
+  if (step === 'gateway-route') return p.action === ACTION_UPLINK
   if (step === 'network-acl' || step === 'route') return p.isSameSubnet !== 0
   return step === 'vpc-header' && direction === 'ingress' && fromHost === null
 }
@@ -203,9 +287,10 @@ function tellMapping ({ view, p, snapshot, packet, drop }: Passed): Told {
   if (drop === DROP_NO_MAPPING || drop < DROP_NONE) {
     return { text: `nothing that runs in the VPC has ${packet.destination}` }
   }
+  if (drop === DROP_GATEWAY_DOWN) return { text: 'no host that serves the gateway is up' }
   const { eni, host } = view.nextHop(p)
   const label = labelOf(snapshot, eni)
-  return { object: eni, text: p.isRoutedToEni !== 0
+  return { object: eni, text: p.isRoutedToEni !== 0 || p.isRoutedToGateway !== 0
     ? `the target ${label} is on ${host}`
     : `${packet.destination} is ${label} on ${host}` }
 }

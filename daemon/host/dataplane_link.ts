@@ -15,8 +15,10 @@ import type { ControlMessage, TableUpdate, WorkerMessage } from '../dataplane/ta
 import type { Log } from '../observe/log.ts'
 import type { Carrier, CarrierEvents } from './dataplane_carrier.ts'
 
-/** How long the worker may take to open a device, or to start. */
+/** How long the worker may take to open a device, or to stop. */
 export const WORKER_ANSWER_MS_MAX = 15_000
+/** How long it may take to start: on a busy machine a process of its own needs its time. */
+export const WORKER_START_MS_MAX = 60_000
 /** Pause before a worker that died is started again; it doubles up to the maximum. */
 export const WORKER_RESTART_MS = 200
 export const WORKER_RESTART_MS_MAX = 30_000
@@ -89,8 +91,8 @@ export class DataplaneLink {
     this.#spawn()
     const timer = setTimeout(() => {
       this.#ready?.reject(agentError(
-        `The data plane worker has not started within ${String(WORKER_ANSWER_MS_MAX)} ms`))
-    }, WORKER_ANSWER_MS_MAX)
+        `The data plane worker has not started within ${String(WORKER_START_MS_MAX)} ms`))
+    }, WORKER_START_MS_MAX)
     try {
       await ready
     } finally {

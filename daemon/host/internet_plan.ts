@@ -17,6 +17,11 @@ import type { NamespaceView } from './namespace_view.ts'
 export const HOSTS_DEVICE = 'hosts0'
 export const INTERNET_DEVICE = 'eth0'
 export const INTERNET_MTU = 1500
+/**
+ * Largest super-packet that hosts send: what the TUN of an edge takes whole
+ * (tun/native/tun.h). Larger ones the router would cut up, all of them.
+ */
+const GSO_BYTES_MAX = 61_440
 /** What the lab announces: its public addresses, and the IPv6 blocks of its VPCs. */
 export const PUBLIC_IPV4 = '203.0.113.0/24'
 export const PUBLIC_IPV6 = '2001:db8::/32'
@@ -72,7 +77,8 @@ export function planInternet (
       `link set ${HOSTS_DEVICE} up`,
       ...ROUTER_ADDRESSES.map((address) => `addr add ${address} dev ${HOSTS_DEVICE}`))
     hostLines.push(
-      'link set lo up', `link set ${INTERNET_DEVICE} up`,
+      'link set lo up',
+      `link set ${INTERNET_DEVICE} gso_max_size ${String(GSO_BYTES_MAX)} up`,
       ...HOST_ADDRESSES.map((address) => `addr add ${address} dev ${INTERNET_DEVICE}`),
       ...ROUTER_ADDRESSES.map((address) => `route add default via ${address.split('/')[0] ?? ''}`))
   }

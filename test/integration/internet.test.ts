@@ -6,7 +6,8 @@
  */
 import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
-import { command, eventually, inside } from '../harness/command.ts'
+import type { ReachAnswer, TraceAnswer } from '../../daemon/api/admin/contract.ts'
+import { command, eventually, ROOT, tryCommand } from '../harness/command.ts'
 import { Capture } from '../harness/capture.ts'
 import { parsePing } from '../harness/instance.ts'
 import {
@@ -14,6 +15,8 @@ import {
 } from '../harness/internet.ts'
 import type { Lab } from '../harness/lab.ts'
 import { withLab } from '../harness/with_lab.ts'
+
+const VPCCTL = `${ROOT}/bin/vpcctl`
 
 const curl = (url: string, ...options: readonly string[]): string[] =>
   ['-s', '-g', '--max-time', '5', ...options, url]
@@ -53,6 +56,23 @@ test.serial('an internet gateway: both ways, both families, hairpin, MTU, routes
     await eventually('a drop for want of a public address', async () =>
       await lab.drops(gateway.id, 'no-public-address') > 0)
 
+    // The way is explained, with what the edge makes of it.
+    const ask = async <Answer>(...words: string[]): Promise<Answer> => JSON.parse(
+      (await tryCommand(VPCCTL, ['--lab', lab.name, ...words, '--json'])).stdout) as Answer
+    const trace = (from: string, to: string): Promise<TraceAnswer> =>
+      ask('trace', from, 'tcp', `${to}:80`)
+    const reach = (from: string, to: string): Promise<ReachAnswer> =>
+      ask('can-reach', from, to, 'tcp/80')
+    const out = await trace(a.eni, OUTSIDE)
+    t.is(out.deliveredTo, gateway.id)
+    t.is(out.sides[1]?.steps.find(({ step }) => step === 'public-address')?.text,
+      `${a.ipv4} becomes ${eipA.address}`)
+    t.is((await trace(c.eni, OUTSIDE)).obstacle?.reason, 'no-public-address')
+    t.is((await reach(a.eni, OUTSIDE)).verdict, 'yes')
+    t.is((await reach(a.eni, OUTSIDE_IPV6)).verdict, 'yes')
+    t.is((await trace(a.eni, eipB.address)).deliveredTo, b.eni)
+    t.is((await reach(a.eni, eipB.address)).verdict, 'yes')
+
     // 1,500 bytes, and the sender is told.
     t.is((await a.ping(OUTSIDE, 2, '-M', 'do', '-s', '1472')).received, 2)
     t.regex((await a.try('ping', '-c1', '-W1', '-M', 'do', '-s', '1473', OUTSIDE)).stdout,
@@ -89,14 +109,14 @@ test.serial('what an edge changes in a packet: its source address, and no more',
     const names = ['ip.src', 'ip.dst', 'ip.id', 'ip.ttl', 'data.data']
     const last = (frame: Record<string, string>, name: string): string =>
       frame[name]?.split(',').at(-1) ?? ''
-    const inside_ = (await left.fields(names, `icmp.type == 8 && ip.src == ${a.ipv4}`))
+    const within = (await left.fields(names, `icmp.type == 8 && ip.src == ${a.ipv4}`))
       .map((frame) => names.map((name) => last(frame, name)))
     const outside = (await right.fields(names, 'icmp.type == 8'))
       .map((frame) => names.map((name) => last(frame, name)))
     t.is(outside.length, 3)
-    t.deepEqual(inside_.map(([, ...rest]) => rest), outside.map(([, ...rest]) => rest))
+    t.deepEqual(within.map(([, ...rest]) => rest), outside.map(([, ...rest]) => rest))
     t.true(outside.every(([source]) => source === eipA.address))
-    t.true(inside_.every(([source]) => source === a.ipv4))
+    t.true(within.every(([source]) => source === a.ipv4))
     t.deepEqual([await left.brokenFrames(), await right.brokenFrames()], [[], []])
 
     // A way in: the router answers, the VPC's own hop is silent, the instance answers.
