@@ -37,7 +37,7 @@ const vpcOf = (acls: readonly PolicySpec[], acl?: number): VpcSpec => ({
   vpc: 1,
   vni: 100,
   subnets: [
-    { subnet: 11, cidrs: ['10.0.1.0/24'], ...(acl === undefined ? {} : { networkAcl: acl }),
+    { subnet: 11, cidrs: ['10.0.1.0/24'], routers: { ipv4: '10.0.1.1' }, ...(acl === undefined ? {} : { networkAcl: acl }),
       routes: [{ to: '10.0.0.0/16', target: 'local' }, { to: '0.0.0.0/0', target: { gateway: IGW } }] },
     { subnet: 12, cidrs: ['10.0.2.0/24'],
       routes: [{ to: '10.0.0.0/16', target: 'local' }, { to: '0.0.0.0/0', target: { eni: NAT } }] }
@@ -330,6 +330,33 @@ test('a packet of a connection that idled out is reset, not carried', (t) => {
   t.is(reset.packet[33] & (TCP_FLAG_RST | 1), TCP_FLAG_RST, 'RST, no FIN')
   t.is(readU32(reset.packet, 24), readU32(data, 28), 'its sequence number is what was acknowledged')
   t.is(world.drops()[`${String(NAT)}/nat-idle`], 1)
+})
+
+test('what is larger than the internet takes is answered, from the router of the gateway\'s subnet', (t) => {
+  const world = new World()
+  const big = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_UDP, srcPort: 4000,
+    dstPort: 53, payloadBytes: 1600, dontFragment: true })
+  const [answer] = world.out(big, world.ownerOf(53, PROTOCOL_UDP))
+  t.is(answer.outer?.peer, COMPUTE)
+  check(t, answer.packet, srcIs('10.0.1.1'), dstIs('10.0.2.10'), goodChecksums())
+  t.is(readU16(answer.packet, 26), 1500, 'next-hop MTU')
+  t.deepEqual(answer.packet.slice(28, 56), big.slice(0, 28), 'quoted as it was sent')
+})
+
+test('a SYN\'s MSS is lowered to what the internet takes', (t) => {
+  const world = new World()
+  const packet = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, srcPort: 5000, dstPort: 80,
+    tcpFlags: TCP_FLAG_SYN, payloadBytes: 4 })
+  packet[32] = 6 << 4 // the payload is now an option: MSS 8961
+  packet.set([2, 4, 0x23, 0x01], 40)
+  writeU16(packet, 36, 0)
+  const sum = pseudoHeaderSum(packet, 12, 8, PROTOCOL_TCP, 24)
+  let whole = sum
+  for (let at = 20; at < packet.length; at += 2) whole += readU16(packet, at)
+  writeU16(packet, 36, ~checksumFold(whole) & 0xffff)
+  const [sent] = world.out(packet, world.ownerOf(80))
+  check(t, sent.packet, goodChecksums())
+  t.is(readU16(sent.packet, 42), 1460)
 })
 
 test('a super-packet is translated by one rewrite of its headers', (t) => {

@@ -50,11 +50,13 @@ import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
+import { NAT_AT_INSIDE } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
+import { REWRITE_SOURCE } from './translate.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -533,6 +535,9 @@ export class Router implements RouterParts {
   /** Tells the sender inside, where that is due, why his packet did not pass a gateway. */
   #answerFromGateway (p: PacketContext, reason: number): void {
     if (reason === DROP_NAT_IDLE) this.#resets.answer(p, this, this.nowMs)
+    if (!dropIsAnswered(reason) || p.natAt < 0 || (p.rewrites & REWRITE_SOURCE) === 0) return
+    p.src3 = this.tables.hyperplane?.table.words[p.natAt + NAT_AT_INSIDE + 3] ?? 0
+    this.#icmp.answerFromGateway(p, this, this.nowMs)
   }
 
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */

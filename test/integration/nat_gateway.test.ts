@@ -5,44 +5,14 @@
  * VPC 10.0.0.0/16: public subnet 10.0.1.0/24 with the NAT gateway, private subnet 10.0.2.0/24 with
  * the instances.
  */
-import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
 import type { LabStatusAnswer } from '../../daemon/api/admin/contract.ts'
 import { adminRequest } from '../harness/admin.ts'
 import { eventually } from '../harness/command.ts'
 import { internetGateway, listening, OUTSIDE } from '../harness/internet.ts'
-import type { Lab, TestSubnet } from '../harness/lab.ts'
+import type { Lab } from '../harness/lab.ts'
+import { natGateway } from '../harness/nat.ts'
 import { withLab } from '../harness/with_lab.ts'
-
-interface Nat { readonly id: string, readonly eni: string, readonly publicIp: string }
-
-/** A public NAT gateway, to which the private subnet's own table leads. */
-async function natGateway (
-  lab: Lab, publicSubnet: TestSubnet, privateSubnet: TestSubnet
-): Promise<Nat> {
-  const { AllocationId } = await lab.ec2.send(new ec2.AllocateAddressCommand({ Domain: 'vpc' }))
-  const { NatGateway } = await lab.ec2.send(new ec2.CreateNatGatewayCommand(
-    { SubnetId: publicSubnet.id, AllocationId }))
-  const id = NatGateway?.NatGatewayId ?? ''
-  await lab.waitApplied()
-  await eventually('the NAT gateway is available', async () => {
-    const { NatGateways } = await lab.ec2.send(
-      new ec2.DescribeNatGatewaysCommand({ NatGatewayIds: [id] }))
-    return NatGateways?.[0]?.State === 'available'
-  })
-  const { RouteTable } = await lab.ec2.send(
-    new ec2.CreateRouteTableCommand({ VpcId: publicSubnet.vpc.id }))
-  const RouteTableId = RouteTable?.RouteTableId ?? ''
-  await lab.ec2.send(new ec2.AssociateRouteTableCommand(
-    { RouteTableId, SubnetId: privateSubnet.id }))
-  await lab.ec2.send(new ec2.CreateRouteCommand(
-    { RouteTableId, DestinationCidrBlock: '0.0.0.0/0', NatGatewayId: id }))
-  await lab.waitApplied()
-  const { NatGateways } = await lab.ec2.send(
-    new ec2.DescribeNatGatewaysCommand({ NatGatewayIds: [id] }))
-  const address = NatGateways?.[0]?.NatGatewayAddresses?.[0]
-  return { id, eni: address?.NetworkInterfaceId ?? '', publicIp: address?.PublicIp ?? '' }
-}
 
 /** Says who calls, with the port, and echoes what it is told on port 7: lines of text. */
 const SERVER = `
