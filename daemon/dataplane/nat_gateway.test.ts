@@ -15,13 +15,15 @@ import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire
 import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
 import { shardSlot } from './tables/host_table.ts'
 import { NAT_IDLE_S, NAT_PORT_MIN } from './tables/nat_layout.ts'
-import { HOST_GROUP_SHARD, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY } from './tables/update.ts'
+import {
+  HOST_GROUP_SHARD, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
+} from './tables/update.ts'
 import type { TableUpdate } from './tables/update.ts'
 import { check, dstIs, goodChecksums, srcIs, ttlIs } from './testing/checker.ts'
 import {
   buildTables, ENI_HIGH, hostAddress, Lab, portOf, publicAddresses
 } from './testing/lab.ts'
-import type { PolicySpec, VpcSpec } from './testing/lab.ts'
+import type { PolicySpec, RouteSpec, VpcSpec } from './testing/lab.ts'
 import type { Sent } from './testing/memory_nic.ts'
 import { ipPacket, vpcPacket } from './testing/packets.ts'
 
@@ -33,14 +35,17 @@ const NAT = 50
 const OUTSIDE = '198.51.100.10'
 const PUBLIC = '203.0.113.9'
 
+const LOCAL: RouteSpec = { to: '10.0.0.0/16', target: 'local' }
+
 const vpcOf = (acls: readonly PolicySpec[], acl?: number): VpcSpec => ({
   vpc: 1,
   vni: 100,
   subnets: [
-    { subnet: 11, cidrs: ['10.0.1.0/24'], routers: { ipv4: '10.0.1.1' }, ...(acl === undefined ? {} : { networkAcl: acl }),
-      routes: [{ to: '10.0.0.0/16', target: 'local' }, { to: '0.0.0.0/0', target: { gateway: IGW } }] },
+    { subnet: 11, cidrs: ['10.0.1.0/24'], routers: { ipv4: '10.0.1.1' },
+      ...(acl === undefined ? {} : { networkAcl: acl }),
+      routes: [LOCAL, { to: '0.0.0.0/0', target: { gateway: IGW } }] },
     { subnet: 12, cidrs: ['10.0.2.0/24'],
-      routes: [{ to: '10.0.0.0/16', target: 'local' }, { to: '0.0.0.0/0', target: { eni: NAT } }] }
+      routes: [LOCAL, { to: '0.0.0.0/0', target: { eni: NAT } }] }
   ],
   enis: [
     { eni: 1, subnet: 12, host: COMPUTE, addresses: ['10.0.2.10'] },
@@ -102,7 +107,9 @@ class World {
       lab.toWorker.push({
         kind: 'tables',
         revision: this.epoch + 1,
-        hostGroups: [{ hostIndex: GROUP, kind: HOST_GROUP_SHARD, members: Uint32Array.from(owners) }],
+        hostGroups: [
+          { hostIndex: GROUP, kind: HOST_GROUP_SHARD, members: Uint32Array.from(owners) }
+        ],
         shards: [{
           eniIdHigh: ENI_HIGH,
           eniIdLow: NAT,
@@ -143,7 +150,8 @@ class World {
 
   ownerOf (port: number, protocol = PROTOCOL_TCP, outside = OUTSIDE): number {
     const [w0, w1, w2, w3] = addressWords(outside)
-    return this.owners[shardSlot(w0 | 0, w1 | 0, w2 | 0, w3 | 0, port, protocol, ENI_HIGH | 0, NAT, 3)]
+    return this.owners[
+      shardSlot(w0 | 0, w1 | 0, w2 | 0, w3 | 0, port, protocol, ENI_HIGH | 0, NAT, 3)]
   }
 
   lab (host: number): Lab {
@@ -205,14 +213,15 @@ test('the first packet waits until every other node has the flow', (t) => {
   lab.nic.feed({
     nicPort: PORT_UNDERLAY,
     source: addressWords(hostAddress(COMPUTE)),
-    packet: vpcPacket({ vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, syn())
+    packet: vpcPacket(
+      { vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, syn())
   })
   lab.pass()
   lab.pass()
   const sent = lab.takeSent()
   t.true(sent.length > 0 && sent.every(({ outer }) => outer !== null && outer.peer <= 3),
     'messages to other nodes, and nothing to the internet')
-  t.is(lab.loop.router.holding.count, 1)
+  t.is(lab.loop.router.node.holding.count, 1)
 })
 
 test('flows to one destination have ports of their own, whoever opens them', (t) => {
@@ -261,7 +270,8 @@ test('UDP and echo have flows; nothing else is carried', (t) => {
     { src: OUTSIDE, dst: PUBLIC, protocol: PROTOCOL_ICMP, icmpType: 0, icmpId: id }))
   check(t, pong.packet, dstIs('10.0.2.10'), goodChecksums())
   t.is(readU16(pong.packet, 24), 77)
-  t.deepEqual(world.out(ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_ESP }), 1), [])
+  const esp = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_ESP })
+  t.deepEqual(world.out(esp, 1), [])
   t.is(world.drops()[`${String(NAT)}/nat-protocol`], 1)
 })
 
@@ -332,7 +342,7 @@ test('a packet of a connection that idled out is reset, not carried', (t) => {
   t.is(world.drops()[`${String(NAT)}/nat-idle`], 1)
 })
 
-test('what is larger than the internet takes is answered, from the router of the gateway\'s subnet', (t) => {
+test('what is too large is answered, from the router of the gateway\'s subnet', (t) => {
   const world = new World()
   const big = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_UDP, srcPort: 4000,
     dstPort: 53, payloadBytes: 1600, dontFragment: true })
@@ -371,7 +381,8 @@ test('a super-packet is translated by one rewrite of its headers', (t) => {
   world.lab(owner).nic.feed({
     nicPort: PORT_UNDERLAY,
     source: addressWords(hostAddress(COMPUTE)),
-    packet: vpcPacket({ vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, inner),
+    packet: vpcPacket(
+      { vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, inner),
     gsoType: GSO_TCPV4, gsoSize: 1000, segments: 4, csum: CSUM_NEEDED, csumField: 20 | (16 << 16)
   })
   const [{ sent }] = world.settle()

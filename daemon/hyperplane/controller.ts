@@ -4,7 +4,7 @@
  * (model/hyperplane_shard.ts), from which every host learns it.
  *
  *     node's process ended ─┐
- *     NAT gateway came ─────┼─▶ Cell ──▶ assignments ──▶ transaction ──▶ change feed ──▶ hosts, nodes
+ *     NAT gateway came ─────┼─▶ Cell ─▶ assignments ─▶ transaction ─▶ change feed ─▶ hosts, nodes
  *     copy is complete ─────┘
  *
  * A lab with fewer nodes than a shard has no cell, and its NAT gateways carry nothing.
