@@ -2,7 +2,7 @@
  * Groups of hosts: several in the place of one. A group has a number among the hosts, under a name
  * that no host can have, and so stands wherever a host's number stands.
  *
- *     EDGE_GROUP   every edge that is up: any of them serves any packet
+ *     EDGE_GROUP   every edge that is up: each of them serves every packet
  *     shardGroup   the owners of the slots of a HyperPlane resource
  */
 import { HOST_GROUP_ANY, HOST_GROUP_SHARD } from '../dataplane/tables/update.ts'

@@ -48,7 +48,7 @@ const CONVERSATIONS_MAX = 64
 const SOURCE_AT = 0
 const HEADER_AT = 32
 const PACKET_AT = HEADER_AT + GENEVE_BYTES
-/** Of an edge: any number that is one. Whether the uplink is open is not asked. */
+/** Of an edge: a number that is one. Whether the uplink is open is not asked. */
 const UPLINK = 1
 /** How often a packet may wait for a mapping: its sender's place, and its destination's. */
 const RESOLVES_MAX = 2

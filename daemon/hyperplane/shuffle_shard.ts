@@ -4,7 +4,7 @@
  * shuffle-sharding" (Amazon Builders' Library); Thaler and Ravishankar, "Using name-based mappings
  * to increase hit rates" (1998) for the choice: each node gets a weight from (resource, node), and
  * the heaviest are taken. So the choice follows from the two names alone, every node is as likely
- * as any other, and a node that joins or leaves changes only the shards that it is part of.
+ * as every other, and a node that joins or leaves changes only shards that it is part of.
  *
  *     overlap of two resources' shards, probability     0        1        2        3
  *     8 nodes, 3 each                                   17.9 %   53.6 %   26.8 %   1.8 %

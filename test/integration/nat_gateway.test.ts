@@ -124,7 +124,7 @@ test.serial('private instances share one address, each flow with a port of its o
   }))
 
 test.serial('kill -9 of the nodes, one after the other, loses none of 1,000 connections',
-  withLab({ edges: 3 }, async (t, lab) => {
+  withLab({ edges: 3, expectedWarnings: [/data plane worker ended/] }, async (t, lab) => {
     const { privateSubnet, server } = await world(lab)
     const a = await lab.instance(privateSubnet, { host: 'host-1' })
     await listening(server, () => lab.internet('python3', '-c', WHO.replace(OUTSIDE, '127.0.0.1')))

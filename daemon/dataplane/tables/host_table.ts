@@ -5,7 +5,7 @@
  * A group is several hosts in the place of one: `pick` says which of them a packet goes to, and
  * `senderOf` takes any of them for the sender. Picks of the two kinds:
  *
- *     HOST_GROUP_ANY     own host first, else by hash of the flow: any member serves any packet
+ *     HOST_GROUP_ANY     own host first, else by hash of the flow: each member serves every packet
  *     HOST_GROUP_SHARD   by what stands at the outside end of the flow and by the resource: both
  *                        directions, and all flows of a resource to one destination, meet
  */
