@@ -61,9 +61,15 @@ while time.time() - begin < seconds:
 print(done / (time.time() - begin))
 `
 
-export async function measureNatGateway (options: EdgeOptions): Promise<{
-  natGbps: number, natVsPlain: number, natAddedUs: number, natConnectionsPerSecond: number
-}> {
+interface NatFigures {
+  readonly natGbps: number
+  readonly natVsPlain: number
+  readonly natAddedUs: number
+  readonly natConnectionsPerSecond: number
+}
+
+export async function measureNatGateway (
+  options: EdgeOptions): Promise<Record<keyof NatFigures, number>> {
   const lab = await Lab.start({ edges: 3, underlayMtu: UNDERLAY_MTU })
   try {
     const { systems, a } = await build(lab)

@@ -56,6 +56,13 @@ const vpcOf = (acls: readonly PolicySpec[], acl?: number): VpcSpec => ({
   networkAcls: acls
 })
 
+interface WorldOptions {
+  readonly nodes?: readonly number[]
+  readonly capacity?: number
+  readonly acls?: readonly PolicySpec[]
+  readonly acl?: number
+}
+
 class World {
   readonly labs = new Map<number, Lab>()
   owners: readonly number[] = NODES
@@ -63,10 +70,7 @@ class World {
   readonly #capacity: number
   readonly #vpc: VpcSpec
 
-  constructor (options: {
-    readonly nodes?: readonly number[], readonly capacity?: number
-    readonly acls?: readonly PolicySpec[], readonly acl?: number
-  } = {}) {
+  constructor (options: WorldOptions = {}) {
     this.#capacity = options.capacity ?? 256
     this.#vpc = vpcOf(options.acls ?? [], options.acl)
     for (const host of options.nodes ?? NODES) this.start(host)

@@ -23,7 +23,8 @@ import {
   NAT_REMOTE_PORT_MASK, NAT_RESTORED
 } from '../tables/nat_layout.ts'
 import { choosePort } from '../tables/nat_ports.ts'
-import { NatTable, sameAddress } from '../tables/nat_table.ts'
+import { sameAddress } from '../tables/nat_table.ts'
+import type { NatTable } from '../tables/nat_table.ts'
 import { shardSlot } from '../tables/host_table.ts'
 import type { ShardData } from '../tables/update.ts'
 import { NAT_COUNT_ACTIVE, NAT_COUNT_IDLE } from './nat_counts.ts'
