@@ -24,11 +24,12 @@ interface NatMetric {
 }
 
 /** In the order of a reading's values. Names are AWS's. */
-export const NAT_METRICS: readonly NatMetric[] = [...NAT_COUNTS, 'PacketsDropCount'].map((name) => ({
-  name,
-  unit: name.startsWith('Bytes') ? 'Bytes' : 'Count',
-  isGauge: name === 'ActiveConnectionCount'
-}))
+export const NAT_METRICS: readonly NatMetric[] =
+  [...NAT_COUNTS, 'PacketsDropCount'].map((name) => ({
+    name,
+    unit: name.startsWith('Bytes') ? 'Bytes' : 'Count',
+    isGauge: name === 'ActiveConnectionCount'
+  }))
 
 export function natReadings (lab: Lab, snapshot: Snapshot): NatReading[] {
   return [...snapshot.tables.natGateway.values()].flatMap((gateway) => {
