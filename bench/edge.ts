@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util'
 import { measureInternetGateway } from './edge/internet_gateway.ts'
+import { measureNatGateway } from './edge/nat_gateway.ts'
 import { significant } from './statistics.ts'
 
 export interface EdgeOptions {
@@ -17,7 +18,7 @@ export interface EdgeOptions {
 
 type Part = (options: EdgeOptions) => Promise<Readonly<Record<string, number>>>
 
-const PARTS: readonly Part[] = [measureInternetGateway]
+const PARTS: readonly Part[] = [measureInternetGateway, measureNatGateway]
 
 export async function run (args: readonly string[]): Promise<void> {
   const { values } = parseArgs({

@@ -4,7 +4,8 @@
 import type { IncomingMessage } from 'node:http'
 import type {
   AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer, CredentialsAnswer,
-  DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer, InstanceAnswer, LabStatusAnswer,
+  DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
+  InstanceAnswer, LabStatusAnswer,
   MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
   TrafficAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'

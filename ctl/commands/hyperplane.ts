@@ -3,7 +3,7 @@
  * (its shuffle shard), and each of its three slots of flows has one that decides.
  */
 import type { HyperplaneAnswer } from '../../daemon/api/admin/contract.ts'
-import type { Command } from '../command.ts'
+import { type Command, defineCommand } from '../command.ts'
 import type { Column } from '../print/table.ts'
 
 type ShardRow = HyperplaneAnswer['shards'][number]
@@ -19,7 +19,7 @@ const COLUMNS: readonly Column<ShardRow>[] = [
 ]
 
 export const hyperplaneCommands: readonly Command[] = [
-  {
+  defineCommand({
     name: 'shards',
     summary: 'Print the nodes of every HyperPlane resource, and who decides about which slot',
     action: 'GET /hyperplane (admin API)',
@@ -28,5 +28,5 @@ export const hyperplaneCommands: readonly Command[] = [
       const { shards } = await context.admin.hyperplane()
       context.output.rows(shards, COLUMNS, ({ resource }) => resource)
     }
-  }
+  })
 ]

@@ -16,7 +16,8 @@ import type { Directory, DirectoryTouch } from '../mapping/directory.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import type {
   GroupMembersData, HostData, HostGroupData, MappingShardData, MirrorData, NetworkAclData, PortData,
-  PublicAddressesData, RemovedShard, RouteTableData, SecurityGroupData, ShardData, SubnetData, TableUpdate, VpcData
+  PublicAddressesData, RemovedShard, RouteTableData, SecurityGroupData, ShardData, SubnetData,
+  TableUpdate, VpcData
 } from '../dataplane/tables/update.ts'
 import type { IndexAllocator } from './index_allocator.ts'
 import type { ReferenceIndex } from './reference_index.ts'

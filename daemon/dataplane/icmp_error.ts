@@ -31,6 +31,7 @@ import {
   IPV6_ADDRESS_BYTES, IPV6_AT_DST, IPV6_AT_HOP_LIMIT, IPV6_AT_NEXT_HEADER, IPV6_AT_PAYLOAD_LENGTH,
   IPV6_AT_SRC, IPV6_HEADER_BYTES, IPV6_MTU_MIN, IPV6_VERSION
 } from '../wire/ipv6.ts'
+import { ACTION_ENCAPSULATE, prepareEncapsulation } from './action.ts'
 import { COUNT_ICMP_SENT, COUNT_ICMP_SUPPRESSED } from './counters.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
@@ -76,6 +77,30 @@ export class IcmpErrors {
     parts.counters.add(COUNT_ICMP_SENT, 1)
     parts.counters.ingress(port, 1, p.totalBytes)
     return true
+  }
+
+  /**
+   * The same from a gateway, to the ENI of another host that `p` came from. Precondition: `src` of
+   * the context is that ENI's address.
+   */
+  answerFromGateway (p: PacketContext, parts: RouterParts, nowMs: number): void {
+    const { ports, subnets } = parts.tables
+    const port = p.portIndex
+    const subnet = subnets.get(ports.subnetIndex[port])
+    if (subnet === undefined || p.sourceHostIndex === 0 || !mayAnswer(p) ||
+      !parts.transmit.hasRoom(1) || !this.#takeToken(port, nowMs) ||
+      !(p.version === IPV4_VERSION ? buildIpv4(p, parts, subnet) : buildIpv6(p, parts, subnet))) {
+      parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
+      return
+    }
+    p.action = ACTION_ENCAPSULATE
+    p.target = p.sourceHostIndex
+    p.mapping.eniHigh = p.sourceEniHigh
+    p.mapping.eniLow = p.sourceEniLow
+    prepareEncapsulation(p, ports.vni[port], ports.eniHigh[port], ports.eniLow[port])
+    parts.transmit.send(p, ports)
+    parts.counters.add(COUNT_ICMP_SENT, 1)
+    parts.counters.egress(port, 1, p.totalBytes)
   }
 
   #takeToken (port: number, nowMs: number): boolean {

@@ -16,12 +16,14 @@ import type { Nic } from '../tun/nic.ts'
 import { formatAddress } from '../wire/address.ts'
 import {
   COUNT_BURSTS, COUNT_FLOWS_CREATED, COUNT_FLOWS_EXPIRED, COUNT_FLOWS_LIVE, COUNT_FLOW_PORTS_FULL,
-  COUNT_NAT_ALONE, COUNT_NAT_COPIES_REFUSED, COUNT_NAT_LIVE, COUNT_NAT_RETRANSMITS, COUNT_RUNNING_MS, COUNT_TABLE_UPDATES, COUNT_WAITING_MS
+  COUNT_NAT_ALONE, COUNT_NAT_COPIES_REFUSED, COUNT_NAT_LIVE, COUNT_NAT_RETRANSMITS,
+  COUNT_RUNNING_MS, COUNT_TABLE_UPDATES, COUNT_WAITING_MS
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import type { ControlLink } from './port.ts'
 import { HyperplaneNode } from './hyperplane/node.ts'
-import { HOLD_COPY, HOLD_SHARD, Router } from './router.ts'
+import { HOLD_COPY, HOLD_SHARD } from './node_port.ts'
+import { Router } from './router.ts'
 import type { FlowTable } from './tables/flow_table.ts'
 import type { NatTable } from './tables/nat_table.ts'
 import { Tables } from './tables/tables.ts'
@@ -108,8 +110,8 @@ export class Loop {
     // Larger in each life of the worker, and never 0.
     const incarnation = (Math.floor(this.#clock.nowMs() / INCARNATION_MS) | 0) || 1
     return new HyperplaneNode(hostIndex, table, incarnation, {
-      confirmed: (at, serial) => { this.router.releaseHeld(HOLD_COPY, at, serial) },
-      decides: (shard) => { this.router.releaseHeld(HOLD_SHARD, shard.eniHigh, shard.eniLow) },
+      confirmed: (at, serial) => { this.router.node.releaseHeld(HOLD_COPY, at, serial) },
+      decides: (shard) => { this.router.node.releaseHeld(HOLD_SHARD, shard.eniHigh, shard.eniLow) },
       complete: ({ eniHigh, eniLow, epoch }) => {
         this.#link.post({
           kind: 'copy-complete', eniIdHigh: eniHigh >>> 0, eniIdLow: eniLow >>> 0, epoch
@@ -148,7 +150,7 @@ export class Loop {
     tables.flows.expire()
     if (nowMs - this.#housekeepingMs >= HOUSEKEEPING_MS) this.#keepHouse(nowMs)
     router.mirror.send()
-    router.sendMessages()
+    router.node.sendMessages()
     router.tap?.transmitted(this.#nic.tx, router.transmit.count)
     const waits = this.#waits()
     const received = this.#nic.burst(router.transmit.count, this.#sleepMs(nowMs, sleepMaxMs))
@@ -187,8 +189,8 @@ export class Loop {
     if (this.router.parking.count > 0) {
       sleepMs = Math.min(sleepMs, this.router.parking.remainingMs(nowMs))
     }
-    if (this.router.holding.count > 0) {
-      sleepMs = Math.min(sleepMs, this.router.holding.remainingMs(nowMs))
+    if (this.router.node.holding.count > 0) {
+      sleepMs = Math.min(sleepMs, this.router.node.holding.remainingMs(nowMs))
     }
     const node = this.tables.hyperplane
     if (node !== null) sleepMs = Math.min(sleepMs, node.remainingMs())

@@ -15,13 +15,15 @@ import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire
 import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
 import { shardSlot } from './tables/host_table.ts'
 import { NAT_IDLE_S, NAT_PORT_MIN } from './tables/nat_layout.ts'
-import { HOST_GROUP_SHARD, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY } from './tables/update.ts'
+import {
+  HOST_GROUP_SHARD, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
+} from './tables/update.ts'
 import type { TableUpdate } from './tables/update.ts'
 import { check, dstIs, goodChecksums, srcIs, ttlIs } from './testing/checker.ts'
 import {
   buildTables, ENI_HIGH, hostAddress, Lab, portOf, publicAddresses
 } from './testing/lab.ts'
-import type { PolicySpec, VpcSpec } from './testing/lab.ts'
+import type { PolicySpec, RouteSpec, VpcSpec } from './testing/lab.ts'
 import type { Sent } from './testing/memory_nic.ts'
 import { ipPacket, vpcPacket } from './testing/packets.ts'
 
@@ -33,14 +35,17 @@ const NAT = 50
 const OUTSIDE = '198.51.100.10'
 const PUBLIC = '203.0.113.9'
 
+const LOCAL: RouteSpec = { to: '10.0.0.0/16', target: 'local' }
+
 const vpcOf = (acls: readonly PolicySpec[], acl?: number): VpcSpec => ({
   vpc: 1,
   vni: 100,
   subnets: [
-    { subnet: 11, cidrs: ['10.0.1.0/24'], ...(acl === undefined ? {} : { networkAcl: acl }),
-      routes: [{ to: '10.0.0.0/16', target: 'local' }, { to: '0.0.0.0/0', target: { gateway: IGW } }] },
+    { subnet: 11, cidrs: ['10.0.1.0/24'], routers: { ipv4: '10.0.1.1' },
+      ...(acl === undefined ? {} : { networkAcl: acl }),
+      routes: [LOCAL, { to: '0.0.0.0/0', target: { gateway: IGW } }] },
     { subnet: 12, cidrs: ['10.0.2.0/24'],
-      routes: [{ to: '10.0.0.0/16', target: 'local' }, { to: '0.0.0.0/0', target: { eni: NAT } }] }
+      routes: [LOCAL, { to: '0.0.0.0/0', target: { eni: NAT } }] }
   ],
   enis: [
     { eni: 1, subnet: 12, host: COMPUTE, addresses: ['10.0.2.10'] },
@@ -51,6 +56,13 @@ const vpcOf = (acls: readonly PolicySpec[], acl?: number): VpcSpec => ({
   networkAcls: acls
 })
 
+interface WorldOptions {
+  readonly nodes?: readonly number[]
+  readonly capacity?: number
+  readonly acls?: readonly PolicySpec[]
+  readonly acl?: number
+}
+
 class World {
   readonly labs = new Map<number, Lab>()
   owners: readonly number[] = NODES
@@ -58,10 +70,7 @@ class World {
   readonly #capacity: number
   readonly #vpc: VpcSpec
 
-  constructor (options: {
-    readonly nodes?: readonly number[], readonly capacity?: number
-    readonly acls?: readonly PolicySpec[], readonly acl?: number
-  } = {}) {
+  constructor (options: WorldOptions = {}) {
     this.#capacity = options.capacity ?? 256
     this.#vpc = vpcOf(options.acls ?? [], options.acl)
     for (const host of options.nodes ?? NODES) this.start(host)
@@ -102,7 +111,9 @@ class World {
       lab.toWorker.push({
         kind: 'tables',
         revision: this.epoch + 1,
-        hostGroups: [{ hostIndex: GROUP, kind: HOST_GROUP_SHARD, members: Uint32Array.from(owners) }],
+        hostGroups: [
+          { hostIndex: GROUP, kind: HOST_GROUP_SHARD, members: Uint32Array.from(owners) }
+        ],
         shards: [{
           eniIdHigh: ENI_HIGH,
           eniIdLow: NAT,
@@ -143,7 +154,8 @@ class World {
 
   ownerOf (port: number, protocol = PROTOCOL_TCP, outside = OUTSIDE): number {
     const [w0, w1, w2, w3] = addressWords(outside)
-    return this.owners[shardSlot(w0 | 0, w1 | 0, w2 | 0, w3 | 0, port, protocol, ENI_HIGH | 0, NAT, 3)]
+    return this.owners[
+      shardSlot(w0 | 0, w1 | 0, w2 | 0, w3 | 0, port, protocol, ENI_HIGH | 0, NAT, 3)]
   }
 
   lab (host: number): Lab {
@@ -205,14 +217,15 @@ test('the first packet waits until every other node has the flow', (t) => {
   lab.nic.feed({
     nicPort: PORT_UNDERLAY,
     source: addressWords(hostAddress(COMPUTE)),
-    packet: vpcPacket({ vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, syn())
+    packet: vpcPacket(
+      { vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, syn())
   })
   lab.pass()
   lab.pass()
   const sent = lab.takeSent()
   t.true(sent.length > 0 && sent.every(({ outer }) => outer !== null && outer.peer <= 3),
     'messages to other nodes, and nothing to the internet')
-  t.is(lab.loop.router.holding.count, 1)
+  t.is(lab.loop.router.node.holding.count, 1)
 })
 
 test('flows to one destination have ports of their own, whoever opens them', (t) => {
@@ -261,7 +274,8 @@ test('UDP and echo have flows; nothing else is carried', (t) => {
     { src: OUTSIDE, dst: PUBLIC, protocol: PROTOCOL_ICMP, icmpType: 0, icmpId: id }))
   check(t, pong.packet, dstIs('10.0.2.10'), goodChecksums())
   t.is(readU16(pong.packet, 24), 77)
-  t.deepEqual(world.out(ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_ESP }), 1), [])
+  const esp = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_ESP })
+  t.deepEqual(world.out(esp, 1), [])
   t.is(world.drops()[`${String(NAT)}/nat-protocol`], 1)
 })
 
@@ -332,6 +346,33 @@ test('a packet of a connection that idled out is reset, not carried', (t) => {
   t.is(world.drops()[`${String(NAT)}/nat-idle`], 1)
 })
 
+test('what is too large is answered, from the router of the gateway\'s subnet', (t) => {
+  const world = new World()
+  const big = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_UDP, srcPort: 4000,
+    dstPort: 53, payloadBytes: 1600, dontFragment: true })
+  const [answer] = world.out(big, world.ownerOf(53, PROTOCOL_UDP))
+  t.is(answer.outer?.peer, COMPUTE)
+  check(t, answer.packet, srcIs('10.0.1.1'), dstIs('10.0.2.10'), goodChecksums())
+  t.is(readU16(answer.packet, 26), 1500, 'next-hop MTU')
+  t.deepEqual(answer.packet.slice(28, 56), big.slice(0, 28), 'quoted as it was sent')
+})
+
+test('a SYN\'s MSS is lowered to what the internet takes', (t) => {
+  const world = new World()
+  const packet = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, srcPort: 5000, dstPort: 80,
+    tcpFlags: TCP_FLAG_SYN, payloadBytes: 4 })
+  packet[32] = 6 << 4 // the payload is now an option: MSS 8961
+  packet.set([2, 4, 0x23, 0x01], 40)
+  writeU16(packet, 36, 0)
+  const sum = pseudoHeaderSum(packet, 12, 8, PROTOCOL_TCP, 24)
+  let whole = sum
+  for (let at = 20; at < packet.length; at += 2) whole += readU16(packet, at)
+  writeU16(packet, 36, ~checksumFold(whole) & 0xffff)
+  const [sent] = world.out(packet, world.ownerOf(80))
+  check(t, sent.packet, goodChecksums())
+  t.is(readU16(sent.packet, 42), 1460)
+})
+
 test('a super-packet is translated by one rewrite of its headers', (t) => {
   const world = new World()
   const owner = world.ownerOf(80)
@@ -344,7 +385,8 @@ test('a super-packet is translated by one rewrite of its headers', (t) => {
   world.lab(owner).nic.feed({
     nicPort: PORT_UNDERLAY,
     source: addressWords(hostAddress(COMPUTE)),
-    packet: vpcPacket({ vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, inner),
+    packet: vpcPacket(
+      { vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [ENI_HIGH, NAT] }, inner),
     gsoType: GSO_TCPV4, gsoSize: 1000, segments: 4, csum: CSUM_NEEDED, csumField: 20 | (16 << 16)
   })
   const [{ sent }] = world.settle()

@@ -166,7 +166,9 @@ export function runUplinkPath (p: PacketContext, tables: Tables, view: DataView)
   drop = checkInternetSource(p)
   if (drop !== DROP_NONE) return drop
   drop = takePrivateDestination(p, tables)
-  return drop === DROP_NONE ? enterVpc(p, tables) : drop
+  if (drop !== DROP_NONE) return drop
+  followFragments(p, tables, view) // a shard is picked by ports
+  return enterVpc(p, tables)
 }
 
 /** What the receiving port is decides what follows. */

@@ -12,34 +12,28 @@
  * benches (testing/lab.ts).
  */
 import * as descriptor from '../tun/descriptor.ts'
-import { loadI32 } from '../wire/bytes.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
 import {
   ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_UPLINK, dropIsAnswered, dropIsCacheable,
   prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
 import {
-  COUNT_FAST_PATH, COUNT_FLOW_TABLE_FULL, COUNT_HELD, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH,
+  COUNT_FAST_PATH, COUNT_FLOW_TABLE_FULL, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH,
   PORT_NONE
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import {
   DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NAT_IDLE,
-  DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_SOURCE_HOST, DROP_TTL_EXPIRED
+  DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_TTL_EXPIRED
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
   countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress, swapPorts
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
-import {
-  NAT_COUNT_IN_FROM_DESTINATION, NAT_COUNT_IN_FROM_SOURCE, NAT_COUNT_OUT_TO_DESTINATION,
-  NAT_COUNT_OUT_TO_SOURCE, NAT_NONE, NAT_OUTWARD
-} from './hyperplane/nat_counts.ts'
-import { MESSAGE_BYTES_MAX } from './hyperplane/node.ts'
-import { isMessage } from './hyperplane/peer_channel.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
+import { HELD_BYTES, NodePort } from './node_port.ts'
 import { PacketContext } from './packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
@@ -50,11 +44,13 @@ import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
+import { NAT_AT_INSIDE } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
+import { REWRITE_SOURCE } from './translate.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
 import { TCP_AT_ACKNOWLEDGMENT, TCP_AT_SEQUENCE, TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
@@ -74,17 +70,9 @@ export interface RouterArena {
 
 /** Bytes of scratch area that a router needs. */
 export function scratchBytes (txMax: number): number {
-  return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES + PARKED_BYTES
+  return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES + HELD_BYTES
 }
 
-/** Kinds of keys that packets are held under: row and serial of a flow, or ENI id of a resource. */
-export const HOLD_COPY = 1
-export const HOLD_SHARD = 2
-/**
- * How long packets wait for other HyperPlane nodes, ms: until control has noticed that one of them
- * is gone, and no longer than until TCP sends again (RFC 6298 §2).
- */
-const HOLD_MS = 1000
 /** In place of an entry of the flow table: the packet has none. */
 const NO_ENTRY = -1
 /** Gateways of one host that a packet may pass, one after the other. */
@@ -101,8 +89,8 @@ export class Router implements RouterParts {
   readonly counters: Counters
   readonly transmit: Transmit
   readonly parking: Parking
-  /** Packets that wait for other HyperPlane nodes. */
-  readonly holding: Parking
+  /** The HyperPlane node that this worker may be. */
+  readonly node: NodePort
   readonly mirror: Mirror
   /**
    * False switches the fast path and the keeping of decisions off: slower, and nothing else.
@@ -121,7 +109,6 @@ export class Router implements RouterParts {
   readonly #directions = new Uint8Array(PREFETCH_MAX)
   readonly #icmp = new IcmpErrors()
   readonly #resets = new TcpResets()
-  readonly #messageTarget = new Int32Array(1)
   readonly #gatherRun: GatherRun
   readonly #ask: (key: MappingKey) => void
   readonly #tapAt: number
@@ -139,8 +126,9 @@ export class Router implements RouterParts {
     this.transmit = new Transmit(arena.bytes, arena.words, arena.tx, txMax, arena.scratchAt)
     this.parking = new Parking(arena.bytes, arena.scratchAt + transmitBytes(txMax))
     this.#gatherRun = (run, at, bytesMax) => arena.gatherRun(run, at, bytesMax)
-    this.holding = new Parking(arena.bytes,
-      arena.scratchAt + transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES, HOLD_MS)
+    this.node = new NodePort(this,
+      arena.scratchAt + transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES,
+      this.#gatherRun)
     this.#ask = ask
     this.#tapAt = arena.scratchAt + transmitBytes(txMax) + PARKED_BYTES
     this.mirror = new Mirror(this, this.#tapAt + TAP_BYTES, this.#gatherRun, (key) => {
@@ -250,17 +238,17 @@ export class Router implements RouterParts {
     while (this.transmit.hasRoom(1) && this.parking.takeReady()) {
       this.receiveBurst(this.parking.taken, 1)
     }
-    while (this.transmit.hasRoom(1) && this.holding.takeReady()) {
-      this.receiveBurst(this.holding.taken, 1)
+    while (this.transmit.hasRoom(1) && this.node.holding.takeReady()) {
+      this.receiveBurst(this.node.holding.taken, 1)
     }
   }
 
   /** Gives up on packets that wait too long. */
   expireParked (): void {
-    if (this.holding.count > 0) {
-      this.holding.expire(this.nowMs, (portIndex, segments) => {
+    if (this.node.holding.count > 0) {
+      this.node.holding.expire(this.nowMs, (portIndex, segments) => {
         this.counters.drop(portIndex, DROP_REPLICATION, segments)
-        this.tap?.expired(this.holding.taken, portIndex, DROP_REPLICATION)
+        this.tap?.expired(this.node.holding.taken, portIndex, DROP_REPLICATION)
       })
     }
     if (this.parking.count === 0) return
@@ -274,7 +262,7 @@ export class Router implements RouterParts {
   afterBurst (): void {
     this.transmit.reset()
     this.parking.afterBurst()
-    this.holding.afterBurst()
+    this.node.holding.afterBurst()
     this.mirror.afterBurst()
   }
 
@@ -442,13 +430,13 @@ export class Router implements RouterParts {
 
   #slowIngress (p: PacketContext, rx: Int32Array, rxAt: number): void {
     p.load(rx, rxAt) // the fast path may have moved `at`
-    if (this.#takeMessage(p)) return
+    if (this.node.takeMessage(p)) return
     const outcome = runIngressPath(p, this.tables, this.view)
     if (outcome < 0) {
       this.#wait(p, rx, rxAt, outcome)
       return
     }
-    this.#countNat(p, outcome)
+    this.node.count(p, outcome)
     if (outcome !== DROP_NONE) {
       this.counters.drop(p.portIndex, outcome, p.segments)
       this.#note(p, p.portIndex, INGRESS, outcome)
@@ -515,7 +503,7 @@ export class Router implements RouterParts {
         this.#wait(p, rx, rxAt, outcome)
         return
       }
-      this.#countNat(p, outcome)
+      this.node.count(p, outcome)
       if (outcome !== DROP_NONE) {
         this.counters.drop(p.portIndex, outcome, segments)
         this.#note(p, p.portIndex, INGRESS, outcome)
@@ -530,27 +518,12 @@ export class Router implements RouterParts {
     this.counters.drop(p.portIndex, DROP_TTL_EXPIRED, p.segments)
   }
 
-  /** Counts a packet at a NAT gateway: in, and out again unless it was dropped. */
-  #countNat (p: PacketContext, outcome: number): void {
-    const { hyperplane, ports } = this.tables
-    if (p.natDirection === NAT_NONE || hyperplane === null) return
-    const shard = hyperplane.findShard(ports.eniHigh[p.portIndex], ports.eniLow[p.portIndex])
-    const isOutward = p.natDirection === NAT_OUTWARD
-    p.natDirection = NAT_NONE
-    if (shard === undefined) return
-    const { counts } = shard
-    const into = isOutward ? NAT_COUNT_IN_FROM_SOURCE : NAT_COUNT_IN_FROM_DESTINATION
-    counts[into] += p.segments
-    counts[into + 1] += p.wireBytesSum
-    if (outcome !== DROP_NONE) return
-    const out = isOutward ? NAT_COUNT_OUT_TO_DESTINATION : NAT_COUNT_OUT_TO_SOURCE
-    counts[out] += p.segments
-    counts[out + 1] += p.wireBytesSum
-  }
-
   /** Tells the sender inside, where that is due, why his packet did not pass a gateway. */
   #answerFromGateway (p: PacketContext, reason: number): void {
     if (reason === DROP_NAT_IDLE) this.#resets.answer(p, this, this.nowMs)
+    if (!dropIsAnswered(reason) || p.natAt < 0 || (p.rewrites & REWRITE_SOURCE) === 0) return
+    p.src3 = this.tables.hyperplane?.table.words[p.natAt + NAT_AT_INSIDE + 3] ?? 0
+    this.#icmp.answerFromGateway(p, this, this.nowMs)
   }
 
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */
@@ -572,57 +545,10 @@ export class Router implements RouterParts {
 
   // ------------------------------------------------------------------------------------- waiting
 
-  /** Holds the received packet until the other nodes of a resource have answered. */
-  #hold (p: PacketContext, rx: Int32Array, rxAt: number, outcome: number): void {
-    const { hyperplane, ports } = this.tables
-    if (hyperplane === null) return
-    if (outcome === WAIT_FOR_SHARD) {
-      this.holding.setEniKey(HOLD_SHARD, ports.eniHigh[p.portIndex], ports.eniLow[p.portIndex])
-    } else {
-      this.holding.setEniKey(HOLD_COPY, p.natAt, hyperplane.serialOf(p.natAt))
-    }
-    const answer = this.holding.park(rx, rxAt, p.portIndex, p.segments, this.nowMs, this.#gatherRun)
-    if (answer === PARKING_FULL) this.counters.drop(p.portIndex, DROP_REPLICATION, p.segments)
-    else this.counters.add(COUNT_HELD, 1)
-  }
-
-  /** What is held for a flow, or for a resource, goes through the steps again. */
-  releaseHeld (kind: number, high: number, low: number): void {
-    this.holding.setEniKey(kind, high, low)
-    this.holding.release()
-  }
-
-  /** Messages of this node to others, as much as there is room for. */
-  sendMessages (): void {
-    const { hyperplane, hosts } = this.tables
-    if (hyperplane === null) return
-    hyperplane.work()
-    const bytesMax = Math.min(MESSAGE_BYTES_MAX, this.tables.pathMtu)
-    while (this.transmit.canMake(1, bytesMax)) {
-      const at = this.transmit.allocate(bytesMax)
-      const count = hyperplane.write(this.bytes, at, bytesMax, this.#messageTarget)
-      if (count === 0) return
-      if (hosts.has(this.#messageTarget[0])) {
-        this.transmit.sendRaw(at, count, this.#messageTarget[0])
-      }
-    }
-  }
-
-  /** A message of another node. @returns false when the datagram is none */
-  #takeMessage (p: PacketContext): boolean {
-    const { hyperplane, hosts } = this.tables
-    if (hyperplane === null || !isMessage(this.view, p.at, p.at + p.bytes)) return false
-    const host = hosts.findNode(loadI32(this.view, p.sourceAt), loadI32(this.view, p.sourceAt + 4),
-      loadI32(this.view, p.sourceAt + 8), loadI32(this.view, p.sourceAt + 12))
-    if (host === 0) this.counters.drop(PORT_NONE, DROP_SOURCE_HOST, 1)
-    else hyperplane.receive(host, this.view, p.at, p.at + p.bytes)
-    return true
-  }
-
   /** Parks the received packet until control has answered. */
   #wait (p: PacketContext, rx: Int32Array, rxAt: number, outcome: number): void {
     if (outcome === WAIT_FOR_COPY || outcome === WAIT_FOR_SHARD) {
-      this.#hold(p, rx, rxAt, outcome)
+      this.node.hold(p, rx, rxAt, outcome, this.nowMs)
       return
     }
     const { parking } = this

@@ -31,7 +31,7 @@ test('slots of a dead node go to survivors, and back when its copy is complete',
   t.deepEqual(cell.copyIsComplete(dead, 'nat-0a', up?.epoch ?? 0)?.owners, before?.shard)
 })
 
-test('a node that joins owns nothing when the last complete one dies, unless nobody else lives', (t) => {
+test('who joins owns nothing when the last complete one dies, but for want of others', (t) => {
   const cell = begun()
   const [a = '', b = '', c = ''] = cell.assignment('nat-0a')?.shard ?? []
   cell.nodeDown(a)

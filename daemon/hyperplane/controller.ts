@@ -4,7 +4,7 @@
  * (model/hyperplane_shard.ts), from which every host learns it.
  *
  *     node's process ended ─┐
- *     NAT gateway came ─────┼─▶ Cell ──▶ assignments ──▶ transaction ──▶ change feed ──▶ hosts, nodes
+ *     NAT gateway came ─────┼─▶ Cell ─▶ assignments ─▶ transaction ─▶ change feed ─▶ hosts, nodes
  *     copy is complete ─────┘
  *
  * A lab with fewer nodes than a shard has no cell, and its NAT gateways carry nothing.
@@ -17,7 +17,7 @@ import type { Change, Snapshot } from '../model/snapshot.ts'
 import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import { Cell } from './cell.ts'
-import type { Assignment } from './cell.ts'
+import type { Assignment, CellRecord } from './cell.ts'
 import { SHARD_SIZE } from './shuffle_shard.ts'
 
 export interface ControllerOptions {
@@ -127,9 +127,7 @@ export class HyperplaneController {
 }
 
 /** What an earlier daemon knew. */
-function recordOf (snapshot: Snapshot): {
-  epoch: number, complete: Readonly<Record<string, readonly string[]>>
-} {
+function recordOf (snapshot: Snapshot): CellRecord {
   const records: readonly HyperplaneShard[] = [...snapshot.tables.hyperplaneShard.values()]
   return {
     epoch: Math.max(0, ...records.map(({ epoch }) => epoch)),

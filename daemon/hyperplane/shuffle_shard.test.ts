@@ -6,7 +6,7 @@ const RESOURCES = 10_000
 const nodesOf = (count: number): string[] =>
   Array.from({ length: count }, (_node, index) => `edge-${String(index + 1)}`)
 
-/** Share of pairs of fresh resources by overlap, against the probability, in standard deviations. */
+/** Pairs of fresh resources by overlap, against the probability, in standard deviations. */
 function deviations (nodes: number, size: number): number[] {
   const names = nodesOf(nodes)
   const counts = new Array<number>(size + 1).fill(0)
@@ -62,7 +62,8 @@ test('the choice follows from the names, whatever their order', (t) => {
 })
 
 test('a node that leaves or joins changes only shards that it is part of, by itself', (t) => {
-  fc.assert(fc.property(fc.string(), fc.integer({ min: 4, max: 20 }), fc.nat(), (id, count, pick) => {
+  const counts = fc.integer({ min: 4, max: 20 })
+  fc.assert(fc.property(fc.string(), counts, fc.nat(), (id, count, pick) => {
     const names = nodesOf(count)
     const gone = names[pick % count] ?? ''
     const before = chooseShard(id, names)

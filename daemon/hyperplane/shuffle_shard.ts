@@ -3,8 +3,8 @@
  * resource's nodes hurts only those others that share them. "Workload isolation using
  * shuffle-sharding" (Amazon Builders' Library); Thaler and Ravishankar, "Using name-based mappings
  * to increase hit rates" (1998) for the choice: each node gets a weight from (resource, node), and
- * the heaviest are taken. So the choice follows from the two names alone, every node is as likely as
- * any other, and a node that joins or leaves changes only the shards that it is, or was, part of.
+ * the heaviest are taken. So the choice follows from the two names alone, every node is as likely
+ * as every other, and a node that joins or leaves changes only shards that it is part of.
  *
  *     overlap of two resources' shards, probability     0        1        2        3
  *     8 nodes, 3 each                                   17.9 %   53.6 %   26.8 %   1.8 %
@@ -24,7 +24,7 @@ export function chooseShard (
   resourceId: string, nodes: readonly string[], size = SHARD_SIZE
 ): readonly string[] {
   if (nodes.length < size) {
-    throw new VpclabError('VPCLAB_ERR_CONFIG', `Cannot make a HyperPlane cell: it has ` +
+    throw new VpclabError('VPCLAB_ERR_CONFIG', 'Cannot make a HyperPlane cell: it has ' +
       `${String(nodes.length)} nodes and a resource needs ${String(size)}`)
   }
   return nodes

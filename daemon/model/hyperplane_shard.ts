@@ -1,6 +1,6 @@
 /**
- * Who serves a HyperPlane resource: control's word on its shard (daemon/hyperplane/cell.ts), kept as
- * a record, so that it is durable, watched and told to every host like everything else.
+ * Who serves a HyperPlane resource: control's word on its shard (daemon/hyperplane/cell.ts), kept
+ * as a record, so that it is durable, watched and told to every host like everything else.
  *
  * The resource is named by its ENI: that of a NAT gateway.
  */
@@ -40,7 +40,9 @@ export function nodeNames (snapshot: Snapshot): string[] {
 }
 
 /** The NAT gateway whose ENI this is. */
-export function natGatewayOf (snapshot: Snapshot, networkInterfaceId: string): NatGateway | undefined {
+export function natGatewayOf (
+  snapshot: Snapshot, networkInterfaceId: string
+): NatGateway | undefined {
   return snapshot.tables.natGateway.by('networkInterfaceId', networkInterfaceId)
     .find(({ state }) => state === 'available')
 }

@@ -143,15 +143,15 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     `A NAT gateway carries TCP, UDP and ICMP echo: ${capture} shows what else was sent.`,
   'nat-fragment': ({ capture }) => 'Send TCP and ICMP in packets that fit the path (1,500 bytes ' +
     `to the internet): ${capture} shows the fragments.`,
-  'nat-no-flow': ({ capture }) => 'Nothing is opened from outside through a NAT gateway: give the ' +
-    `instance an address of its own. ${capture} shows who calls.`,
+  'nat-no-flow': ({ capture }) => 'Nothing is opened from outside through a NAT gateway: give ' +
+    `the instance an address of its own. ${capture} shows who calls.`,
   'nat-idle': () => 'The connection was silent for 350 s, or lost with its nodes: the client was ' +
     'reset and has to connect again. TCP keepalives below 350 s keep it.',
-  'port-allocation': () => 'One address has 55,000 flows to one destination: give the NAT gateway ' +
-    'another address ("vpcctl nat associate"), or let clients reuse connections.',
+  'port-allocation': () => 'One address has 55,000 flows to one destination: give the NAT ' +
+    'gateway another address ("vpcctl nat associate"), or let clients reuse connections.',
   'nat-table-full': ({ host }) => `${host} keeps as many flows as it has room for: end some, or ` +
     'wait until idle ones have ended (350 s).',
-  'replication': ({ host }) => `${host} got no answer of the other nodes of the resource in time: ` +
+  replication: ({ host }) => `${host} got no answer of the resource\'s other nodes in time: ` +
     '"vpcctl hyperplane shards" shows them, "vpcctl lab status" whether they run.'
 }
 

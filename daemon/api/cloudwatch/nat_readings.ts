@@ -16,14 +16,20 @@ export interface NatReading {
   readonly values: readonly number[]
 }
 
+interface NatMetric {
+  readonly name: string
+  readonly unit: string
+  /** True: a number of now; otherwise one that rises. */
+  readonly isGauge: boolean
+}
+
 /** In the order of a reading's values. Names are AWS's. */
-export const NAT_METRICS: readonly {
-  readonly name: string, readonly unit: 'Bytes' | 'Count', readonly isGauge: boolean
-}[] = [...NAT_COUNTS, 'PacketsDropCount'].map((name) => ({
-  name,
-  unit: name.startsWith('Bytes') ? 'Bytes' : 'Count',
-  isGauge: name === 'ActiveConnectionCount'
-}))
+export const NAT_METRICS: readonly NatMetric[] =
+  [...NAT_COUNTS, 'PacketsDropCount'].map((name) => ({
+    name,
+    unit: name.startsWith('Bytes') ? 'Bytes' : 'Count',
+    isGauge: name === 'ActiveConnectionCount'
+  }))
 
 export function natReadings (lab: Lab, snapshot: Snapshot): NatReading[] {
   return [...snapshot.tables.natGateway.values()].flatMap((gateway) => {

@@ -14,32 +14,32 @@
  * The node knows no NIC and no thread: who owns it (router.ts, or a test) feeds datagrams in, takes
  * datagrams out, and moves its clock.
  */
-import { assert } from '../../base/assert.ts'
 import { FLOW_TICK_MS } from '../tables/flow_layout.ts'
 import { rowAt } from '../tables/nat_destinations.ts'
 import {
   NAT_AT_CREATED, NAT_AT_ENI, NAT_AT_EPOCH, NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_OUTSIDE,
   NAT_AT_OUTSIDE_PORTS, NAT_AT_PROTOCOL, NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_AT_SERIAL,
-  NAT_AT_SLOT, NAT_AT_STAMP, NAT_AT_STATE, NAT_AT_UNCONFIRMED, NAT_COPY, NAT_LIVE, NAT_RESTORED, NAT_REMOTE_PORT_MASK
+  NAT_AT_SLOT, NAT_AT_STAMP, NAT_AT_STATE, NAT_AT_UNCONFIRMED, NAT_COPY, NAT_LIVE,
+  NAT_REMOTE_PORT_MASK, NAT_RESTORED
 } from '../tables/nat_layout.ts'
 import { choosePort } from '../tables/nat_ports.ts'
-import { NatTable, sameAddress } from '../tables/nat_table.ts'
+import { sameAddress } from '../tables/nat_table.ts'
+import type { NatTable } from '../tables/nat_table.ts'
 import { shardSlot } from '../tables/host_table.ts'
 import type { ShardData } from '../tables/update.ts'
-import { WordTable } from '../tables/word_table.ts'
 import { NAT_COUNT_ACTIVE, NAT_COUNT_IDLE } from './nat_counts.ts'
-import { PeerChannel } from './peer_channel.ts'
+import { PeerChannels } from './peer_channels.ts'
 import type { ChannelUser } from './peer_channel.ts'
 import {
-  readFlow, RECORD_AT_COPY_EPOCHS, RECORD_AT_EPOCH, RECORD_AT_RESOURCE, RECORD_AT_SLOTS, RECORD_DELETE, RECORD_FLOW,
-  RECORD_GRANT, RECORD_SYNC_BEGIN, RECORD_SYNC_END, RECORD_TAKE, RECORD_WORDS, recordKind,
-  writeControl, writeFlow
+  readFlow, RECORD_AT_COPY_EPOCHS, RECORD_AT_EPOCH, RECORD_AT_RESOURCE, RECORD_AT_SLOTS,
+  RECORD_DELETE, RECORD_FLOW, RECORD_GRANT, RECORD_SYNC_BEGIN, RECORD_SYNC_END, RECORD_TAKE,
+  RECORD_WORDS, recordKind, writeControl, writeFlow
 } from './record.ts'
-import { ALL_SLOTS, Shard } from './shard.ts'
+import { ALL_SLOTS } from './shard.ts'
+import type { Shard } from './shard.ts'
+import { ShardList } from './shard_list.ts'
 import { SHARD_SLOTS } from './slots.ts'
 
-/** Resources of one node. */
-export const SHARDS_MAX = 4096
 /** Rows that a sweep looks at per pass, and a copy to a node that joins. */
 const SWEEP_ROWS = 4096
 const COPY_ROWS = 2048
@@ -86,13 +86,9 @@ export class HyperplaneNode implements ChannelUser {
   /** Milliseconds of the present pass. */
   nowMs = 0
   readonly #hostIndex: number
-  readonly #incarnation: number
   readonly #events: NodeEvents
-  readonly #shards: Shard[] = []
-  /** ENI id → place in `#shards`, + 1. */
-  readonly #byEni = new WordTable(2, 1)
-  #lastShard: Shard | undefined
-  readonly #channels: (PeerChannel | null)[] = []
+  readonly #shards = new ShardList()
+  readonly #channels: PeerChannels
   readonly #copyRow = new Map<number, number>() // by host index; a copy in progress
   readonly #record = new Int32Array(RECORD_WORDS)
   #stamp = 0
@@ -104,7 +100,7 @@ export class HyperplaneNode implements ChannelUser {
   constructor (hostIndex: number, table: NatTable, incarnation: number, events: NodeEvents) {
     this.#hostIndex = hostIndex
     this.table = table
-    this.#incarnation = incarnation
+    this.#channels = new PeerChannels(incarnation, this)
     this.#events = events
     this.#mustSweep = table.restored
   }
@@ -113,7 +109,7 @@ export class HyperplaneNode implements ChannelUser {
 
   /** Takes over control's word; an older one than is known is ignored. */
   assign (data: ShardData): void {
-    const shard = this.#shard(data.eniIdHigh | 0, data.eniIdLow | 0)
+    const shard = this.#shards.findOrMake(data.eniIdHigh | 0, data.eniIdLow | 0)
     shard.addresses = data.addresses
     if (data.epoch <= shard.epoch) return
     const before = [...shard.replicas.subarray(0, shard.replicaCount)]
@@ -140,41 +136,7 @@ export class HyperplaneNode implements ChannelUser {
   }
 
   findShard (eniHigh: number, eniLow: number): Shard | undefined {
-    const last = this.#lastShard
-    if (last !== undefined && last.eniLow === eniLow && last.eniHigh === eniHigh) return last
-    this.#byEni.key[0] = eniHigh
-    this.#byEni.key[1] = eniLow
-    const at = this.#byEni.find()
-    if (at < 0) return undefined
-    this.#lastShard = this.#shards[this.#byEni.words[at] - 1]
-    return this.#lastShard
-  }
-
-  /** Takes a shard out of the list. */
-  #forget (shard: Shard): void {
-    const place = this.#shards.indexOf(shard)
-    const last = this.#shards.pop()
-    this.#lastShard = undefined
-    this.#byEni.key[0] = shard.eniHigh
-    this.#byEni.key[1] = shard.eniLow
-    this.#byEni.delete()
-    if (last === undefined || last === shard) return
-    this.#shards[place] = last
-    this.#byEni.key[0] = last.eniHigh
-    this.#byEni.key[1] = last.eniLow
-    this.#byEni.words[this.#byEni.findOrInsert()] = place + 1
-  }
-
-  #shard (eniHigh: number, eniLow: number): Shard {
-    const known = this.findShard(eniHigh, eniLow)
-    if (known !== undefined) return known
-    assert(this.#shards.length < SHARDS_MAX, `a node serves ${String(SHARDS_MAX)} resources`)
-    const shard = new Shard(eniHigh, eniLow)
-    this.#shards.push(shard)
-    this.#byEni.key[0] = eniHigh
-    this.#byEni.key[1] = eniLow
-    this.#byEni.words[this.#byEni.findOrInsert()] = this.#shards.length
-    return shard
+    return this.#shards.find(eniHigh, eniLow)
   }
 
   // ------------------------------------------------------------------------------------- flows
@@ -190,9 +152,7 @@ export class HyperplaneNode implements ChannelUser {
     const { key } = table
     const slot = this.#slotOf(shard, key)
     if (!shard.owns(slot) || !shard.mayDecide()) return OPEN_NOT_OWNER
-    for (let replica = 0; replica < shard.replicaCount; replica++) {
-      if (!this.#channel(shard.replicas[replica]).hasRoom(1)) return OPEN_BUSY
-    }
+    if (!this.#allHaveRoom(shard)) return OPEN_BUSY
     if (count === 0) {
       for (let word = 0; word < 4; word++) key[NAT_AT_OUTSIDE + word] = key[NAT_AT_INSIDE + word]
       key[NAT_AT_OUTSIDE_PORTS] = key[NAT_AT_INSIDE_PORTS]
@@ -269,10 +229,7 @@ export class HyperplaneNode implements ChannelUser {
   }
 
   #allHaveRoom (shard: Shard): boolean {
-    for (let replica = 0; replica < shard.replicaCount; replica++) {
-      if (!this.#channel(shard.replicas[replica]).hasRoom(1)) return false
-    }
-    return true
+    return this.#channels.haveRoom(shard.replicas, shard.replicaCount)
   }
 
   #tell (shard: Shard, kind: number, at: number, asksForConfirmation: boolean): void {
@@ -300,7 +257,7 @@ export class HyperplaneNode implements ChannelUser {
 
   /** A datagram of another node. Precondition: isMessage, and `hostIndex` is one of the nodes. */
   receive (hostIndex: number, view: DataView, at: number, end: number): void {
-    this.#channel(hostIndex).receive(view, at, end, this.nowMs)
+    this.#channels.to(hostIndex).receive(view, at, end, this.nowMs)
   }
 
   /** Goes on with copies and the sweep; then `write` has what is to be sent. */
@@ -314,54 +271,29 @@ export class HyperplaneNode implements ChannelUser {
    * @param target [1] host index that it is for
    */
   write (bytes: Uint8Array, at: number, bytesMax: number, target: Int32Array): number {
-    for (const channel of this.#channels) {
-      if (channel === null) continue
-      const count = channel.write(bytes, at, bytesMax, this.nowMs)
-      if (count === 0) continue
-      target[0] = channel.hostIndex
-      return count
-    }
-    return 0
+    return this.#channels.write(bytes, at, bytesMax, this.nowMs, target)
   }
 
   /** Milliseconds until there is something to do again. */
   remainingMs (): number {
     if (this.#sweepRow >= 0 || this.#mustSweep || this.#copyRow.size > 0) return 0
-    let remaining = Infinity
-    for (const channel of this.#channels) {
-      if (channel !== null) remaining = Math.min(remaining, channel.remainingMs(this.nowMs))
-    }
-    return remaining
+    return this.#channels.remainingMs(this.nowMs)
   }
 
-  shards (): readonly Shard[] { return this.#shards }
+  shards (): readonly Shard[] { return this.#shards.all }
 
-  get retransmitCount (): number {
-    let sum = 0
-    for (const channel of this.#channels) if (channel !== null) sum += channel.retransmitCount
-    return sum
-  }
-
-  #channel (hostIndex: number): PeerChannel {
-    const known = this.#channels[hostIndex] ?? null
-    if (known !== null) return known
-    const made = new PeerChannel(hostIndex, this.#incarnation, this)
-    while (this.#channels.length <= hostIndex) this.#channels.push(null)
-    this.#channels[hostIndex] = made
-    return made
-  }
+  get retransmitCount (): number { return this.#channels.retransmitCount }
 
   #send (hostIndex: number, at: number, serial: number): void {
-    const sent = this.#channel(hostIndex).enqueue(this.#record, at, serial)
-    assert(sent, 'a channel keeps room for what may not fail')
+    this.#channels.send(hostIndex, this.#record, at, serial)
   }
 
   /** No shard shares a host any more: what it was to be told is of no use. */
   #closeUnused (hostIndex: number): void {
-    const isUsed = this.#shards.some((shard) => shard.replicaOf(hostIndex) >= 0)
+    const isUsed = this.#shards.all.some((shard) => shard.replicaOf(hostIndex) >= 0)
     if (!isUsed) {
       this.#copyRow.delete(hostIndex)
-      this.#channel(hostIndex).close()
+      this.#channels.to(hostIndex).close()
     }
   }
 
@@ -370,7 +302,7 @@ export class HyperplaneNode implements ChannelUser {
   take (hostIndex: number, record: Int32Array): void {
     const eniHigh = record[RECORD_AT_RESOURCE]
     const eniLow = record[RECORD_AT_RESOURCE + 1]
-    const shard = this.#shard(eniHigh, eniLow)
+    const shard = this.#shards.findOrMake(eniHigh, eniLow)
     switch (recordKind(record)) {
       case RECORD_FLOW: this.#takeFlow(shard, record); break
       case RECORD_DELETE: this.#takeDelete(record); break
@@ -398,7 +330,7 @@ export class HyperplaneNode implements ChannelUser {
   /** A node that starts anew has to be asked, and copied to, again. */
   restarted (hostIndex: number): void {
     this.#copyRow.delete(hostIndex)
-    for (const shard of this.#shards) {
+    for (const shard of this.#shards.all) {
       const replica = shard.replicaOf(hostIndex)
       if (replica < 0 || shard.own === 0) continue
       shard.granted[replica] = 0
@@ -536,7 +468,7 @@ export class HyperplaneNode implements ChannelUser {
 
   /** A piece of the copy to a node that misses something. */
   #copy (hostIndex: number): void {
-    const channel = this.#channel(hostIndex)
+    const channel = this.#channels.to(hostIndex)
     let row = this.#copyRow.get(hostIndex) ?? -1
     if (row < 0) {
       this.#startCopy(hostIndex)
@@ -553,7 +485,7 @@ export class HyperplaneNode implements ChannelUser {
   }
 
   #startCopy (hostIndex: number): void {
-    for (const shard of this.#shards) {
+    for (const shard of this.#shards.all) {
       const replica = shard.replicaOf(hostIndex)
       if (replica < 0 || shard.copyWanted[replica] === 0 || !shard.mayDecide()) continue
       shard.copying[replica] = shard.copyWanted[replica]
@@ -577,7 +509,7 @@ export class HyperplaneNode implements ChannelUser {
 
   #endCopy (hostIndex: number): void {
     let wanted = false
-    for (const shard of this.#shards) {
+    for (const shard of this.#shards.all) {
       const replica = shard.replicaOf(hostIndex)
       if (replica < 0) continue
       if (shard.copying[replica] !== 0) {
@@ -598,7 +530,7 @@ export class HyperplaneNode implements ChannelUser {
       if (!this.#mustSweep) return
       this.#mustSweep = false
       this.#sweepRow = 0
-      for (const shard of this.#shards) {
+      for (const shard of this.#shards.all) {
         shard.sweeping = shard.arrived
         shard.arrived = 0
         shard.isSwept = shard.isGone
@@ -611,7 +543,7 @@ export class HyperplaneNode implements ChannelUser {
     }
     if (end < this.table.touched) return
     this.#sweepRow = -1
-    for (const shard of [...this.#shards]) this.#endSweep(shard)
+    for (const shard of [...this.#shards.all]) this.#endSweep(shard)
   }
 
   /** @returns false when a channel is full: the row has to wait */
@@ -657,7 +589,7 @@ export class HyperplaneNode implements ChannelUser {
 
   #endSweep (shard: Shard): void {
     if (shard.isGone && shard.isSwept) {
-      this.#forget(shard)
+      this.#shards.forget(shard)
       return
     }
     if (shard.sweeping === 0) return

@@ -52,7 +52,7 @@ const TOKEN_WORDS = 2
 export interface ChannelUser {
   /** A record of the peer, in order. @param record [RECORD_WORDS], used again */
   take(hostIndex: number, record: Int32Array): void
-  /** The peer has a record, or will never have it, because it is gone. `at`, `serial`: its token. */
+  /** The peer has a record, or never will, because it is gone. `at`, `serial`: its token. */
   confirmed(at: number, serial: number): void
   /** The peer has started anew: it knows nothing. */
   restarted(hostIndex: number): void
@@ -255,7 +255,8 @@ export class PeerChannel {
     const count = loadI32(view, header + AT_COUNT)
     if (count <= 0) return
     this.#mustAnswer = true
-    const first = this.#expected + ((loadI32(view, header + AT_SEQUENCE) - (this.#expected | 0)) | 0)
+    const first = this.#expected +
+      ((loadI32(view, header + AT_SEQUENCE) - (this.#expected | 0)) | 0)
     let from = header + HEADER_BYTES
     for (let item = 0; item < count && from + RECORD_BYTES <= end; item++) {
       this.#keep(first + item, view, from)

@@ -101,7 +101,8 @@ export class Shard {
       if (data.owners[slot] === ownHost) this.own |= 1 << slot
     }
     this.replicaCount = 0
-    this.isMember = false
+    this.isMember = data.replicas.includes(ownHost)
+    if (!this.isMember) this.complete = 0
     data.replicas.forEach((host, index) => {
       if (host === ownHost) this.#take(data.joinedEpochs[index])
       else if (this.replicaCount < REPLICAS_MAX) {
@@ -109,7 +110,6 @@ export class Shard {
         this.replicas[this.replicaCount++] = host
       }
     })
-    if (!this.isMember) this.complete = 0
     this.granted.fill(0)
     this.copyWanted.fill(0)
     this.copying.fill(0)
@@ -122,7 +122,6 @@ export class Shard {
    * owner has is complete by definition.
    */
   #take (joinedEpoch: number): void {
-    this.isMember = true
     for (let slot = 0; slot < SHARD_SLOTS; slot++) {
       const bit = 1 << slot
       if (this.copyEpochs[slot] < joinedEpoch) this.complete &= ~bit

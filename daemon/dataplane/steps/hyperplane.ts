@@ -14,7 +14,9 @@
 import { findPrefix, IPV4_MAPPED_WORD } from '../../wire/address.ts'
 import { loadI32, loadU16 } from '../../wire/bytes.ts'
 import { ICMP_AT_IDENTIFIER, ICMP_AT_QUOTE, icmpIsError } from '../../wire/icmp.ts'
-import { ICMPV6_AT_IDENTIFIER, ICMPV6_AT_QUOTE, ICMPV6_FIRST_QUERY_TYPE } from '../../wire/icmpv6.ts'
+import {
+  ICMPV6_AT_IDENTIFIER, ICMPV6_AT_QUOTE, ICMPV6_FIRST_QUERY_TYPE
+} from '../../wire/icmpv6.ts'
 import {
   PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../../wire/ip_protocol.ts'

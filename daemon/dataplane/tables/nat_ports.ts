@@ -17,8 +17,7 @@ import {
 } from './nat_layout.ts'
 import type { NatTable } from './nat_table.ts'
 
-/** Source addresses of a resource. */
-export const NAT_ADDRESSES_MAX = 8
+/** Source addresses of a resource: at most 8, by the API. */
 const ADDRESS_WORDS = 4
 
 /**
@@ -72,7 +71,7 @@ function takePort (table: NatTable, remotePort: number): boolean {
   const { destinations, key } = table
   const destination = destinations.find(key, 0)
   if (destination < 0) {
-    // Nobody speaks with it yet: any port is free, the first is its start.
+    // Nobody speaks with it yet, so that every port is free: the first is its start.
     setPort(key, destinations.firstPort(destinations.lastHash), remotePort)
     return true
   }

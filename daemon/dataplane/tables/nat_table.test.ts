@@ -46,7 +46,8 @@ function open (
   return at < 0 ? -2 : at
 }
 
-const portOf = (table: NatTable, at: number): number => table.words[at + NAT_AT_OUTSIDE_PORTS] >>> 16
+const portOf = (table: NatTable, at: number): number =>
+  table.words[at + NAT_AT_OUTSIDE_PORTS] >>> 16
 
 test('a flow is found from inside and from outside, and from nowhere when it has ended', (t) => {
   const table = newTable()
@@ -67,7 +68,8 @@ test('a flow is found from inside and from outside, and from nowhere when it has
 
 test('ports of one destination differ, and another destination may have the same', (t) => {
   const table = newTable(512)
-  const ports = new Set(Array.from({ length: 200 }, (_n, client) => portOf(table, open(table, client))))
+  const ports = new Set(Array.from({ length: 200 },
+    (_n, client) => portOf(table, open(table, client))))
   t.is(ports.size, 200)
   t.true([...ports].every((port) => port >= NAT_PORT_MIN && port <= 65_535))
   t.true(portOf(table, open(table, 1, ONE, 443)) >= NAT_PORT_MIN)
@@ -108,7 +110,8 @@ test('a released port is the last to be given out again, and never within a seco
     return port
   })
   // 64,512 - 55,000 = 9,512 have never been used; then the released ones, oldest first.
-  const first = Array.from({ length: 9_512 }, (_n, client) => portOf(table, open(table, 60_000 + client)))
+  const first = Array.from({ length: 9_512 },
+    (_n, client) => portOf(table, open(table, 60_000 + client)))
   t.false(first.some((port) => released.includes(port)))
   t.is(open(table, 80_000), -1, 'released ports rest')
   table.setNowMs(NAT_REST_MIN_S * 1000)
@@ -225,7 +228,7 @@ test('a flow that is not translated holds no port and does not rest', (t) => {
   t.is(table.live, 0)
 })
 
-test('whatever is opened, released, removed and reopened, live flows differ in their ports', (t) => {
+test('whatever is opened, released and reopened, live flows differ in their ports', (t) => {
   fc.assert(fc.property(fc.array(fc.record({
     what: fc.constantFrom('open', 'open', 'open', 'release', 'remove', 'wait', 'restart'),
     client: fc.nat(40), port: fc.constantFrom(80, 443)
@@ -259,9 +262,10 @@ test('whatever is opened, released, removed and reopened, live flows differ in t
         nowMs = 0
       }
       if (table.live !== model.size) throw new Error('live')
-      for (const port of [80, 443]) {
-        const used = [...model].filter(([key]) => key.endsWith(`/${String(port)}`))
-        if (new Set(used.map(([, outside]) => outside)).size !== used.length) throw new Error('twice')
+      for (const remotePort of [80, 443]) {
+        const used = [...model].filter(([key]) => key.endsWith(`/${String(remotePort)}`))
+        const ports = new Set(used.map(([, outside]) => outside))
+        if (ports.size !== used.length) throw new Error('twice')
       }
     }
   }), { numRuns: 300 })

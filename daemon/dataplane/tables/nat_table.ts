@@ -26,7 +26,8 @@ import {
   NAT_AT_SERIAL, NAT_AT_STAMP, NAT_AT_STATE, NAT_AT_TCP, NAT_AT_UNCONFIRMED, NAT_CAPACITY_MAX,
   NAT_CLOSING_S, NAT_FREE, NAT_HEADER_AT_CAPACITY, NAT_HEADER_AT_LIVE, NAT_HEADER_AT_MAGIC,
   NAT_HEADER_AT_NOW_TICK, NAT_HEADER_AT_SEED, NAT_HEADER_AT_TOUCHED, NAT_HEADER_AT_VERSION,
-  NAT_IDLE_S, NAT_LAYOUT_VERSION, NAT_LIVE, NAT_MAGIC, NAT_REST_MIN_S, NAT_REST_S, NAT_RESTING, NAT_RESTORED,
+  NAT_IDLE_S, NAT_LAYOUT_VERSION, NAT_LIVE, NAT_MAGIC, NAT_REST_MIN_S, NAT_REST_S, NAT_RESTING,
+  NAT_RESTORED,
   NAT_ROW_WORDS, NAT_ROWS_WORD, NAT_TCP_FINS, NAT_TCP_RST, natFileBytes
 } from './nat_layout.ts'
 import { SlotIndex } from './slot_index.ts'
@@ -108,8 +109,7 @@ export class NatTable {
 
   /** The live flow of `key` by resource, protocol, inside, remote. @returns its offset, or -1 */
   findInside (): number {
-    const at = this.#find(this.#inside, NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_INSIDE_HASH)
-    return at
+    return this.#find(this.#inside, NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_INSIDE_HASH)
   }
 
   /** The live flow of `key` by resource, protocol, outside, remote. @returns its offset, or -1 */
@@ -230,7 +230,7 @@ export class NatTable {
     this.#free[this.#freeCount++] = row
   }
 
-  /** Whether the port of a resting row may be given out again. @param wellRested after NAT_REST_S */
+  /** Whether a resting row's port may be given out again. @param wellRested after NAT_REST_S */
   hasRested (at: number, wellRested: boolean): boolean {
     return this.#nowTick - this.words[at + NAT_AT_RELEASED] >=
       (wellRested ? REST_TICKS : REST_MIN_TICKS)

@@ -429,7 +429,7 @@ export interface WorkerOptions {
   /** File in which flow state lives, under /dev/shm. */
   readonly flowFilePath: string
   readonly flowCapacity: number
-  /** Flows of HyperPlane resources, under /dev/shm, where the worker is a node; null: it is none. */
+  /** Flows of HyperPlane resources, under /dev/shm; null: the worker is no HyperPlane node. */
   readonly nat: { readonly filePath: string, readonly capacity: number } | null
   /** eventfd that control writes to after posting a message (tun/doorbell.ts). */
   readonly doorbellFd: number

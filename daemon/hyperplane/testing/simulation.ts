@@ -239,7 +239,7 @@ export class Simulation {
   }
 
   /** A packet of the flow has passed: from now on it must live. */
-  #passed (index: number, at: number, flow: { readonly client: number, readonly remote: number }): void {
+  #passed (index: number, at: number, flow: Pick<Flow, 'client' | 'remote'>): void {
     const process = this.#processes[index] ?? null
     if (process === null) return
     const name = `${String(flow.client)}/${String(flow.remote)}`
@@ -295,7 +295,8 @@ export class Simulation {
         eniIdHigh: 0,
         eniIdLow: RESOURCE,
         epoch: assignment.epoch,
-        owners: Uint32Array.from(assignment.owners, (name) => name === null ? 0 : this.#index(name) + 1),
+        owners: Uint32Array.from(assignment.owners,
+          (name) => name === null ? 0 : this.#index(name) + 1),
         replicas: Uint32Array.from(assignment.replicas, (name) => this.#index(name) + 1),
         joinedEpochs: Uint32Array.from(assignment.joinedEpochs),
         addresses: NAT_ADDRESS

@@ -1,0 +1,41 @@
+/** What tests and benches of NAT gateways do again and again. */
+import * as ec2 from '@aws-sdk/client-ec2'
+import { eventually } from './command.ts'
+import type { Lab, TestSubnet } from './lab.ts'
+
+export interface Nat {
+  readonly id: string
+  readonly eni: string
+  readonly publicIp: string
+}
+
+/**
+ * A public NAT gateway, to which a table of the private subnet's own leads. Precondition: the
+ * public subnet has a route to an internet gateway.
+ */
+export async function natGateway (
+  lab: Lab, publicSubnet: TestSubnet, privateSubnet: TestSubnet
+): Promise<Nat> {
+  const { AllocationId } = await lab.ec2.send(new ec2.AllocateAddressCommand({ Domain: 'vpc' }))
+  const { NatGateway } = await lab.ec2.send(new ec2.CreateNatGatewayCommand(
+    { SubnetId: publicSubnet.id, AllocationId }))
+  const id = NatGateway?.NatGatewayId ?? ''
+  await eventually('the NAT gateway is available', async () =>
+    (await describe(lab, id))?.State === 'available')
+  const { RouteTable } = await lab.ec2.send(
+    new ec2.CreateRouteTableCommand({ VpcId: publicSubnet.vpc.id }))
+  const RouteTableId = RouteTable?.RouteTableId ?? ''
+  await lab.ec2.send(new ec2.AssociateRouteTableCommand(
+    { RouteTableId, SubnetId: privateSubnet.id }))
+  await lab.ec2.send(new ec2.CreateRouteCommand(
+    { RouteTableId, DestinationCidrBlock: '0.0.0.0/0', NatGatewayId: id }))
+  await lab.waitApplied()
+  const address = (await describe(lab, id))?.NatGatewayAddresses?.[0]
+  return { id, eni: address?.NetworkInterfaceId ?? '', publicIp: address?.PublicIp ?? '' }
+}
+
+async function describe (lab: Lab, id: string): Promise<ec2.NatGateway | undefined> {
+  const { NatGateways = [] } = await lab.ec2.send(
+    new ec2.DescribeNatGatewaysCommand({ NatGatewayIds: [id] }))
+  return NatGateways[0]
+}
