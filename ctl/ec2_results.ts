@@ -23,6 +23,8 @@ import type {
   DescribeRegionsResult, DescribeRouteTablesResult, DescribeSecurityGroupRulesResult,
   DescribeSecurityGroupsResult, DescribeSubnetsResult, DescribeTagsResult,
   DescribeVpcAttributeResult, DescribeVpcsResult, GetSubnetCidrReservationsResult,
+  GetInstanceMetadataDefaultsResult, ModifyInstanceMetadataDefaultsResult,
+  ModifyInstanceMetadataOptionsResult, ModifyPrivateDnsNameOptionsResult,
   InstanceAttribute, ModifyAvailabilityZoneGroupResult, ModifyVpcTenancyResult,
   RegisterImageResult, ReplaceNetworkAclAssociationResult, ReplaceRouteTableAssociationResult,
   Reservation,
@@ -124,6 +126,10 @@ export interface Ec2Results {
   GetManagedPrefixListEntries: GetManagedPrefixListEntriesResult
   GetSubnetCidrReservations: GetSubnetCidrReservationsResult
   ModifyAvailabilityZoneGroup: ModifyAvailabilityZoneGroupResult
+  GetInstanceMetadataDefaults: GetInstanceMetadataDefaultsResult
+  ModifyInstanceMetadataDefaults: ModifyInstanceMetadataDefaultsResult
+  ModifyInstanceMetadataOptions: ModifyInstanceMetadataOptionsResult
+  ModifyPrivateDnsNameOptions: ModifyPrivateDnsNameOptionsResult
   ModifyInstanceAttribute: Nothing
   ModifyManagedPrefixList: ModifyManagedPrefixListResult
   ModifyNetworkInterfaceAttribute: Nothing
