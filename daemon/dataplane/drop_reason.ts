@@ -47,6 +47,8 @@ export const DROP_CONNECTION_TABLE_FULL = 31
 // Traffic mirroring: copies, not packets
 export const DROP_MIRROR_TARGET = 32
 export const DROP_MIRROR_QUEUE_FULL = 33
+// Services of the VPC
+export const DROP_LINK_LOCAL_ALLOWANCE = 34
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -175,5 +177,9 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'mirror-queue-full',
     meaning: 'Too many copies of mirrored packets wait while other packets are sent first.'
+  },
+  {
+    name: 'link-local-allowance',
+    meaning: 'The ENI sent more than 1,024 packets in a second to the services of its VPC.'
   }
 ]

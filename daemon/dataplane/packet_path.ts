@@ -14,11 +14,13 @@ import { FLAG_MIRRORED } from '../encap/geneve.ts'
 import { ACTION_DELIVER, ACTION_NONE } from './action.ts'
 import { PORT_NONE } from './counters.ts'
 import { DROP_NONE, DROP_PORT_UNKNOWN } from './drop_reason.ts'
+import { SERVICE_NONE } from './link_local_service.ts'
 import type { PacketContext } from './packet.ts'
 import { combineCongestion } from './steps/congestion.ts'
 import { checkDestination, checkReceiver } from './steps/destination_check.ts'
 import { checkDestinationScope } from './steps/destination_scope.ts'
 import { followFragments } from './steps/fragment.ts'
+import { enterService, findService } from './steps/link_local_service.ts'
 import { findMapping } from './steps/mapping.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
@@ -44,7 +46,8 @@ export function runEgressPath (p: PacketContext, tables: Tables, view: DataView)
   p.vpcIndex = tables.ports.vpcIndex[p.portIndex]
   let drop = parsePacket(p, view)
   if (drop !== DROP_NONE) return drop
-  // (1) Place of the link-local services: DHCP, DNS, metadata, time.
+  const service = findService(p, tables) // (1)
+  if (service !== SERVICE_NONE) return enterService(p, tables, service)
   drop = checkDestinationScope(p)
   if (drop !== DROP_NONE) return drop
   drop = checkSource(p, tables.ports) // (2)

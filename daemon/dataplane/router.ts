@@ -13,8 +13,8 @@
  */
 import * as descriptor from '../tun/descriptor.ts'
 import {
-  ACTION_DELIVER, ACTION_ENCAPSULATE, dropIsAnswered, dropIsCacheable, prepareEncapsulation,
-  storeDrop, storeEgressAction, storeIngressAction
+  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, dropIsAnswered, dropIsCacheable,
+  prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
 import {
   COUNT_FAST_PATH, COUNT_FLOW_TABLE_FULL, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH,
@@ -22,8 +22,8 @@ import {
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import {
-  DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NONE,
-  DROP_PORT_UNKNOWN
+  DROP_CONNECTION_TABLE_FULL, DROP_LINK_LOCAL_ALLOWANCE, DROP_MAPPING_QUEUE_FULL,
+  DROP_MAPPING_TIMEOUT, DROP_NONE, DROP_PORT_UNKNOWN, DROP_TRANSMIT_QUEUE_FULL
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
@@ -37,7 +37,11 @@ import { PacketContext } from './packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
+import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
+import { advertiseRouter } from './router_advertisement.ts'
 import type { RouterParts } from './router_parts.ts'
+import { ServicePort } from './service_port.ts'
+import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
@@ -80,6 +84,7 @@ export class Router implements RouterParts {
   readonly transmit: Transmit
   readonly parking: Parking
   readonly mirror: Mirror
+  readonly services = new ServicePort()
   /**
    * False switches the fast path and the keeping of decisions off: slower, and nothing else.
    * Connections are kept all the same.
@@ -207,6 +212,8 @@ export class Router implements RouterParts {
     this.counters.add(COUNT_SLOW_PATH, 1)
     if (rx[rxAt + RX_PORT] === PORT_UNDERLAY) {
       this.#slowIngress(p, rx, rxAt)
+    } else if (this.services.nicPort !== 0 && rx[rxAt + RX_PORT] === this.services.nicPort) {
+      this.#deliverFromServices(p)
     } else if (p.portIndex === PORT_NONE) {
       this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
     } else {
@@ -251,6 +258,10 @@ export class Router implements RouterParts {
       this.#refuse(p, outcome)
       return
     }
+    if (p.action === ACTION_SERVICE) {
+      this.#handToServices(p)
+      return
+    }
     const { segments, wireBytesSum } = p
     if (p.action === ACTION_ENCAPSULATE) {
       const { ports } = this.tables
@@ -289,6 +300,40 @@ export class Router implements RouterParts {
     if (p.action === ACTION_DELIVER) {
       this.#countIngress(p.target, receiverFlow, segments, wireBytesSum)
     }
+  }
+
+  /** A packet for a service of the VPC: no flow, no flow log. */
+  #handToServices (p: PacketContext): void {
+    const { segments, wireBytesSum } = p
+    const isForRouter = p.target === SERVICE_ROUTER
+    let drop = DROP_NONE
+    if (!isForRouter) drop = this.services.hand(p, this, this.nowMs)
+    else if (!this.services.takeAllowance(p, this.nowMs)) drop = DROP_LINK_LOCAL_ALLOWANCE
+    else drop = advertiseRouter(p, this)
+    if (drop !== DROP_NONE) {
+      this.counters.drop(p.portIndex, drop, segments)
+      return
+    }
+    this.counters.egress(p.portIndex, segments, wireBytesSum)
+    if (isForRouter) this.counters.ingress(p.portIndex, 1, p.totalBytes)
+  }
+
+  /** What a service answers. That it finds nobody says nothing about any ENI: it is not counted. */
+  #deliverFromServices (p: PacketContext): void {
+    const service = this.services.readdress(p, this)
+    if (service === SERVICE_NONE) return
+    const { segments, wireBytesSum } = p
+    if (!this.transmit.hasRoom(1)) {
+      this.counters.drop(p.portIndex, DROP_TRANSMIT_QUEUE_FULL, segments)
+      return
+    }
+    this.transmit.deliver(p, this.tables.ports.nicPort[p.portIndex])
+    this.counters.ingress(p.portIndex, segments, wireBytesSum)
+    if (service !== SERVICE_DNS_VPC) return
+    p.isCopy = 0
+    p.mirrorSession = MIRROR_NONE
+    chooseMirror(p, this.tables, INGRESS)
+    if (isMirrored(p)) this.mirror.copy(p, p.portIndex, INGRESS, this.nowMs)
   }
 
   /**

@@ -7,6 +7,7 @@
  * host. A VPC's generation is copied into its ports (port_table.ts), where the fast path reads it.
  */
 import { assert } from '../../base/assert.ts'
+import { EPOCH_MASK } from '../link_local_service.ts'
 import type { FlowTable } from './flow_table.ts'
 import { FragmentTable } from './fragment_table.ts'
 import { HostTable } from './host_table.ts'
@@ -198,6 +199,7 @@ export class Tables {
       this.flows.closePort(ports.flowPort[port])
     }
     ports.set(data)
+    if (!sameEni) ports.epoch[port] = (ports.epoch[port] + 1) & EPOCH_MASK
     if (!sameEni) ports.flowPort[port] = this.flows.openPort(data.eniIdHigh | 0, data.eniIdLow | 0)
     if (ports.flowPort[port] !== FLOW_PORT_NONE) {
       this.flows.setIdleTimes(ports.flowPort[port], data.tcpEstablishedTimeoutS,

@@ -8,6 +8,8 @@ export interface Vpc {
   readonly vni: number
   /** True when a miss in `mappings` is final. */
   readonly mappingsComplete: boolean
+  /** [4] address of the resolver; zeros when the VPC has no DNS support. */
+  readonly resolver: Uint32Array
   readonly mappings: MappingTable
 }
 
@@ -32,6 +34,7 @@ export class VpcTable {
       vpcIndex: data.vpcIndex,
       vni: data.vni,
       mappingsComplete: data.mappingsComplete,
+      resolver: data.resolver,
       mappings: known?.mappings ?? new MappingTable()
     }
     this.#byVni.key[0] = data.vni

@@ -80,6 +80,8 @@ export interface VpcSpec {
   readonly vpc: number
   readonly vni: number
   readonly mappingsComplete?: boolean
+  /** Absent: none. */
+  readonly resolver?: string
   readonly subnets: readonly {
     readonly subnet: number
     readonly cidrs: readonly string[]
@@ -223,8 +225,9 @@ export function buildTables (
     hosts: Array.from({ length: hosts }, (_host, index) => ({
       hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1))
     })),
-    vpcs: vpcs.map(({ vpc, vni, mappingsComplete }) => ({
-      vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true
+    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, resolver }) => ({
+      vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true,
+      resolver: resolver === undefined ? new Uint32Array(4) : addressWords(resolver)
     })),
     subnets: vpcs.flatMap((vpc) => vpc.subnets.map((subnet) => ({
       subnetIndex: subnet.subnet,
