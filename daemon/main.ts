@@ -102,7 +102,9 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   const keyRing = openKeys(lab, config)
   const { trail, recorder, history } = await openPast(lab, engine, log)
   const { spinUs, flowCapacity } = config
-  const theLab = new Lab({ lab, replica, clock: systemClock, log, spinUs, flowCapacity })
+  const theLab = new Lab({
+    lab, replica, clock: systemClock, random: systemRandom, log, spinUs, flowCapacity
+  })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const calls = new CallMetrics()

@@ -9,8 +9,9 @@
  * against routers that get the same packets. Views of hosts are kept until the records change.
  */
 import type { Clock } from '../base/clock.ts'
-import { ACTION_DELIVER } from '../dataplane/action.ts'
+import { ACTION_DELIVER, ACTION_SERVICE } from '../dataplane/action.ts'
 import { DROP_NONE, DROP_REASONS } from '../dataplane/drop_reason.ts'
+import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import type { Directory } from '../mapping/directory.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
@@ -90,6 +91,7 @@ export class Explainer {
   #converse (from: Place, opening: PacketFields, target: string | null): Reach {
     const { snapshot, directory } = this.#options
     const forward = this.#walk(from, opening, 'new')
+    if (forward.service !== null) return answeredHere(forward, forward.service)
     if (forward.deliveredTo === null) return refused(forward, null)
     const vpcId = snapshot.tables.networkInterface.get(from.eni)?.vpcId ?? ''
     const owner = directory.find(vpcId, addressPrefix(opening.destination).words)
@@ -111,6 +113,10 @@ export class Explainer {
     const sender = this.#side(from, 'egress', packet, left, null)
     const sides = [sideOf(sender)]
     if (left.drop !== DROP_NONE) return stopped(packet, sides, sender)
+    if (left.p.action === ACTION_SERVICE) {
+      const service = SERVICE_NAMES[left.p.target] ?? null
+      return { packet: inWords(packet), sides, deliveredTo: null, service, obstacle: null }
+    }
     const next = view.nextHop(left.p)
     const nextView = this.#viewOf(next.host)
     if (nextView === null) return stopped(packet, sides, sender)
@@ -127,7 +133,8 @@ export class Explainer {
     sides.push(sideOf(receiver))
     if (entered.drop !== DROP_NONE) return stopped(packet, sides, receiver)
     nextView.remember(entered.p, INGRESS)
-    return { packet: inWords(packet), sides, deliveredTo: next.eni, obstacle: null }
+    return { packet: inWords(packet), sides, deliveredTo: next.eni, service: null,
+      obstacle: null }
   }
 
   /** Takes the packet's conversation over from the real flow table. */
@@ -214,7 +221,7 @@ function obstacleOf (passed: Passed, steps: Side['steps']): Obstacle {
 }
 
 function stopped (packet: PacketFields, sides: readonly Side[], { obstacle }: Told): Walk {
-  return { packet: inWords(packet), sides, deliveredTo: null, obstacle }
+  return { packet: inWords(packet), sides, deliveredTo: null, service: null, obstacle }
 }
 
 /** The packet as it is after the sender's router: a hop older, and not larger than the path. */
@@ -231,6 +238,14 @@ function refused (forward: Walk, answer: Walk | null): Reach {
   const what = answer === null ? 'The packet that opens it' : 'It arrives, but its answer'
   return { verdict: 'no', text: `${what} is dropped: ${obstacle?.text ?? ''}.`, forward, answer,
     obstacle }
+}
+
+/** Neither groups nor ACLs nor routes have a say, on the way back neither. */
+function answeredHere (forward: Walk, service: string): Reach {
+  return {
+    verdict: 'yes', text: `The ${service} service of the VPC answers it on the same host.`,
+    forward, answer: null, obstacle: null
+  }
 }
 
 /** A route handed the packet to an instance that is to pass it on. */

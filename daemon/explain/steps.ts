@@ -11,6 +11,8 @@ import {
   DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED, DROP_TOO_BIG, DROP_TTL_EXPIRED,
   DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
 } from '../dataplane/drop_reason.ts'
+import { ACTION_SERVICE } from '../dataplane/action.ts'
+import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import type { PacketContext } from '../dataplane/packet.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -59,6 +61,12 @@ const EGRESS_STEPS: readonly StepKind[] = [
   { step: 'send', drops: [], tell: tellSend }
 ]
 
+/** Of a packet for a service of the VPC: no other step is taken. */
+const SERVICE_STEPS: readonly StepKind[] = [
+  ...EGRESS_STEPS.slice(0, 1),
+  { step: 'service', drops: [DROP_SOURCE_SPOOFED, DROP_LINK_LOCAL], tell: tellService }
+]
+
 const INGRESS_STEPS: readonly StepKind[] = [
   { step: 'vpc-header',
     drops: [
@@ -76,7 +84,7 @@ const INGRESS_STEPS: readonly StepKind[] = [
 /** Every step that the packet met; the last one is the one that dropped it, if any did. */
 export function stepsOf (side: Passed): Step[] {
   const steps: Step[] = []
-  for (const kind of side.direction === 'egress' ? EGRESS_STEPS : INGRESS_STEPS) {
+  for (const kind of kindsOf(side)) {
     const isDropped = dropsHere(kind, side)
     steps.push({
       step: kind.step,
@@ -88,6 +96,11 @@ export function stepsOf (side: Passed): Step[] {
     if (isDropped) break
   }
   return steps
+}
+
+function kindsOf ({ direction, p }: Passed): readonly StepKind[] {
+  if (direction === 'ingress') return INGRESS_STEPS
+  return p.action === ACTION_SERVICE ? SERVICE_STEPS : EGRESS_STEPS
 }
 
 /** A broadcast address of a block is found out one step later than multicast. */
@@ -119,6 +132,16 @@ function tellSource ({ eni, snapshot, packet, drop, view, p }: Passed): Told {
   return { object: eni, text: view.tables.ports.sourceDestCheck[p.portIndex] === 0
     ? `the source/destination check of ${label} is off`
     : `${packet.source} is an address of ${label}` }
+}
+
+function tellService ({ eni, snapshot, packet, drop, p }: Passed): Told {
+  const name = SERVICE_NAMES[p.target] ?? ''
+  if (drop !== DROP_NONE) {
+    return { object: eni, text: `${packet.source} is no address of ${labelOf(snapshot, eni)}: ` +
+      `the ${name} service answers an ENI at its own addresses alone` }
+  }
+  return { object: eni, text: `the ${name} service of the VPC answers on this host: groups, ` +
+    'ACLs and routes are not asked' }
 }
 
 function tellDestination ({ eni, snapshot, packet, drop, view, p }: Passed): Told {

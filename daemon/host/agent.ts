@@ -19,7 +19,9 @@ import { portMtu } from '../compile/port_table.ts'
 import { COUNTER_WORDS } from '../dataplane/counters.ts'
 import { FlowReader } from '../dataplane/flow_reader.ts'
 import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
-import type { CaptureMessage, FlowRecordsMessage, MappingKey } from '../dataplane/tables/update.ts'
+import type {
+  CaptureMessage, ControlMessage, FlowRecordsMessage, MappingKey
+} from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Host } from '../model/lab.ts'
@@ -35,6 +37,8 @@ import type { NamespaceMonitor } from './namespace_monitor.ts'
 import { flowFilePath, namespaceName, namespacePath } from './paths.ts'
 
 export type WireMode = 'offload' | 'per-packet'
+
+type OpenServicesMessage = Extract<ControlMessage, { kind: 'open-services' }>
 
 export interface HostAgentOptions {
   readonly lab: string
@@ -53,6 +57,8 @@ export interface HostAgentOptions {
   readonly flowCapacity: number
   /** appliedRevision may have moved. */
   readonly onApplied: () => void
+  /** The device of the services went away. */
+  readonly onServicesFailed: () => void
 }
 
 export class HostAgent implements Ports {
@@ -68,6 +74,7 @@ export class HostAgent implements Ports {
   #wireMode: WireMode = 'offload'
   #capture: CaptureMessage | null = null
   #flowRecords: FlowRecordsMessage | null = null
+  #services: OpenServicesMessage | null = null
   #seenRevision: number
   #flowReader: FlowReader | null = null
 
@@ -108,6 +115,10 @@ export class HostAgent implements Ports {
         options.onApplied()
       },
       onPortFailed: (portIndex, error) => { this.#onPortFailed(portIndex, error) },
+      onServicesFailed: (error) => {
+        this.#log.warn({ error }, 'the device of the services is not open')
+        options.onServicesFailed()
+      },
       onResolve: ({ key }) => { this.#resolve(key) },
       onSpawn: () => { this.#postEverything() }
     })
@@ -189,6 +200,12 @@ export class HostAgent implements Ports {
       { kind: 'capture', epoch: 0, ring: null, snapBytes: 0, points: new Int32Array(0) })
   }
 
+  /** Where the TUN to the services is: opened now, and by every worker that starts. */
+  openServices (path: string, deviceName: string): void {
+    this.#services = { kind: 'open-services', namespacePath: path, deviceName }
+    this.#link.post(this.#services)
+  }
+
   /** Whose flows the worker is to record from now on, and where. */
   setFlowRecords (message: FlowRecordsMessage): void {
     this.#flowRecords = message
@@ -221,6 +238,7 @@ export class HostAgent implements Ports {
     this.#link.post({ kind: 'wire-mode', mode: this.#wireMode })
     if (this.#capture !== null) this.#link.post(this.#capture)
     if (this.#flowRecords !== null) this.#link.post(this.#flowRecords)
+    if (this.#services !== null) this.#link.post(this.#services)
     this.reconciler.reconcileAll()
   }
 

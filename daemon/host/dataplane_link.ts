@@ -38,6 +38,8 @@ export interface DataplaneLinkOptions {
   readonly onApplied: (revision: number) => void
   /** A device that was open has gone (`portIndex`). */
   readonly onPortFailed: (portIndex: number, error: string) => void
+  /** The device of the services is not open (any more). */
+  readonly onServicesFailed: (error: string) => void
   readonly onResolve: (message: Extract<WorkerMessage, { kind: 'resolve' }>) => void
   /** A new worker has been made and knows nothing: post everything now. */
   readonly onSpawn: () => void
@@ -230,6 +232,11 @@ export class DataplaneLink {
         return
       case 'port-failed':
         this.#onPortFailed(message.portIndex, message.error)
+        return
+      case 'services-opened':
+        return
+      case 'services-failed':
+        this.#options.onServicesFailed(message.error)
         return
       case 'resolve':
         this.#options.onResolve(message)

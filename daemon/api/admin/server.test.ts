@@ -27,7 +27,8 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }) {
   const replica = await Replica.open(engine)
   const log = silentLog()
   const lab = new Lab({
-    lab: 'unit', replica, clock: systemClock, log, spinUs: 0, flowCapacity: 1024
+    lab: 'unit', replica, clock: systemClock, random: systemRandom, log, spinUs: 0,
+    flowCapacity: 1024
   })
   await lab.start()
   const trail = new AuditTrail({ directory: join(directory, 'audit'), log })
