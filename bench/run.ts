@@ -25,6 +25,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     claim: 'what security groups, network ACLs and flow logs cost: throughput, flows, rule changes',
     load: () => import('./policy.ts')
   },
+  edge: {
+    claim: 'what the way through an edge costs: throughput against two hosts without it',
+    load: () => import('./edge.ts')
+  },
   api: {
     claim: 'API calls per second on the embedded store, and cold start of the SDK',
     load: () => import('./api.ts')

@@ -75,6 +75,17 @@ test('decodeError says what was received when it is no EC2 error', (t) => {
 
 /** Every action of Ec2Results; the type makes this list complete. */
 const ACTIONS: Readonly<Record<Ec2Action, true>> = {
+  AcceptAddressTransfer: true, AllocateAddress: true, AssignPrivateNatGatewayAddress: true,
+  AssociateAddress: true, AssociateNatGatewayAddress: true, CreateDefaultSubnet: true,
+  CreateDefaultVpc: true, CreateEgressOnlyInternetGateway: true, CreateInternetGateway: true,
+  CreateNatGateway: true, DeleteEgressOnlyInternetGateway: true, DeleteNatGateway: true,
+  DescribeAddressTransfers: true, DescribeAddresses: true, DescribeAddressesAttribute: true,
+  DescribeEgressOnlyInternetGateways: true, DescribeInternetGateways: true,
+  DescribeNatGateways: true, DisableAddressTransfer: true, DisassociateNatGatewayAddress: true,
+  EnableAddressTransfer: true, ModifyAddressAttribute: true, ResetAddressAttribute: true,
+  UnassignPrivateNatGatewayAddress: true, AttachInternetGateway: true,
+  DeleteInternetGateway: true, DetachInternetGateway: true, DisassociateAddress: true,
+  ReleaseAddress: true,
   AssignIpv6Addresses: true, AssignPrivateIpAddresses: true, AssociateDhcpOptions: true,
   AssociateRouteTable: true, AssociateSubnetCidrBlock: true, AssociateVpcCidrBlock: true,
   AttachNetworkInterface: true, AuthorizeSecurityGroupEgress: true,

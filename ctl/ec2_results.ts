@@ -36,6 +36,15 @@ import type {
   DescribeTrafficMirrorFilterRulesResult, DescribeTrafficMirrorFiltersResult,
   DescribeTrafficMirrorSessionsResult, DescribeTrafficMirrorTargetsResult,
   ModifyTrafficMirrorFilterNetworkServicesResult, ModifyTrafficMirrorSessionResult,
+  AcceptAddressTransferResult, AllocateAddressResult, AssignPrivateNatGatewayAddressResult,
+  AssociateAddressResult, AssociateNatGatewayAddressResult, CreateDefaultSubnetResult,
+  CreateDefaultVpcResult, CreateEgressOnlyInternetGatewayResult, CreateInternetGatewayResult,
+  CreateNatGatewayResult, DeleteEgressOnlyInternetGatewayResult, DeleteNatGatewayResult,
+  DescribeAddressTransfersResult, DescribeAddressesResult, DescribeAddressesAttributeResult,
+  DescribeEgressOnlyInternetGatewaysResult, DescribeInternetGatewaysResult,
+  DescribeNatGatewaysResult, DisableAddressTransferResult, DisassociateNatGatewayAddressResult,
+  EnableAddressTransferResult, ModifyAddressAttributeResult, ResetAddressAttributeResult,
+  UnassignPrivateNatGatewayAddressResult,
   StartInstancesResult, StopInstancesResult, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
 
@@ -43,18 +52,29 @@ import type {
 type Nothing = Readonly<Record<string, never>>
 
 export interface Ec2Results {
+  AcceptAddressTransfer: AcceptAddressTransferResult
+  AllocateAddress: AllocateAddressResult
   AssignIpv6Addresses: AssignIpv6AddressesResult
   AssignPrivateIpAddresses: AssignPrivateIpAddressesResult
+  AssignPrivateNatGatewayAddress: AssignPrivateNatGatewayAddressResult
+  AssociateAddress: AssociateAddressResult
   AssociateDhcpOptions: Nothing
+  AssociateNatGatewayAddress: AssociateNatGatewayAddressResult
   AssociateRouteTable: AssociateRouteTableResult
   AssociateSubnetCidrBlock: AssociateSubnetCidrBlockResult
   AssociateVpcCidrBlock: AssociateVpcCidrBlockResult
+  AttachInternetGateway: Nothing
   AttachNetworkInterface: AttachNetworkInterfaceResult
   AuthorizeSecurityGroupEgress: AuthorizeSecurityGroupEgressResult
   AuthorizeSecurityGroupIngress: AuthorizeSecurityGroupIngressResult
+  CreateDefaultSubnet: CreateDefaultSubnetResult
+  CreateDefaultVpc: CreateDefaultVpcResult
   CreateDhcpOptions: CreateDhcpOptionsResult
+  CreateEgressOnlyInternetGateway: CreateEgressOnlyInternetGatewayResult
   CreateFlowLogs: CreateFlowLogsResult
+  CreateInternetGateway: CreateInternetGatewayResult
   CreateManagedPrefixList: CreateManagedPrefixListResult
+  CreateNatGateway: CreateNatGatewayResult
   CreateNetworkAcl: CreateNetworkAclResult
   CreateNetworkAclEntry: Nothing
   CreateNetworkInterface: CreateNetworkInterfaceResult
@@ -69,20 +89,13 @@ export interface Ec2Results {
   CreateTrafficMirrorFilterRule: CreateTrafficMirrorFilterRuleResult
   CreateTrafficMirrorSession: CreateTrafficMirrorSessionResult
   CreateTrafficMirrorTarget: CreateTrafficMirrorTargetResult
-  DeleteTrafficMirrorFilter: DeleteTrafficMirrorFilterResult
-  DeleteTrafficMirrorFilterRule: DeleteTrafficMirrorFilterRuleResult
-  DeleteTrafficMirrorSession: DeleteTrafficMirrorSessionResult
-  DeleteTrafficMirrorTarget: DeleteTrafficMirrorTargetResult
-  DescribeTrafficMirrorFilterRules: DescribeTrafficMirrorFilterRulesResult
-  DescribeTrafficMirrorFilters: DescribeTrafficMirrorFiltersResult
-  DescribeTrafficMirrorSessions: DescribeTrafficMirrorSessionsResult
-  DescribeTrafficMirrorTargets: DescribeTrafficMirrorTargetsResult
-  ModifyTrafficMirrorFilterNetworkServices: ModifyTrafficMirrorFilterNetworkServicesResult
-  ModifyTrafficMirrorSession: ModifyTrafficMirrorSessionResult
   CreateVpc: CreateVpcResult
   DeleteDhcpOptions: Nothing
+  DeleteEgressOnlyInternetGateway: DeleteEgressOnlyInternetGatewayResult
   DeleteFlowLogs: DeleteFlowLogsResult
+  DeleteInternetGateway: Nothing
   DeleteManagedPrefixList: DeleteManagedPrefixListResult
+  DeleteNatGateway: DeleteNatGatewayResult
   DeleteNetworkAcl: Nothing
   DeleteNetworkAclEntry: Nothing
   DeleteNetworkInterface: Nothing
@@ -93,17 +106,28 @@ export interface Ec2Results {
   DeleteSubnet: Nothing
   DeleteSubnetCidrReservation: DeleteSubnetCidrReservationResult
   DeleteTags: Nothing
+  DeleteTrafficMirrorFilter: DeleteTrafficMirrorFilterResult
+  DeleteTrafficMirrorFilterRule: DeleteTrafficMirrorFilterRuleResult
+  DeleteTrafficMirrorSession: DeleteTrafficMirrorSessionResult
+  DeleteTrafficMirrorTarget: DeleteTrafficMirrorTargetResult
   DeleteVpc: Nothing
+  DeregisterImage: Nothing
   DescribeAccountAttributes: DescribeAccountAttributesResult
+  DescribeAddressTransfers: DescribeAddressTransfersResult
+  DescribeAddresses: DescribeAddressesResult
+  DescribeAddressesAttribute: DescribeAddressesAttributeResult
   DescribeAvailabilityZones: DescribeAvailabilityZonesResult
   DescribeDhcpOptions: DescribeDhcpOptionsResult
+  DescribeEgressOnlyInternetGateways: DescribeEgressOnlyInternetGatewaysResult
   DescribeFlowLogs: DescribeFlowLogsResult
   DescribeImages: DescribeImagesResult
   DescribeInstanceAttribute: InstanceAttribute
   DescribeInstanceStatus: DescribeInstanceStatusResult
   DescribeInstanceTypes: DescribeInstanceTypesResult
   DescribeInstances: DescribeInstancesResult
+  DescribeInternetGateways: DescribeInternetGatewaysResult
   DescribeManagedPrefixLists: DescribeManagedPrefixListsResult
+  DescribeNatGateways: DescribeNatGatewaysResult
   DescribeNetworkAcls: DescribeNetworkAclsResult
   DescribeNetworkInterfaceAttribute: DescribeNetworkInterfaceAttributeResult
   DescribeNetworkInterfacePermissions: DescribeNetworkInterfacePermissionsResult
@@ -115,16 +139,25 @@ export interface Ec2Results {
   DescribeStaleSecurityGroups: DescribeStaleSecurityGroupsResult
   DescribeSubnets: DescribeSubnetsResult
   DescribeTags: DescribeTagsResult
+  DescribeTrafficMirrorFilterRules: DescribeTrafficMirrorFilterRulesResult
+  DescribeTrafficMirrorFilters: DescribeTrafficMirrorFiltersResult
+  DescribeTrafficMirrorSessions: DescribeTrafficMirrorSessionsResult
+  DescribeTrafficMirrorTargets: DescribeTrafficMirrorTargetsResult
   DescribeVpcAttribute: DescribeVpcAttributeResult
   DescribeVpcs: DescribeVpcsResult
-  DeregisterImage: Nothing
+  DetachInternetGateway: Nothing
   DetachNetworkInterface: Nothing
+  DisableAddressTransfer: DisableAddressTransferResult
+  DisassociateAddress: Nothing
+  DisassociateNatGatewayAddress: DisassociateNatGatewayAddressResult
   DisassociateRouteTable: Nothing
   DisassociateSubnetCidrBlock: Nothing
   DisassociateVpcCidrBlock: Nothing
+  EnableAddressTransfer: EnableAddressTransferResult
   GetManagedPrefixListAssociations: GetManagedPrefixListAssociationsResult
   GetManagedPrefixListEntries: GetManagedPrefixListEntriesResult
   GetSubnetCidrReservations: GetSubnetCidrReservationsResult
+  ModifyAddressAttribute: ModifyAddressAttributeResult
   ModifyAvailabilityZoneGroup: ModifyAvailabilityZoneGroupResult
   GetInstanceMetadataDefaults: GetInstanceMetadataDefaultsResult
   ModifyInstanceMetadataDefaults: ModifyInstanceMetadataDefaultsResult
@@ -135,14 +168,18 @@ export interface Ec2Results {
   ModifyNetworkInterfaceAttribute: Nothing
   ModifySecurityGroupRules: Nothing
   ModifySubnetAttribute: Nothing
+  ModifyTrafficMirrorFilterNetworkServices: ModifyTrafficMirrorFilterNetworkServicesResult
+  ModifyTrafficMirrorSession: ModifyTrafficMirrorSessionResult
   ModifyVpcAttribute: Nothing
   ModifyVpcTenancy: ModifyVpcTenancyResult
   RebootInstances: Nothing
   RegisterImage: RegisterImageResult
+  ReleaseAddress: Nothing
   ReplaceNetworkAclAssociation: ReplaceNetworkAclAssociationResult
   ReplaceNetworkAclEntry: Nothing
   ReplaceRoute: Nothing
   ReplaceRouteTableAssociation: ReplaceRouteTableAssociationResult
+  ResetAddressAttribute: ResetAddressAttributeResult
   ResetNetworkInterfaceAttribute: Nothing
   RestoreManagedPrefixListVersion: RestoreManagedPrefixListVersionResult
   RevokeSecurityGroupEgress: Nothing
@@ -153,6 +190,7 @@ export interface Ec2Results {
   TerminateInstances: TerminateInstancesResult
   UnassignIpv6Addresses: Nothing
   UnassignPrivateIpAddresses: Nothing
+  UnassignPrivateNatGatewayAddress: UnassignPrivateNatGatewayAddressResult
   UpdateSecurityGroupRuleDescriptionsEgress: Nothing
   UpdateSecurityGroupRuleDescriptionsIngress: Nothing
 }

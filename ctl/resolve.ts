@@ -159,9 +159,53 @@ export const DHCP_OPTIONS: Nameable = {
       .map((options) => named(options.DhcpOptionsId, options.Tags))
 }
 
+export const INTERNET_GATEWAY: Nameable = {
+  word: 'internet gateway',
+  noun: 'igw',
+  idPrefix: 'igw-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) =>
+    (await ec2.all('DescribeInternetGateways', { Filter }, (page) => page.InternetGateways))
+      .map((gateway) => named(gateway.InternetGatewayId, gateway.Tags))
+}
+
+export const EGRESS_ONLY_INTERNET_GATEWAY: Nameable = {
+  word: 'egress-only internet gateway',
+  noun: 'eigw',
+  idPrefix: 'eigw-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, Filter) => (await ec2.all('DescribeEgressOnlyInternetGateways',
+    { MaxResults: 255, Filter }, (page) => page.EgressOnlyInternetGateways))
+    .map((gateway) => named(gateway.EgressOnlyInternetGatewayId, gateway.Tags))
+}
+
+/** Deleted NAT gateways keep their names for an hour; they do not count. */
+export const NAT_GATEWAY: Nameable = {
+  word: 'NAT gateway',
+  noun: 'nat-gateway',
+  idPrefix: 'nat-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, filters) => {
+    const alive = { Name: 'state', Value: ['pending', 'available', 'failed'] }
+    return (await ec2.all('DescribeNatGateways', { Filter: [...filters, alive] },
+      (page) => page.NatGateways)).map((gateway) => named(gateway.NatGatewayId, gateway.Tags))
+  }
+}
+
+/** Elastic IPs are named by themselves as well. */
+export const ADDRESS: Nameable = {
+  word: 'Elastic IP address',
+  noun: 'eip',
+  idPrefix: 'eipalloc-',
+  nameFilters: ['tag:Name', 'public-ip'],
+  list: async (ec2, Filter) =>
+    ((await ec2.call('DescribeAddresses', { Filter })).Addresses ?? [])
+      .map((address) => named(address.AllocationId, address.Tags, address.PublicIp))
+}
+
 export const NAMEABLES: readonly Nameable[] = [
   VPC, SUBNET, ROUTE_TABLE, NETWORK_INTERFACE, INSTANCE, SECURITY_GROUP, NETWORK_ACL, PREFIX_LIST,
-  DHCP_OPTIONS
+  DHCP_OPTIONS, INTERNET_GATEWAY, EGRESS_ONLY_INTERNET_GATEWAY, NAT_GATEWAY, ADDRESS
 ]
 
 /** Nothing of the kind has the name: hints.ts says which come near. */

@@ -31,7 +31,8 @@ export function makeVpcctl (t: ExecutionContext): VpcctlLab {
     ...process.env,
     PATH: `${dirname(VPCCTL)}:/usr/bin:${process.env['PATH'] ?? ''}`,
     VPCLAB_STATE_DIR: directory,
-    VPCLAB_LAB: 'ctltest'
+    VPCLAB_LAB: 'ctltest',
+    VPCLAB_DEFAULT_VPC: 'off' // what a test counts is its own
   }
   const run = (file: string, words: string[]): Promise<Ended> => new Promise((resolve) => {
     execFile(file, words, { env }, (error, stdout, stderr) => {

@@ -18,6 +18,7 @@ What the lab is made of; kept from its first start on:
   --hosts N | name:zone,…  hosts, over the zones in turn, or each with its zone (default 2; 0: the
                          API alone)
   --zones N              Availability Zones that N hosts stand in (default 2)
+  --edges N              edges, the doors to the internet (default 3; 0 without hosts)
   --region NAME          default us-east-1
   --underlay ipv4|ipv6   address family between the hosts (default ipv4)
   --underlay-mtu BYTES   default 9216
@@ -25,6 +26,8 @@ How it is served:
   --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
   --api-address ADDRESS  default 127.0.0.1
   --metrics-port PORT    Prometheus metrics on 127.0.0.1 (default off; 0 takes a free one)
+  --default-vpc on|off   a default VPC in each account of a new lab (default on, or as
+                         VPCLAB_DEFAULT_VPC says)
   --access-keys FILE     lines of id:secret:account; also VPCLAB_ACCESS_KEYS
   --quota NAME=VALUE     overrides a quota; any number of times
   --instance-slots N     instances per host
@@ -40,12 +43,14 @@ const OPTIONS = {
   'lab': { type: 'string', default: LAB_NAME_DEFAULT },
   'hosts': { type: 'string' },
   'zones': { type: 'string' },
+  'edges': { type: 'string' },
   'region': { type: 'string' },
   'underlay': { type: 'string' },
   'underlay-mtu': { type: 'string' },
   'api-port': { type: 'string' },
   'api-address': { type: 'string' },
   'metrics-port': { type: 'string' },
+  'default-vpc': { type: 'string' },
   'access-keys': { type: 'string' },
   'quota': { type: 'string', multiple: true },
   'instance-slots': { type: 'string' },
@@ -88,6 +93,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       region: values.region,
       hosts: values.hosts,
       zones: values.zones,
+      edges: values.edges,
       underlay: values.underlay,
       underlayMtu: values['underlay-mtu'],
       instanceSlots: values['instance-slots'],
@@ -97,6 +103,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       spinUs: values['spin-us'],
       flowCapacity: values['flow-capacity'],
       flowLogInterval: values['flow-log-interval'],
+      defaultVpc: values['default-vpc'] ?? process.env['VPCLAB_DEFAULT_VPC'],
       accessKeys: values['access-keys'],
       quotas: values.quota
     }

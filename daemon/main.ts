@@ -34,6 +34,7 @@ import { ChangeHistory } from './audit/change_history.ts'
 import { AuditTrail } from './audit/trail.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
+import { newId } from './base/ids.ts'
 import { systemRandom } from './base/random.ts'
 import { USAGE, parseFlags } from './flags.ts'
 import { BucketWriter } from './flow_logs/bucket_writer.ts'
@@ -49,7 +50,8 @@ import {
 import { claimLab, releaseLab } from './host/pid_file.ts'
 import { checkMachine, checkRoot } from './host/preflight.ts'
 import { teardownLab } from './host/teardown.ts'
-import { put } from './model/snapshot.ts'
+import { defaultVpcOf, planCreateDefaultVpc } from './model/default_vpc.ts'
+import { AccountView, put } from './model/snapshot.ts'
 import type { Change } from './model/snapshot.ts'
 import { createLog } from './observe/log.ts'
 import type { Log } from './observe/log.ts'
@@ -98,13 +100,13 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   writeConfig(lab, config)
   const engine = new SqliteEngine(storePath(lab), systemClock)
   const replica = await Replica.open(engine)
+  const isNew = replica.snapshot.revision === 0
   await replica.transact(() => ({ changes: labRecords(config, replica), result: null }))
   const keyRing = openKeys(lab, config)
+  const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
+  if (isNew) await fill()
   const { trail, recorder, history } = await openPast(lab, engine, log)
-  const { spinUs, flowCapacity } = config
-  const theLab = new Lab({
-    lab, replica, clock: systemClock, random: systemRandom, log, spinUs, flowCapacity
-  })
+  const theLab = openLab(lab, config, { replica, log, fill })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const calls = new CallMetrics()
@@ -162,6 +164,18 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   log.info({ endpointUrl, metricsUrl, hosts: config.hosts.length, revision }, 'the lab is up')
 }
 
+function openLab (
+  lab: string, { spinUs, flowCapacity }: LabConfig,
+  parts: {
+    readonly replica: Replica
+    readonly log: Log
+    readonly fill: () => Promise<number>
+  }
+): Lab {
+  return new Lab(
+    { lab, clock: systemClock, random: systemRandom, spinUs, flowCapacity, ...parts })
+}
+
 /** Flow logs, and the log groups that they deliver to. */
 function openFlowLogs (
   lab: string, config: LabConfig,
@@ -204,6 +218,21 @@ function labRecords (config: LabConfig, replica: Replica): Change[] {
     if (quotas.get(id)?.value !== value) changes.push(put('quotaOverride', { id, value }))
   }
   return changes
+}
+
+/** @returns the revision of the last one; 0 when there was nothing to make */
+async function makeDefaultVpcs (
+  { defaultVpc, region }: LabConfig, replica: Replica, keyRing: KeyRing): Promise<number> {
+  let last = 0
+  if (!defaultVpc) return last
+  const context =
+    { nowMs: systemClock.nowMs(), newId: (prefix: string) => newId(systemRandom, prefix) }
+  for (const accountId of keyRing.accountIds) {
+    const view = new AccountView(replica.snapshot, accountId, region)
+    if (defaultVpcOf(view) !== undefined) continue
+    last = (await replica.transact(() => planCreateDefaultVpc(view, context))).revision
+  }
+  return last
 }
 
 /**

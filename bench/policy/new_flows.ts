@@ -79,9 +79,9 @@ function newLab ({ policy, flowLog }: NewFlowOptions, capacity: number): Lab {
   const lab = new Lab({ flowCapacity: capacity })
   lab.apply(buildTables([buildVpc(policy)], 2))
   if (flowLog === true) {
-    const { shared, entriesMax } = new FlowRecordTable()
+    const { memory, entriesMax } = new FlowRecordTable()
     lab.loop.router.configureFlowRecords({
-      kind: 'flow-records', epoch: 1, table: shared, entriesMax, ports: Int32Array.of(LOCAL_ENI)
+      kind: 'flow-records', epoch: 1, table: memory, entriesMax, ports: Int32Array.of(LOCAL_ENI)
     })
   }
   return lab

@@ -36,7 +36,9 @@ export const instanceCommands: readonly Command[] = [
     name: 'run',
     summary: 'Start new instances and wait until they run',
     action: 'RunInstances',
-    arguments: [{ syntax: '[subnet]', description: 'id or Name tag; left out with --eni' }],
+    arguments: [{
+      syntax: '[subnet]', description: 'id or Name tag; the default VPC without it and --eni'
+    }],
     options: [
       { flags: '--count <count>', description: 'how many (default: 1)' },
       {
@@ -52,6 +54,10 @@ export const instanceCommands: readonly Command[] = [
         description: 'host of the lab, host-1; any of the zone when left out'
       },
       { flags: '--private-ip <address>', description: 'primary private IPv4 address' },
+      {
+        flags: '--public-ip <on|off>',
+        description: 'a public IPv4 address while it runs (default: as the subnet says)'
+      },
       { flags: '--ipv6-count <count>', description: 'IPv6 addresses' },
       { flags: '--group <group>', description: 'security group: id or name', repeats: true },
       {
@@ -71,7 +77,9 @@ export const instanceCommands: readonly Command[] = [
       'vpcctl instance run front --name a',
       'vpcctl instance run front --name b --host host-2 --ipv6-count 1',
       'vpcctl instance run front --name web --user-data @server.sh',
-      'vpcctl instance run front --name deb --image /srv/images/debian'
+      'vpcctl instance run front --name deb --image /srv/images/debian',
+      'vpcctl instance run --name first',
+      'vpcctl instance run front --name open --public-ip on'
     ],
     run: runInstances
   }),
@@ -129,8 +137,8 @@ export const instanceCommands: readonly Command[] = [
 ]
 
 async function runInstances (context: Context, input: Input): Promise<void> {
-  if ((input.optionalArgument('subnet') === undefined) === (input.list('eni').length === 0)) {
-    throw usageError('either [subnet] or --eni is needed')
+  if (input.optionalArgument('subnet') !== undefined && input.list('eni').length > 0) {
+    throw usageError('either [subnet] or --eni is needed, not both')
   }
   const plain = plainRunInput(input)
   const ec2 = await context.ec2()
@@ -156,8 +164,6 @@ function plainRunInput (input: Input): QueryInput {
     InstanceType: input.text('type') ?? 'm5.large',
     MinCount: count,
     MaxCount: count,
-    PrivateIpAddress: input.text('privateIp'),
-    Ipv6AddressCount: input.integer('ipv6Count', 0, 1000),
     Placement: host === undefined ? undefined : { HostId: host },
     UserData: userData === undefined ? undefined : encodeUserData(userData),
     ...tagSpecification('instance', input.tags())
@@ -170,10 +176,21 @@ async function referencesRunInput (ec2: Ec2Client, input: Input): Promise<QueryI
   const [enis, groups] = await Promise.all([
     resolveIds(ec2, NETWORK_INTERFACE, input.list('eni')),
     resolveIds(ec2, SECURITY_GROUP, input.list('group'))])
-  return {
+  const own = {
     SubnetId: subnet === undefined ? undefined : await resolveId(ec2, SUBNET, subnet),
-    NetworkInterface: enis.map((id, index) => ({ NetworkInterfaceId: id, DeviceIndex: index })),
-    SecurityGroupId: groups
+    SecurityGroupId: groups,
+    PrivateIpAddress: input.text('privateIp'),
+    Ipv6AddressCount: input.integer('ipv6Count', 0, 1000)
+  }
+  const AssociatePublicIpAddress = input.onOff('publicIp')
+  // EC2 takes this one of a network interface alone.
+  if (AssociatePublicIpAddress !== undefined && enis.length === 0) {
+    return { NetworkInterface: [{ DeviceIndex: 0, AssociatePublicIpAddress, ...own }] }
+  }
+  return {
+    ...own,
+    NetworkInterface: enis.map((id, index) => ({ NetworkInterfaceId: id, DeviceIndex: index,
+      AssociatePublicIpAddress: index === 0 ? AssociatePublicIpAddress : undefined }))
   }
 }
 

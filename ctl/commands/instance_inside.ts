@@ -100,8 +100,9 @@ async function locate (context: Context, reference: string): Promise<Place> {
   return { id, namespace, pid }
 }
 
-function runInside (context: Context, { namespace, pid }: Place, command: readonly string[],
-  environment: Readonly<Record<string, string>>): Promise<number> {
+/** Runs a command in a place of its own. @returns its exit code */
+export function runInside (context: Context, { namespace, pid }: Omit<Place, 'id'>,
+  command: readonly string[], environment: Readonly<Record<string, string>>): Promise<number> {
   if (pid !== null) {
     return runChild('nsenter', ['--target', String(pid), '--all', '--', ...command],
       { ...insideEnvironment(context.environment), ...environment })

@@ -25,6 +25,10 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
     description: 'number of hosts, or name:zone-id,… (default: 2); 0 serves the API alone'
   },
   { flags: '--zones <count>', description: 'zones that the hosts are spread over (default: 2)' },
+  {
+    flags: '--edges <count>',
+    description: 'edges, the doors to the internet (default: 3; 0 without hosts)'
+  },
   { flags: '--region <region>', description: 'Region (default: us-east-1)' },
   { flags: '--api-port <port>', description: 'port of the EC2 API (default: 4566)' },
   { flags: '--api-address <address>', description: 'address of the EC2 API (default: 127.0.0.1)' },
@@ -45,6 +49,10 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
   {
     flags: '--flow-log-interval <seconds>',
     description: 'what a line of a flow log may span, 1 to 60 (default: 60)'
+  },
+  {
+    flags: '--default-vpc <state>', values: ['on', 'off'],
+    description: 'a default VPC in each account of a new lab (default: on)'
   },
   { flags: '--access-keys <file>', description: 'lines of access key:secret:account id' },
   { flags: '--quota <name=value>', description: 'a quota of the lab', repeats: true }
@@ -172,6 +180,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     region: input.text('region'),
     hosts: input.text('hosts'),
     zones: input.text('zones'),
+    edges: input.text('edges'),
     underlay: input.text('underlay'),
     underlayMtu: input.text('underlayMtu'),
     instanceSlots: input.text('instanceSlots'),
@@ -180,6 +189,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     metricsPort: input.text('metricsPort'),
     spinUs: input.text('spinUs'),
     flowCapacity: input.text('flowCapacity'),
+    defaultVpc: input.text('defaultVpc'),
     flowLogInterval: input.text('flowLogInterval'),
     accessKeys: accessKeysPath(input),
     quotas: input.list('quota')

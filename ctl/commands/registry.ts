@@ -26,6 +26,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./lab.ts')).labCommands
   },
   {
+    name: 'internet',
+    summary: 'Hosts on the internet of the lab',
+    group: 'Lab',
+    load: async () => (await import('./internet.ts')).internetCommands
+  },
+  {
     name: 'vpc',
     summary: 'VPCs and their CIDR blocks',
     group: 'Network',
@@ -42,6 +48,31 @@ export const NOUNS: readonly Noun[] = [
     summary: 'Route tables, routes and associations',
     group: 'Network',
     load: async () => (await import('./route_table.ts')).routeTableCommands
+  },
+  {
+    name: 'igw',
+    summary: 'Internet gateways',
+    group: 'Network',
+    load: async () => (await import('./internet_gateway.ts')).internetGatewayCommands
+  },
+  {
+    name: 'eip',
+    summary: 'Elastic IP addresses',
+    group: 'Network',
+    load: async () => (await import('./address.ts')).addressCommands
+  },
+  {
+    name: 'nat-gateway',
+    summary: 'NAT gateways and their addresses',
+    group: 'Network',
+    load: async () => (await import('./nat_gateway.ts')).natGatewayCommands
+  },
+  {
+    name: 'eigw',
+    summary: 'Egress-only internet gateways, for IPv6',
+    group: 'Network',
+    load: async () => (await import('./egress_only_internet_gateway.ts'))
+      .egressOnlyInternetGatewayCommands
   },
   {
     name: 'network-acl',

@@ -13,14 +13,21 @@ import type { QueryInput } from '../ec2_query.ts'
 import { CtlError, usageError } from '../exit_codes.ts'
 import type { Column } from '../print/table.ts'
 import {
-  INSTANCE, inVpc, nameOf, type Nameable, NETWORK_INTERFACE, PREFIX_LIST, resolveId,
-  ROUTE_TABLE, SUBNET, tagSpecification, VPC
+  EGRESS_ONLY_INTERNET_GATEWAY, INSTANCE, INTERNET_GATEWAY, inVpc, nameOf, type Nameable,
+  NAT_GATEWAY, NETWORK_INTERFACE, PREFIX_LIST, resolveId, ROUTE_TABLE, SUBNET, tagSpecification,
+  VPC
 } from '../resolve.ts'
 
 /** What a route may point at. A kind of gateway is one line: option, EC2 parameter, names. */
 const TARGETS: readonly { option: string, flags: string, parameter: string, kind: Nameable }[] = [
   { option: 'eni', flags: '--eni <eni>', parameter: 'NetworkInterfaceId', kind: NETWORK_INTERFACE },
-  { option: 'instance', flags: '--instance <instance>', parameter: 'InstanceId', kind: INSTANCE }
+  { option: 'instance', flags: '--instance <instance>', parameter: 'InstanceId', kind: INSTANCE },
+  { option: 'igw', flags: '--igw <igw>', parameter: 'GatewayId', kind: INTERNET_GATEWAY },
+  { option: 'nat', flags: '--nat <nat-gateway>', parameter: 'NatGatewayId', kind: NAT_GATEWAY },
+  {
+    option: 'eigw', flags: '--eigw <eigw>', parameter: 'EgressOnlyInternetGatewayId',
+    kind: EGRESS_ONLY_INTERNET_GATEWAY
+  }
 ]
 
 const TARGET_OPTIONS: readonly CommandOption[] = TARGETS.map(({ flags, kind }) =>
@@ -31,7 +38,7 @@ const TABLE_COLUMNS: readonly Column<RouteTable>[] = [
   { header: 'name', value: nameOf, shrinks: true },
   { header: 'vpc', value: (table) => table.VpcId ?? '', hides: true },
   { header: 'main', value: (table) => isMain(table) ? 'yes' : 'no', hides: true },
-  { header: 'subnets', value: subnetIds, shrinks: true },
+  { header: 'subnets', value: associatedIds, shrinks: true },
   { header: 'routes', value: (table) => String(table.Routes?.length ?? 0), align: 'right' }
 ]
 
@@ -49,6 +56,10 @@ const ROUTE_COLUMNS: readonly Column<Route>[] = [
 const TABLE_ARGUMENT = { syntax: '<route-table>', description: 'id or Name tag' }
 const DESTINATION_ARGUMENT = {
   syntax: '<destination>', description: 'IPv4 or IPv6 CIDR, or a prefix list'
+}
+
+const IGW_OPTION = {
+  flags: '--igw <igw>', description: 'an internet gateway instead: routes what enters by it'
 }
 
 export const routeTableCommands: readonly Command[] = [
@@ -117,7 +128,9 @@ export const routeTableCommands: readonly Command[] = [
     examples: [
       'vpcctl route-table add-route private 192.0.2.0/24 --eni eni-0123456789abcdef0',
       'vpcctl route-table add-route private 2001:db8:ffff::/48 --instance appliance',
-      'vpcctl route-table add-route private offices --instance appliance'
+      'vpcctl route-table add-route private offices --instance appliance',
+      'vpcctl route-table add-route public 0.0.0.0/0 --igw door',
+      'vpcctl route-table add-route private 0.0.0.0/0 --nat nat'
     ],
     async run (context, input) {
       const ec2 = await context.ec2()
@@ -162,39 +175,44 @@ export const routeTableCommands: readonly Command[] = [
   }),
   defineCommand({
     name: 'associate',
-    summary: 'Let a subnet use a route table, whichever it used before',
-    action: 'AssociateRouteTable, or ReplaceRouteTableAssociation when the subnet has one already',
-    arguments: [TABLE_ARGUMENT, { syntax: '<subnet>', description: 'id or Name tag' }],
-    examples: ['vpcctl route-table associate private back'],
+    summary: 'Let a subnet, or a gateway, use a route table, whichever it used before',
+    action: 'AssociateRouteTable, or ReplaceRouteTableAssociation when there is one already',
+    arguments: [TABLE_ARGUMENT,
+      { syntax: '[subnet]', description: 'id or Name tag; left out with --igw' }],
+    options: [IGW_OPTION],
+    examples: [
+      'vpcctl route-table associate private back',
+      'vpcctl route-table associate inspect --igw door'
+    ],
     async run (context, input) {
       const ec2 = await context.ec2()
-      const [RouteTableId, SubnetId] = await Promise.all([
-        resolveId(ec2, ROUTE_TABLE, input.argument('route-table')),
-        resolveId(ec2, SUBNET, input.argument('subnet'))])
-      const present = await associationOf(ec2, SubnetId)
+      const [RouteTableId, thing] = await Promise.all([
+        resolveId(ec2, ROUTE_TABLE, input.argument('route-table')), thingOf(ec2, input)])
+      const present = await associationOf(ec2, thing)
       const answer = present === undefined
-        ? (await ec2.call('AssociateRouteTable', { RouteTableId, SubnetId })).AssociationId
+        ? (await ec2.call('AssociateRouteTable', { RouteTableId, ...thing })).AssociationId
         : (await ec2.call('ReplaceRouteTableAssociation', { AssociationId: present, RouteTableId }))
           .NewAssociationId
-      context.output.done(`Associated ${SubnetId} with ${RouteTableId} (${answer ?? ''}).`,
-        { RouteTableId, SubnetId, AssociationId: answer })
+      context.output.done(`Associated ${idOf(thing)} with ${RouteTableId} (${answer ?? ''}).`,
+        { RouteTableId, ...thing, AssociationId: answer })
     }
   }),
   defineCommand({
     name: 'disassociate',
-    summary: 'Let a subnet use the main route table again',
+    summary: 'Let a subnet use the main route table again, or a gateway none',
     action: 'DisassociateRouteTable',
-    arguments: [{ syntax: '<subnet>', description: 'id or Name tag' }],
+    arguments: [{ syntax: '[subnet]', description: 'id or Name tag; left out with --igw' }],
+    options: [IGW_OPTION],
     examples: ['vpcctl route-table disassociate back'],
     async run (context, input) {
       const ec2 = await context.ec2()
-      const SubnetId = await resolveId(ec2, SUBNET, input.argument('subnet'))
-      const AssociationId = await associationOf(ec2, SubnetId)
+      const thing = await thingOf(ec2, input)
+      const AssociationId = await associationOf(ec2, thing)
       if (AssociationId === undefined) {
-        throw new CtlError('NameNotFound', `${SubnetId} uses the main route table already`)
+        throw new CtlError('NameNotFound', `${idOf(thing)} has no route table of its own`)
       }
       await ec2.call('DisassociateRouteTable', { AssociationId })
-      context.output.done(`Disassociated ${SubnetId}.`, { SubnetId, AssociationId })
+      context.output.done(`Disassociated ${idOf(thing)}.`, { ...thing, AssociationId })
     }
   })
 ]
@@ -204,12 +222,33 @@ async function describeTable (ec2: Ec2Client, id: string): Promise<RouteTable> {
   return tables?.[0] ?? {}
 }
 
-/** The association of a subnet's own; undefined while it uses the main table. */
-async function associationOf (ec2: Ec2Client, subnetId: string): Promise<string | undefined> {
-  const tables = await ec2.all('DescribeRouteTables',
-    { Filter: [{ Name: 'association.subnet-id', Value: [subnetId] }] }, (page) => page.RouteTables)
+/** What a table is associated with. */
+type Thing = { readonly SubnetId: string } | { readonly GatewayId: string }
+
+function idOf (thing: Thing): string {
+  return 'SubnetId' in thing ? thing.SubnetId : thing.GatewayId
+}
+
+async function thingOf (ec2: Ec2Client, input: Input): Promise<Thing> {
+  const [subnet, igw] = [input.optionalArgument('subnet'), input.text('igw')]
+  if (subnet !== undefined && igw === undefined) {
+    return { SubnetId: await resolveId(ec2, SUBNET, subnet) }
+  }
+  if (subnet === undefined && igw !== undefined) {
+    return { GatewayId: await resolveId(ec2, INTERNET_GATEWAY, igw) }
+  }
+  throw usageError('either [subnet] or --igw is needed')
+}
+
+/** The association of a subnet's, or a gateway's, own; undefined while it has none. */
+async function associationOf (ec2: Ec2Client, thing: Thing): Promise<string | undefined> {
+  const id = idOf(thing)
+  const Name = 'SubnetId' in thing ? 'association.subnet-id' : 'association.gateway-id'
+  const tables = await ec2.all('DescribeRouteTables', { Filter: [{ Name, Value: [id] }] },
+    (page) => page.RouteTables)
   return tables.flatMap((table) => table.Associations ?? [])
-    .find((association) => association.SubnetId === subnetId)?.RouteTableAssociationId
+    .find(({ SubnetId, GatewayId }) => SubnetId === id || GatewayId === id)
+    ?.RouteTableAssociationId
 }
 
 async function routeInput (ec2: Ec2Client,
@@ -235,8 +274,10 @@ function isMain (table: RouteTable): boolean {
   return table.Associations?.some((association) => association.Main === true) ?? false
 }
 
-function subnetIds (table: RouteTable): string {
-  return (table.Associations ?? []).flatMap(({ SubnetId }) => SubnetId ?? []).join(',')
+/** Subnets, and the gateway whose incoming packets the table routes. */
+function associatedIds (table: RouteTable): string {
+  return (table.Associations ?? [])
+    .flatMap(({ SubnetId, GatewayId }) => SubnetId ?? GatewayId ?? []).join(',')
 }
 
 function targetOf (route: Route): string {

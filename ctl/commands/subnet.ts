@@ -5,7 +5,8 @@
  * (ipv6_block.ts). Two people who do that at once get one refusal, `InvalidSubnet.Conflict`.
  */
 import type { Subnet } from '@aws-sdk/client-ec2'
-import { type Command, defineCommand, TAG_OPTIONS } from '../command.ts'
+import { type Command, defineCommand, type Input, TAG_OPTIONS } from '../command.ts'
+import type { Context } from '../context.ts'
 import type { Ec2Client } from '../ec2_client.ts'
 import type { QueryInput } from '../ec2_query.ts'
 import { CtlError, usageError } from '../exit_codes.ts'
@@ -34,9 +35,9 @@ export const subnetCommands: readonly Command[] = [
   defineCommand({
     name: 'create',
     summary: 'Create a subnet',
-    action: 'CreateSubnet',
+    action: 'CreateSubnet, or CreateDefaultSubnet with --default',
     arguments: [
-      { syntax: '<vpc>', description: 'id or Name tag' },
+      { syntax: '[vpc]', description: 'id or Name tag; left out with --default' },
       {
         syntax: '[cidr]',
         description: 'IPv4 block inside the VPC, /16 to /28; left out with --ipv6-only'
@@ -49,13 +50,19 @@ export const subnetCommands: readonly Command[] = [
         description: 'an IPv6 /64; the next free one of the VPC when none is named'
       },
       { flags: '--ipv6-only', description: 'no IPv4 at all' },
+      { flags: '--default', description: 'the default subnet of --zone, in the default VPC' },
       ...TAG_OPTIONS
     ],
     examples: [
       'vpcctl subnet create web 10.0.1.0/24 --name front --zone us-east-1a',
-      'vpcctl subnet create web 10.0.2.0/24 --name back --ipv6'
+      'vpcctl subnet create web 10.0.2.0/24 --name back --ipv6',
+      'vpcctl subnet create --default --zone us-east-1a'
     ],
     async run (context, input) {
+      if (input.flag('default')) {
+        await createDefaultSubnet(context, input)
+        return
+      }
       const ipv6Only = input.flag('ipv6Only')
       const cidr = input.optionalArgument('cidr')
       if (ipv6Only === (cidr !== undefined)) {
@@ -198,6 +205,16 @@ export const subnetCommands: readonly Command[] = [
   }),
   ...subnetReservationCommands
 ]
+
+async function createDefaultSubnet (context: Context, input: Input): Promise<void> {
+  if (input.optionalArgument('vpc') !== undefined) {
+    throw usageError('either [vpc] or --default is needed')
+  }
+  const ec2 = await context.ec2()
+  const { Subnet: subnet } =
+    await ec2.call('CreateDefaultSubnet', zoneInput(input.needed('zone')))
+  context.output.row(subnet ?? {}, COLUMNS, ({ SubnetId }) => SubnetId)
+}
 
 /** A zone is named or given by id; EC2 has a parameter for each. */
 function zoneInput (zone: string | undefined): QueryInput {

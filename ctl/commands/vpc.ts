@@ -28,9 +28,12 @@ export const vpcCommands: readonly Command[] = [
   defineCommand({
     name: 'create',
     summary: 'Create a VPC',
-    action: 'CreateVpc',
-    arguments: [{ syntax: '<cidr>', description: 'primary IPv4 block, /16 to /28' }],
+    action: 'CreateVpc, or CreateDefaultVpc with --default',
+    arguments: [{
+      syntax: '[cidr]', description: 'primary IPv4 block, /16 to /28; left out with --default'
+    }],
     options: [
+      { flags: '--default', description: 'the default VPC again, with all that belongs to it' },
       { flags: '--ipv6', description: 'with an IPv6 /56 block' },
       {
         flags: '--tenancy <tenancy>',
@@ -41,16 +44,23 @@ export const vpcCommands: readonly Command[] = [
     ],
     examples: [
       'vpcctl vpc create 10.0.0.0/16 --name web',
-      'vpcctl vpc create 10.0.0.0/16 --name web --ipv6 --tag stage=test'
+      'vpcctl vpc create 10.0.0.0/16 --name web --ipv6 --tag stage=test',
+      'vpcctl vpc create --default'
     ],
     async run (context, input) {
+      const CidrBlock = input.optionalArgument('cidr')
+      if (input.flag('default') === (CidrBlock !== undefined)) {
+        throw usageError('either [cidr] or --default is needed')
+      }
       const ec2 = await context.ec2()
-      const { Vpc: vpc } = await ec2.call('CreateVpc', {
-        CidrBlock: input.argument('cidr'),
-        AmazonProvidedIpv6CidrBlock: input.flag('ipv6') || undefined,
-        InstanceTenancy: input.text('tenancy'),
-        ...tagSpecification('vpc', input.tags())
-      })
+      const { Vpc: vpc } = CidrBlock === undefined
+        ? await ec2.call('CreateDefaultVpc', {})
+        : await ec2.call('CreateVpc', {
+          CidrBlock,
+          AmazonProvidedIpv6CidrBlock: input.flag('ipv6') || undefined,
+          InstanceTenancy: input.text('tenancy'),
+          ...tagSpecification('vpc', input.tags())
+        })
       context.output.row(vpc ?? {}, COLUMNS, ({ VpcId }) => VpcId)
     }
   }),

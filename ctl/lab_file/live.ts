@@ -4,7 +4,8 @@
  * A name is a Name tag (a security group's own name), unique within its VPC. What has none, or one
  * that another resource got first, is named by its id, or, for an export, by a made-up name. Of two
  * with one name, the one that the file owns has it; of two that nobody owns neither does, and a
- * file that means one of them is told so.
+ * file that means one of them is told so. The default VPC and what is in it is not a file's, nor are
+ * ENIs that gateways manage.
  */
 import type {
   DhcpOptions, Instance, IpPermission, NetworkAcl, NetworkAclEntry, NetworkInterface, Route,
@@ -109,16 +110,19 @@ async function describeAll (ec2: Ec2Client): Promise<Described> {
   const alive = instances.filter(({ State }) =>
     State?.Name !== 'terminated' && State?.Name !== 'shutting-down')
   const aliveIds = new Set(alive.map(({ InstanceId }) => InstanceId))
+  const defaults = new Set(vpcs.filter(({ IsDefault }) => IsDefault).map(({ VpcId }) => VpcId))
+  const isOwn = ({ VpcId }: { readonly VpcId?: string | undefined }): boolean =>
+    !defaults.has(VpcId)
   return {
-    vpcs,
-    subnets,
-    tables,
-    groups,
-    acls,
+    vpcs: vpcs.filter(isOwn),
+    subnets: subnets.filter(isOwn),
+    tables: tables.filter(isOwn),
+    groups: groups.filter(isOwn),
+    acls: acls.filter(isOwn),
     dhcpOptions,
-    enis: enis.filter(({ Attachment }) =>
-      Attachment?.InstanceId === undefined || aliveIds.has(Attachment.InstanceId)),
-    instances: alive,
+    enis: enis.filter((eni) => isOwn(eni) && eni.RequesterManaged !== true &&
+      (eni.Attachment?.InstanceId === undefined || aliveIds.has(eni.Attachment.InstanceId))),
+    instances: alive.filter(isOwn),
     zones: new Map((zones.AvailabilityZones ?? []).flatMap(({ ZoneId = '', ZoneName = '' }) => [
       [ZoneId, ZoneId], [ZoneName, ZoneId], [/\d+$/.exec(ZoneId)?.[0] ?? ZoneId, ZoneId]
     ] as const))

@@ -53,6 +53,11 @@ export class KeyRing {
     this.#keys = byId
   }
 
+  /** Each account that has a key, once. */
+  get accountIds (): string[] {
+    return [...new Set([...this.#keys.values()].map(({ accountId }) => accountId))]
+  }
+
   find (accessKeyId: string): AccessKey | undefined { return this.#keys.get(accessKeyId) }
 }
 

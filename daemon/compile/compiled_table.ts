@@ -15,8 +15,8 @@ import type { Snapshot } from '../model/snapshot.ts'
 import type { Directory, DirectoryTouch } from '../mapping/directory.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import type {
-  GroupMembersData, HostData, MappingShardData, MirrorData, NetworkAclData, PortData,
-  RouteTableData, SecurityGroupData, SubnetData, TableUpdate, VpcData
+  GroupMembersData, HostData, HostGroupData, MappingShardData, MirrorData, NetworkAclData, PortData,
+  PublicAddressesData, RouteTableData, SecurityGroupData, SubnetData, TableUpdate, VpcData
 } from '../dataplane/tables/update.ts'
 import type { IndexAllocator } from './index_allocator.ts'
 import type { ReferenceIndex } from './reference_index.ts'
@@ -49,6 +49,7 @@ export interface CompileContext {
 /** A TableUpdate in the making: every list is there, most stay empty. */
 export interface UpdateDraft {
   readonly hosts: HostData[]
+  readonly hostGroups: HostGroupData[]
   readonly vpcs: VpcData[]
   readonly subnets: SubnetData[]
   readonly ports: PortData[]
@@ -58,7 +59,9 @@ export interface UpdateDraft {
   readonly groupMembers: GroupMembersData[]
   readonly networkAcls: NetworkAclData[]
   readonly mirrors: MirrorData[]
+  readonly publicAddresses: PublicAddressesData[]
   readonly removedHosts: number[]
+  readonly removedHostGroups: number[]
   readonly removedVpcs: number[]
   readonly removedSubnets: number[]
   readonly removedPorts: number[]
@@ -77,7 +80,8 @@ export type Mark = (key: string) => void
 export interface CompiledTable {
   /** Its list in the update. */
   readonly name: 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'mappings' |
-    'securityGroups' | 'groupMembers' | 'networkAcls' | 'mirrors'
+    'securityGroups' | 'groupMembers' | 'networkAcls' | 'mirrors' | 'hostGroups' |
+    'publicAddresses'
   /** Marks what a change of a record makes stale. Runs for every change of every commit. */
   note?(change: AppliedChange, context: CompileContext, mark: Mark): void
   /** Marks what moved in the directory makes stale. Runs for every commit that moves something. */
@@ -96,10 +100,10 @@ export interface CompiledTable {
 export function newDraft (): UpdateDraft {
   return {
     hosts: [], vpcs: [], subnets: [], ports: [], routeTables: [], mappings: [],
-    securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [],
-    removedHosts: [], removedVpcs: [], removedSubnets: [], removedPorts: [],
-    removedRouteTables: [], removedSecurityGroups: [], removedNetworkAcls: [],
-    removedMirrors: []
+    securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [], hostGroups: [],
+    publicAddresses: [], removedHosts: [], removedHostGroups: [], removedVpcs: [],
+    removedSubnets: [], removedPorts: [], removedRouteTables: [], removedSecurityGroups: [],
+    removedNetworkAcls: [], removedMirrors: []
   }
 }
 

@@ -5,10 +5,10 @@
  *                                                                                │
  *     indices of what was removed are free again ◀── acknowledged(revision) ◀────┘
  *
- * A host gets only VPCs of which it holds a live ENI, whole: subnets, route tables, ACLs, security
- * groups, mappings. When
- * its first ENI of a VPC comes, everything of that VPC is stale; when the last one goes, everything
- * of it is removed. Changes of other VPCs cost a few look-ups and build nothing.
+ * A host gets only VPCs of which it holds a live ENI or serves a gateway, whole: subnets, route
+ * tables, ACLs, security groups, mappings. When the first of these comes, everything of that VPC is
+ * stale; when the last one goes, everything of it is removed. Changes of other VPCs cost a few
+ * look-ups and build nothing.
  *
  * Invariant, tested with random histories: the tables after any number of updates are the tables of
  * a full compile, index numbers aside.
@@ -25,12 +25,14 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { NO_VPC, finishDraft, newDraft } from './compiled_table.ts'
 import type { CompileContext, CompiledTable, Indexes } from './compiled_table.ts'
 import { groupMemberTable } from './group_member_table.ts'
+import { hostGroupTable } from './host_group_table.ts'
 import { hostTable } from './host_table.ts'
 import { IndexAllocator } from './index_allocator.ts'
 import { mappingTable, packEntries } from './mapping_table.ts'
 import { mirrorTable } from './mirror_table.ts'
 import { compiledAclRules, networkAclTable } from './network_acl_table.ts'
 import { portTable } from './port_table.ts'
+import { publicAddressTable } from './public_address_table.ts'
 import { ReferenceIndex } from './reference_index.ts'
 import { ResolvedMappings } from './resolved_mappings.ts'
 import type { Held } from './resolved_mappings.ts'
@@ -43,8 +45,9 @@ import { vpcTable } from './vpc_table.ts'
 /** All tables, each after those whose indices it uses. */
 const COMPILED_TABLES: readonly CompiledTable[] =
   [
-    hostTable, vpcTable, routeTableTable, networkAclTable, subnetTable, securityGroupTable,
-    portTable, mappingTable, groupMemberTable, mirrorTable
+    hostTable, hostGroupTable, vpcTable, routeTableTable, networkAclTable, subnetTable,
+    securityGroupTable, portTable, mappingTable, groupMemberTable, mirrorTable,
+    publicAddressTable
   ]
 
 /** Highest index of each kind; an object beyond it is left out and counted (`exhausted`). */
@@ -95,7 +98,7 @@ export class HostCompiler {
   readonly counters: CompileCounters = {
     built: {
       hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0, securityGroups: 0,
-      groupMembers: 0, networkAcls: 0, mirrors: 0
+      groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0
     },
     removed: 0, preloads: 0, resolves: 0, negative: 0, invalidations: 0
   }

@@ -1,11 +1,13 @@
-/** Ports: the ENIs that are live on this very host. */
+/** Ports: the ENIs that are live on this very host, and the gateways that it serves. */
 import { eniBits } from '../base/ids.ts'
+import { PORT_KIND_ENI } from '../dataplane/tables/update.ts'
 import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
 import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { Host } from '../model/lab.ts'
 import { packPrefixes } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
+import { buildGatewayPort, isGatewayId, noteGatewayTable } from './gateway_port.ts'
 
 /** Largest packet of an ENI. AWS EC2 User Guide, "Network MTU for your EC2 instance". */
 export const ENI_MTU_MAX = 9_001
@@ -33,6 +35,10 @@ export const portTable: CompiledTable = {
   note (change, { hostName, directory }, mark) {
     if (change.noun === 'networkInterface') {
       if (changesField<'networkInterface'>(change, POLICY_FIELDS)) mark(change.id)
+    } else if (change.noun === 'internetGateway') {
+      if (changesField<'internetGateway'>(change, ['vpcId'])) mark(change.id)
+    } else if (change.noun === 'routeTable') {
+      noteGatewayTable(change.previous, change.record, mark)
     } else if (change.noun === 'host' && change.id === hostName) {
       if (!changesField<'host'>(change, ['underlayMtu', 'underlayAddress'])) return
       for (const vpcId of directory.vpcsOf(hostName)) {
@@ -49,7 +55,9 @@ export const portTable: CompiledTable = {
     return directory.interfacesOn(hostName, vpcId)
   },
 
-  build (key, { hostName, snapshot, directory, indexes }, draft) {
+  build (key, context, draft) {
+    if (isGatewayId(key)) return buildGatewayPort(key, context, draft)
+    const { hostName, snapshot, directory, indexes } = context
     const eni = snapshot.tables.networkInterface.get(key)
     const host = snapshot.tables.host.get(hostName)
     if (eni === undefined || host === undefined || directory.hostOf(key) !== hostName) return null
@@ -59,10 +67,12 @@ export const portTable: CompiledTable = {
     const { high: eniIdHigh, low: eniIdLow } = eniBits(key)
     draft.ports.push({
       portIndex,
+      kind: PORT_KIND_ENI,
       eniIdHigh,
       eniIdLow,
       vpcIndex,
       subnetIndex: indexes.subnet.indexOf(eni.subnetId),
+      routeTableIndex: 0,
       sourceDestCheck: eni.sourceDestCheck,
       addresses: packPrefixes([
         ...[...eni.privateIpAddresses, ...eni.ipv6Addresses].map(addressPrefix),

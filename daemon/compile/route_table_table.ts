@@ -6,15 +6,16 @@
  *
  * A gateway adds its target kind in `addTarget`, and in `note` what makes its state change.
  */
-import { eniBits } from '../base/ids.ts'
+import { idBits } from '../base/ids.ts'
 import {
-  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
 } from '../dataplane/tables/update.ts'
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import { isPrefixListId } from '../model/prefix_list_reference.ts'
 import { effectiveRoutes } from '../model/route_order.ts'
-import { routeState } from '../model/route_target.ts'
+import { routeState, targetId } from '../model/route_target.ts'
+import type { RouteTarget } from '../model/route_target.ts'
 import type { Route, RouteTable } from '../model/route_table.ts'
 import { packPrefixes } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
@@ -30,6 +31,15 @@ export const routeTableTable: CompiledTable = {
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
     } else if (change.noun === 'networkInterface') {
       if (!changesField<'networkInterface'>(change, ['attachment'])) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'internetGateway') {
+      if (!changesField<'internetGateway'>(change, ['vpcId'])) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'egressOnlyInternetGateway') {
+      if (change.record !== null && change.previous !== null) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'natGateway') {
+      if (!changesField<'natGateway'>(change, ['state', 'networkInterfaceId'])) return
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
     } else if (change.noun === 'instance') {
       if (!changesField<'instance'>(change, ['hostName', 'goal', 'state'])) return
@@ -71,18 +81,28 @@ export const routeTableTable: CompiledTable = {
   }
 }
 
-/** ENIs and prefix lists that the routes of a table name, those without effect included. */
+/** TARGET_* of a target that is up. */
+function kindOf (target: RouteTarget): number {
+  switch (target.kind) {
+    case 'local': return TARGET_LOCAL
+    case 'network-interface': return TARGET_NETWORK_INTERFACE
+    case 'internet-gateway': case 'egress-only-internet-gateway': return TARGET_GATEWAY
+    case 'nat-gateway': return TARGET_BLACKHOLE
+  }
+}
+
+/** Targets and prefix lists that the routes of a table name, those without effect included. */
 function namesOf ({ routes }: RouteTable): string[] {
   const names = routes.flatMap(({ destination, target }) => [
     ...isPrefixListId(destination) ? [destination] : [],
-    ...target.kind === 'network-interface' ? [target.networkInterfaceId] : []
+    ...[targetId(target) ?? []].flat()
   ])
   return [...new Set(names)]
 }
 
-/** The targets of a table's effective routes, each ENI once. */
+/** The targets of a table's effective routes, each once. */
 class TargetList {
-  /** ENIs that routes name, blackholes included. */
+  /** ENIs and gateways that routes name, blackholes included. */
   readonly eniIds: string[] = []
   readonly kinds: Uint8Array
   readonly arguments: Uint32Array
@@ -95,18 +115,15 @@ class TargetList {
 
   add (route: Route, isBlackhole: boolean): void {
     const at = this.#count++
-    if (route.target.kind === 'network-interface') {
-      this.arguments[at] = this.#positionOf(route.target.networkInterfaceId)
-      this.kinds[at] = TARGET_NETWORK_INTERFACE
-    } else this.kinds[at] = route.target.kind === 'local' ? TARGET_LOCAL : TARGET_BLACKHOLE
-    if (!isBlackhole) return
-    this.kinds[at] = TARGET_BLACKHOLE
-    this.arguments[at] = 0
+    const id = targetId(route.target)
+    const position = id === null ? 0 : this.#positionOf(id)
+    this.kinds[at] = isBlackhole ? TARGET_BLACKHOLE : kindOf(route.target)
+    if (this.kinds[at] !== TARGET_BLACKHOLE) this.arguments[at] = position
   }
 
   packEnis (): Uint32Array {
     return Uint32Array.from(this.eniIds.flatMap((id) => {
-      const { high, low } = eniBits(id)
+      const { high, low } = idBits(id)
       return [high, low]
     }))
   }

@@ -34,7 +34,7 @@ function read (reader: CaptureRingReader): number | string {
 
 test('records come out whole and in order over many laps of the ring', (t) => {
   const reader = new CaptureRingReader()
-  const writer = new CaptureRingWriter(reader.shared)
+  const writer = new CaptureRingWriter(reader.memory as SharedArrayBuffer)
   t.is(reader.first, -1)
   t.is(reader.firstNs, Infinity)
   let written = 0
@@ -53,7 +53,7 @@ test('records come out whole and in order over many laps of the ring', (t) => {
 
 test('a full ring refuses, keeps what it holds, and takes more when that is read', (t) => {
   const reader = new CaptureRingReader()
-  const writer = new CaptureRingWriter(reader.shared)
+  const writer = new CaptureRingWriter(reader.memory as SharedArrayBuffer)
   let written = 0
   while (write(writer, written, 65_000)) written++
   t.true(written > 0.95 * CAPTURE_RING_BYTES / 65_088)
@@ -67,7 +67,7 @@ test('a full ring refuses, keeps what it holds, and takes more when that is read
 
 test('a reserved record that is not published is never seen', (t) => {
   const reader = new CaptureRingReader()
-  const writer = new CaptureRingWriter(reader.shared)
+  const writer = new CaptureRingWriter(reader.memory as SharedArrayBuffer)
   writer.reserve(100)
   t.is(read(reader), 'empty')
   write(writer, 1, 10)
@@ -77,8 +77,8 @@ test('a reserved record that is not published is never seen', (t) => {
 
 test('a new writer goes on where the old one stopped', (t) => {
   const reader = new CaptureRingReader()
-  write(new CaptureRingWriter(reader.shared), 1, 10)
-  const second = new CaptureRingWriter(reader.shared)
+  write(new CaptureRingWriter(reader.memory as SharedArrayBuffer), 1, 10)
+  const second = new CaptureRingWriter(reader.memory as SharedArrayBuffer)
   second.takeUp(7)
   write(second, 2, 20)
   t.is(reader.epoch, 7)
@@ -88,7 +88,7 @@ test('a new writer goes on where the old one stopped', (t) => {
 
 test('lost packets are counted by point and capture, and told once', (t) => {
   const reader = new CaptureRingReader()
-  const writer = new CaptureRingWriter(reader.shared)
+  const writer = new CaptureRingWriter(reader.memory as SharedArrayBuffer)
   writer.lose(5, 0b101, 45)
   writer.lose(5, 0b001, 1)
   t.deepEqual([0, 1, 2].map((capture) => reader.takeLost(5, capture)), [46, 0, 45])
@@ -117,7 +117,7 @@ test('a writer in another thread and a slow reader: nothing is damaged, everythi
           writer.publish()
         }
         writer.takeUp(1)
-      })`, { eval: true, workerData: { shared: reader.shared, records } })
+      })`, { eval: true, workerData: { shared: reader.memory, records } })
     let seen = 0
     let last = -1
     while (reader.epoch === 0 || reader.first >= 0) {
@@ -134,6 +134,6 @@ test('a writer in another thread and a slow reader: nothing is damaged, everythi
       seen++
     }
     t.is(seen + reader.takeLost(1, 0), records)
-    t.is(reader.shared.byteLength, CAPTURE_SHARED_BYTES)
+    t.is((reader.memory as SharedArrayBuffer).byteLength, CAPTURE_SHARED_BYTES)
     await worker.terminate()
   })

@@ -15,6 +15,8 @@
  * of the host. A capture is a bit of the record's mask. All words are in host order, all bytes as
  * on the wire; super-packets are still whole (observe/capture/frames.ts cuts them).
  */
+import { threadRegion } from '../tun/shared_memory.ts'
+import type { SharedMemory, SharedRegion } from '../tun/shared_memory.ts'
 import { PORTS_MAX } from './tables/port_table.ts'
 
 /** Captures of a lab at once; more are refused. */
@@ -82,7 +84,7 @@ export class CaptureRingWriter {
   #reservedHead = 0
 
   /** Goes on where another writer of the same ring has stopped. */
-  constructor (shared: SharedArrayBuffer) {
+  constructor (shared: ArrayBufferLike) {
     this.#header = new Int32Array(shared, 0, RING_WORD)
     this.bytes = new Uint8Array(shared, RING_WORD * 4, CAPTURE_RING_BYTES)
     this.words = new Int32Array(shared, RING_WORD * 4, CAPTURE_RING_BYTES / 4)
@@ -135,11 +137,22 @@ export class CaptureRingWriter {
 
 /** Control's end. */
 export class CaptureRingReader {
-  readonly shared = new SharedArrayBuffer(CAPTURE_SHARED_BYTES)
-  readonly bytes = new Uint8Array(this.shared, RING_WORD * 4, CAPTURE_RING_BYTES)
-  readonly words = new Int32Array(this.shared, RING_WORD * 4, CAPTURE_RING_BYTES / 4)
-  readonly doubles = new Float64Array(this.shared, RING_WORD * 4, CAPTURE_RING_BYTES / 8)
-  readonly #header = new Int32Array(this.shared, 0, RING_WORD)
+  /** The ring, as the worker is told of it. */
+  readonly memory: SharedMemory
+  readonly bytes: Uint8Array
+  readonly words: Int32Array
+  readonly doubles: Float64Array
+  readonly #header: Int32Array
+
+  /** @param region CAPTURE_SHARED_BYTES that the worker can map */
+  constructor (region: SharedRegion = threadRegion(CAPTURE_SHARED_BYTES)) {
+    const { buffer, memory } = region
+    this.memory = memory
+    this.bytes = new Uint8Array(buffer, RING_WORD * 4, CAPTURE_RING_BYTES)
+    this.words = new Int32Array(buffer, RING_WORD * 4, CAPTURE_RING_BYTES / 4)
+    this.doubles = new Float64Array(buffer, RING_WORD * 4, CAPTURE_RING_BYTES / 8)
+    this.#header = new Int32Array(buffer, 0, RING_WORD)
+  }
 
   /** Number of the configuration that the worker has taken up last. */
   get epoch (): number { return Atomics.load(this.#header, EPOCH) }

@@ -92,7 +92,7 @@ export class Counters {
    * @param shared COUNTER_BYTES bytes; set to 0, because indices of ports start anew with the
    *   worker
    */
-  constructor (shared: SharedArrayBuffer) {
+  constructor (shared: ArrayBufferLike) {
     assert(shared.byteLength >= COUNTER_BYTES,
       `counters need ${String(COUNTER_BYTES)} bytes of shared memory`)
     this.#shared = new Float64Array(shared, 0, COUNTER_WORDS)
@@ -175,7 +175,7 @@ export interface PortDrops {
 }
 
 /** All drop counters that are not 0. */
-export function readDrops (shared: SharedArrayBuffer): PortDrops[] {
+export function readDrops (shared: ArrayBufferLike): PortDrops[] {
   const words = new Float64Array(shared)
   const drops: PortDrops[] = []
   for (let portIndex = 0; portIndex < PORTS_MAX; portIndex++) {
@@ -196,7 +196,7 @@ export interface PortTraffic {
 }
 
 /** What passed a port since its index means this ENI. */
-export function readTraffic (shared: SharedArrayBuffer, portIndex: number): PortTraffic {
+export function readTraffic (shared: ArrayBufferLike, portIndex: number): PortTraffic {
   const words = new Float64Array(shared)
   const at = PORTS_WORD + portIndex * PORT_COUNTER_WORDS
   return {
@@ -208,14 +208,14 @@ export function readTraffic (shared: SharedArrayBuffer, portIndex: number): Port
 }
 
 /** The worker's counters by name. */
-export function readWorkerCounters (shared: SharedArrayBuffer): Record<string, number> {
+export function readWorkerCounters (shared: ArrayBufferLike): Record<string, number> {
   const words = new Float64Array(shared)
   return Object.fromEntries(WORKER_COUNTERS.map((name, index) => [name, words[index]]))
 }
 
 /** @param names NIC_COUNTERS of tun/nic.ts */
 export function readNicCounters (
-  shared: SharedArrayBuffer, names: readonly string[]
+  shared: ArrayBufferLike, names: readonly string[]
 ): Record<string, number> {
   const words = new Float64Array(shared)
   const known = names.slice(0, NIC_COUNTERS_MAX)

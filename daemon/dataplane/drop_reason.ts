@@ -47,8 +47,13 @@ export const DROP_CONNECTION_TABLE_FULL = 31
 // Traffic mirroring: copies, not packets
 export const DROP_MIRROR_TARGET = 32
 export const DROP_MIRROR_QUEUE_FULL = 33
+// Gateways
+export const DROP_NO_PUBLIC_ADDRESS = 34
+export const DROP_MARTIAN = 35
+export const DROP_PUBLIC_ADDRESS_UNKNOWN = 36
+export const DROP_GATEWAY_DOWN = 37
 // Services of the VPC
-export const DROP_LINK_LOCAL_ALLOWANCE = 34
+export const DROP_LINK_LOCAL_ALLOWANCE = 38
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -178,6 +183,20 @@ export const DROP_REASONS: readonly DropReason[] = [
     name: 'mirror-queue-full',
     meaning: 'Too many copies of mirrored packets wait while other packets are sent first.'
   },
+  {
+    name: 'no-public-address',
+    meaning: 'The source has no public address with which it could cross the internet gateway.'
+  },
+  {
+    name: 'martian',
+    meaning: 'The packet crosses the internet gateway from or to an address that the internet ' +
+      'does not route.'
+  },
+  {
+    name: 'public-address-unknown',
+    meaning: 'No VPC has the public address that the packet from the internet is for.'
+  },
+  { name: 'gateway-down', meaning: 'None of the hosts that serve the gateway is up.' },
   {
     name: 'link-local-allowance',
     meaning: 'The ENI sent more than 1,024 packets in a second to the services of its VPC.'

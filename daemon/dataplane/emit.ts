@@ -1,22 +1,24 @@
 /** Carries out an action of the slow path: whole, or in fragments. */
-import { ACTION_DELIVER } from './action.ts'
+import { ACTION_ENCAPSULATE } from './action.ts'
 import { DROP_NONE, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
 import { emitFragments } from './fragment.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
+import { rewriteAddresses } from './translate.ts'
 
 /**
- * Sends the packet as `action`, `target`, `decrementTtl`, `mustFragment` and `ecn` say.
+ * Sends the packet as `action`, `target`, `rewrites`, `decrementTtl`, `mustFragment` and `ecn` say.
  * @returns DROP_NONE, or why it could not be sent
  */
 export function emitPacket (p: PacketContext, parts: RouterParts): number {
+  if (p.rewrites !== 0) rewriteAddresses(p, parts.view)
   if (p.mustFragment !== 0) {
     if (p.decrementTtl !== 0) parts.transmit.decrementTtl(p)
     return emitFragments(p, parts)
   }
   if (!parts.transmit.hasRoom(1)) return DROP_TRANSMIT_QUEUE_FULL
   if (p.decrementTtl !== 0) parts.transmit.decrementTtl(p)
-  if (p.action === ACTION_DELIVER) parts.transmit.writeCongestion(p)
+  if (p.action !== ACTION_ENCAPSULATE || p.isFromUnderlay !== 0) parts.transmit.writeCongestion(p)
   parts.transmit.send(p, parts.tables.ports)
   return DROP_NONE
 }

@@ -27,9 +27,9 @@ function open (entriesMax = 64): World {
 
 function take (recorder: FlowRecorder, table: FlowRecordTable, epoch: number): void {
   recorder.configure({
-    kind: 'flow-records', epoch, table: table.shared, entriesMax: table.entriesMax,
+    kind: 'flow-records', epoch, table: table.memory, entriesMax: table.entriesMax,
     ports: Int32Array.of(PORT)
-  }, table.shared)
+  }, table.memory as SharedArrayBuffer)
 }
 
 /** A TCP packet from 10.0.0.1 to 10.0.0.`to`. */

@@ -19,6 +19,8 @@
  * Only security groups and network ACLs refuse (systems 2.7, 8.1): a packet that they let through
  * and that has no route is accepted, one that was dropped before they were asked is not noted.
  */
+import { threadRegion } from '../tun/shared_memory.ts'
+import type { SharedMemory, SharedRegion } from '../tun/shared_memory.ts'
 import * as ipProtocol from '../wire/ip_protocol.ts'
 import * as tcp from '../wire/tcp.ts'
 import {
@@ -110,7 +112,9 @@ function layoutOf (entriesMax: number): Layout {
 }
 
 /** Bytes of shared memory that a table needs. @param entriesMax a power of two */
-function recordTableBytes (entriesMax: number): number { return layoutOf(entriesMax).words * 4 }
+export function recordTableBytes (entriesMax: number): number {
+  return layoutOf(entriesMax).words * 4
+}
 
 /** The worker's end: made when an ENI of the host is watched, gone when none is. */
 export class FlowRecorder {
@@ -133,7 +137,7 @@ export class FlowRecorder {
   }
 
   /** Takes up what control says. Precondition: the message has a table. */
-  configure (message: FlowRecordsMessage, table: SharedArrayBuffer): void {
+  configure (message: FlowRecordsMessage, table: ArrayBufferLike): void {
     const { buckets, entriesWord, words } = layoutOf(message.entriesMax)
     this.#words = new Int32Array(table, 0, words)
     this.#doubles = new Float64Array(table, 0, words / 2)
@@ -301,18 +305,25 @@ export interface FlowRecord {
 
 /** Control's end of one table. */
 export class FlowRecordTable {
-  readonly shared: SharedArrayBuffer
+  /** The table, as the worker is told of it. */
+  readonly memory: SharedMemory
   readonly entriesMax: number
   readonly #words: Int32Array
   readonly #doubles: Float64Array
   readonly #entriesWord: number
 
-  /** @param entriesMax a power of two; less than the default in tests */
-  constructor (entriesMax = RECORD_ENTRIES_MAX) {
+  /**
+   * @param entriesMax a power of two; less than the default in tests
+   * @param region recordTableBytes(entriesMax) that the worker can map
+   */
+  constructor (
+    entriesMax = RECORD_ENTRIES_MAX,
+    region: SharedRegion = threadRegion(recordTableBytes(entriesMax))
+  ) {
     this.entriesMax = entriesMax
-    this.shared = new SharedArrayBuffer(recordTableBytes(entriesMax))
-    this.#words = new Int32Array(this.shared)
-    this.#doubles = new Float64Array(this.shared)
+    this.memory = region.memory
+    this.#words = new Int32Array(region.buffer)
+    this.#doubles = new Float64Array(region.buffer)
     this.#entriesWord = layoutOf(entriesMax).entriesWord
   }
 

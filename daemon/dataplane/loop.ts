@@ -23,6 +23,7 @@ import type { ControlLink } from './port.ts'
 import { Router } from './router.ts'
 import type { FlowTable } from './tables/flow_table.ts'
 import { Tables } from './tables/tables.ts'
+import { PORT_KIND_ENI } from './tables/update.ts'
 import type { ControlMessage, HostData, TableUpdate } from './tables/update.ts'
 
 /** Most descriptors received by one burst. */
@@ -199,6 +200,7 @@ export class Loop {
       case 'open-services':
         this.#openServices(message.namespacePath, message.deviceName)
         break
+      case 'open-uplink': this.#openUplink(message.namespacePath, message.deviceName); break
       case 'close-port': this.#closePort(message.portIndex); break
       case 'resolved':
         this.tables.applyResolved(message.key, message.entries)
@@ -218,7 +220,10 @@ export class Loop {
     for (const host of update.hosts ?? []) this.#setPeer(host)
     this.tables.apply(update, (portIndex) => {
       this.#counters.clearPort(portIndex)
-      if (this.tables.ports.flowPort[portIndex] < 0) this.#counters.add(COUNT_FLOW_PORTS_FULL, 1)
+      const { flowPort, kind } = this.tables.ports
+      if (flowPort[portIndex] < 0 && kind[portIndex] === PORT_KIND_ENI) {
+        this.#counters.add(COUNT_FLOW_PORTS_FULL, 1)
+      }
     })
     this.#counters.add(COUNT_TABLE_UPDATES, 1)
     this.#link.post({ kind: 'applied', revision: update.revision })
@@ -267,10 +272,31 @@ export class Loop {
     this.#nic.closeTun(nicPort)
   }
 
+  #openUplink (namespacePath: string, deviceName: string): void {
+    this.#closeUplink()
+    try {
+      this.tables.uplinkNicPort = this.#nic.openTun(namespacePath, deviceName)
+      this.#link.post({ kind: 'uplink-opened' })
+    } catch (error) {
+      this.#link.post({ kind: 'uplink-failed', error: messageOf(error) })
+    }
+  }
+
+  #closeUplink (): void {
+    if (this.tables.uplinkNicPort === 0) return
+    this.#nic.closeTun(this.tables.uplinkNicPort)
+    this.tables.uplinkNicPort = 0
+  }
+
   #takeFailure (nicPort: number, error: string): void {
     if (nicPort === this.router.services.nicPort) {
       if (error === DEVICE_GONE) this.#closeServices()
       this.#link.post({ kind: 'services-failed', error })
+      return
+    }
+    if (nicPort === this.tables.uplinkNicPort) {
+      if (error === DEVICE_GONE) this.#closeUplink()
+      this.#link.post({ kind: 'uplink-failed', error })
       return
     }
     const portIndex = this.tables.ports.portOfNic[nicPort]

@@ -128,9 +128,18 @@ export class PacketContext {
   sourceHostIndex = 0
   sourceEniHigh = 0
   sourceEniLow = 0
+  /** 1 when the route leads to a gateway of the VPC, `targetEniHigh/Low`. */
+  isRoutedToGateway = 0
+  /** Largest packet of that gateway, bytes; 0: the route leads to none. */
+  gatewayMtu = 0
+  /** REWRITE_* (translate.ts): addresses of the context that are to be written into the header. */
+  rewrites = 0
   /** ACTION_* (action.ts). */
   action = ACTION_NONE
-  /** ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_SERVICE: SERVICE_*. */
+  /**
+   * ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC.
+   * ACTION_SERVICE: SERVICE_*.
+   */
   target = 0
   /** ACTION_SERVICE: which of the ENI's addresses is the source (link_local_service.ts). */
   addressIndex = 0
@@ -140,6 +149,8 @@ export class PacketContext {
   decrementTtl = 0
   /** 1 when it is larger than `mtu` and may be fragmented. */
   mustFragment = 0
+  /** 1 when it came by the underlay: its ECN field may have to be changed. */
+  isFromUnderlay = 0
   /** The ECN field that it is to be delivered with. */
   ecn = 0
   /** ACTION_ENCAPSULATE: outer UDP source port. */

@@ -7,26 +7,33 @@
  *
  *     egress    runEgressPath         from an ENI to its next hop; then, if that is on this host,
  *               runLocalIngressPath   the receiver's side, as if it had come from another host
- *     ingress   runIngressPath        from the underlay to an ENI
+ *     ingress   runIngressPath        from the underlay to an ENI, or to a gateway of this host,
+ *                                     whose steps follow by its kind:
+ *               runInternetGatewayPath    to the internet, or back to another public address
+ *     uplink    runUplinkPath         from the internet to its VPC
  */
 import { ECN_MASK } from '../encap/ecn.ts'
 import { FLAG_MIRRORED } from '../encap/geneve.ts'
 import { ACTION_DELIVER, ACTION_NONE } from './action.ts'
 import { PORT_NONE } from './counters.ts'
-import { DROP_NONE, DROP_PORT_UNKNOWN } from './drop_reason.ts'
+import { DROP_NONE, DROP_PORT_UNKNOWN, DROP_TOO_BIG } from './drop_reason.ts'
 import { SERVICE_NONE } from './link_local_service.ts'
 import type { PacketContext } from './packet.ts'
 import { combineCongestion } from './steps/congestion.ts'
 import { checkDestination, checkReceiver } from './steps/destination_check.ts'
 import { checkDestinationScope } from './steps/destination_scope.ts'
 import { followFragments } from './steps/fragment.ts'
+import {
+  checkInternetDestination, checkInternetSource, leaveForInternet, takePrivateDestination,
+  takePublicSource
+} from './steps/internet_gateway.ts'
 import { enterService, findService } from './steps/link_local_service.ts'
 import { findMapping } from './steps/mapping.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
 import { checkEnteringSubnet, checkLeavingSubnet } from './steps/network_acl.ts'
 import { parsePacket } from './steps/parse.ts'
-import { findRoute } from './steps/route.ts'
+import { findIngressRoute, findRoute } from './steps/route.ts'
 import { decideSameSubnet } from './steps/same_subnet.ts'
 import { checkInbound, checkOutbound } from './steps/security_group.ts'
 import { checkSource } from './steps/source_check.ts'
@@ -34,6 +41,7 @@ import { checkTtl } from './steps/ttl.ts'
 import { checkSender, findReceiver, readVpcHeader } from './steps/vpc_header.ts'
 import { EGRESS, INGRESS } from './tables/flow_layout.ts'
 import type { Tables } from './tables/tables.ts'
+import { PORT_KIND_ENI, PORT_KIND_INTERNET_GATEWAY } from './tables/update.ts'
 
 /**
  * From the ENI `p.portIndex` to its next hop.
@@ -86,7 +94,7 @@ export function runLocalIngressPath (p: PacketContext, tables: Tables, view: Dat
   p.portIndex = p.target
   p.mirrorSession = MIRROR_NONE
   forgetRules(p)
-  return enterPort(p, tables, view)
+  return enterByKind(p, tables, view)
 }
 
 /**
@@ -127,9 +135,64 @@ export function runIngressPath (p: PacketContext, tables: Tables, view: DataView
   if ((p.geneve.flags & FLAG_MIRRORED) !== 0) markAsCopy(p)
   outcome = combineCongestion(p)
   if (outcome !== DROP_NONE) return outcome
+  p.isFromUnderlay = 1
   p.action = ACTION_DELIVER
   p.target = p.portIndex
-  return enterPort(p, tables, view)
+  return enterByKind(p, tables, view)
+}
+
+/**
+ * From the internet to the VPC that has the destination. Precondition: the context was loaded, `at`
+ * is the IP header. `portIndex` is the VPC's internet gateway as soon as it is known.
+ * @returns as runEgressPath
+ */
+export function runUplinkPath (p: PacketContext, tables: Tables, view: DataView): number {
+  forgetDecisions(p)
+  p.portIndex = PORT_NONE
+  let drop = parsePacket(p, view)
+  if (drop !== DROP_NONE) return drop
+  drop = checkInternetSource(p)
+  if (drop !== DROP_NONE) return drop
+  drop = takePrivateDestination(p, tables)
+  return drop === DROP_NONE ? enterVpc(p, tables) : drop
+}
+
+/** What the receiving port is decides what follows. */
+function enterByKind (p: PacketContext, tables: Tables, view: DataView): number {
+  switch (tables.ports.kind[p.portIndex]) {
+    case PORT_KIND_ENI: return enterPort(p, tables, view)
+    case PORT_KIND_INTERNET_GATEWAY: return runInternetGatewayPath(p, tables)
+    default: return DROP_PORT_UNKNOWN // a kind of gateway that this worker does not know
+  }
+}
+
+/**
+ * From the VPC to the internet: the packet has come to the gateway `portIndex`.
+ * @returns as runEgressPath
+ */
+function runInternetGatewayPath (p: PacketContext, tables: Tables): number {
+  p.action = ACTION_NONE
+  let drop = checkInternetDestination(p)
+  if (drop !== DROP_NONE) return drop
+  drop = takePublicSource(p, tables)
+  if (drop !== DROP_NONE) return drop
+  // Out and back: the other one sees the public address of the sender.
+  if (takePrivateDestination(p, tables) === DROP_NONE) return enterVpc(p, tables)
+  return leaveForInternet(p, tables)
+}
+
+/** By the gateway `portIndex` into its VPC. @returns as runEgressPath */
+function enterVpc (p: PacketContext, tables: Tables): number {
+  p.isSameSubnet = 0
+  const drop = findIngressRoute(p, tables) // (9)
+  if (drop !== DROP_NONE) return drop
+  const outcome = findMapping(p, tables)
+  if (outcome !== DROP_NONE) return outcome
+  const expired = checkTtl(p)
+  if (expired !== DROP_NONE) return expired
+  const tooBig = checkMtu(p, tables)
+  // A run from the underlay is not cut up here: its sender knew the gateway's MTU.
+  return p.mustFragment !== 0 && p.isFromUnderlay !== 0 ? DROP_TOO_BIG : tooBig
 }
 
 function enterPort (p: PacketContext, tables: Tables, view: DataView): number {
@@ -157,6 +220,10 @@ function forgetDecisions (p: PacketContext): void {
   p.action = ACTION_NONE
   p.isSameSubnet = 0
   p.isRoutedToEni = 0
+  p.isRoutedToGateway = 0
+  p.gatewayMtu = 0
+  p.rewrites = 0
+  p.isFromUnderlay = 0
   p.decrementTtl = 0
   p.mustFragment = 0
   p.mtu = 0

@@ -12,8 +12,10 @@
  * benches (testing/lab.ts).
  */
 import * as descriptor from '../tun/descriptor.ts'
+import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
 import {
-  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, dropIsAnswered, dropIsCacheable,
+  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
+  dropIsCacheable,
   prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
 import {
@@ -23,7 +25,7 @@ import {
 import type { Counters } from './counters.ts'
 import {
   DROP_CONNECTION_TABLE_FULL, DROP_LINK_LOCAL_ALLOWANCE, DROP_MAPPING_QUEUE_FULL,
-  DROP_MAPPING_TIMEOUT, DROP_NONE, DROP_PORT_UNKNOWN, DROP_TRANSMIT_QUEUE_FULL
+  DROP_MAPPING_TIMEOUT, DROP_NONE, DROP_PORT_UNKNOWN, DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
@@ -34,7 +36,7 @@ import { FlowRecorder } from './flow_records.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
 import { PacketContext } from './packet.ts'
-import { runEgressPath, runIngressPath, runLocalIngressPath } from './packet_path.ts'
+import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
 import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
@@ -46,6 +48,7 @@ import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
 import type { Tables } from './tables/tables.ts'
+import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
@@ -71,6 +74,8 @@ export function scratchBytes (txMax: number): number {
 
 /** In place of an entry of the flow table: the packet has none. */
 const NO_ENTRY = -1
+/** Gateways of one host that a packet may pass, one after the other. */
+const GATEWAY_HOPS_MAX = 4
 /** Below this number of packets there is nothing to overlap. */
 const PREFETCH_PACKETS_MIN = 4
 /** Below this number of flows their entries are in the second-level cache anyway (192 KiB). */
@@ -104,6 +109,7 @@ export class Router implements RouterParts {
   readonly #gatherRun: GatherRun
   readonly #ask: (key: MappingKey) => void
   readonly #tapAt: number
+  readonly #memories = new SharedMemories()
 
   /** @param ask called when a mapping must be asked of control */
   constructor (
@@ -131,11 +137,11 @@ export class Router implements RouterParts {
       this.tap = null
       return
     }
-    if (this.tap?.ring !== message.ring) {
+    if (this.tap === null || !isSameMemory(this.tap.ring, message.ring)) {
       const { bytes, tables, counters } = this
       this.tap = new Tap({
         bytes, tables, counters, nowNs, scratchAt: this.#tapAt, gatherRun: this.#gatherRun
-      }, message.ring)
+      }, message.ring, this.#memories.open(message.ring))
     }
     this.tap.configure(message)
   }
@@ -148,7 +154,7 @@ export class Router implements RouterParts {
     }
     const { ports, flows } = this.tables
     this.flowRecorder ??= new FlowRecorder(ports, flows.seed)
-    this.flowRecorder.configure(message, message.table)
+    this.flowRecorder.configure(message, this.#memories.open(message.table))
   }
 
   /** Takes the first `count` descriptors of `rx`, in order. */
@@ -214,6 +220,8 @@ export class Router implements RouterParts {
       this.#slowIngress(p, rx, rxAt)
     } else if (this.services.nicPort !== 0 && rx[rxAt + RX_PORT] === this.services.nicPort) {
       this.#deliverFromServices(p)
+    } else if (p.portIndex === PORT_NONE && rx[rxAt + RX_PORT] === this.tables.uplinkNicPort) {
+      this.#slowUplink(p, rx, rxAt)
     } else if (p.portIndex === PORT_NONE) {
       this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
     } else {
@@ -271,6 +279,12 @@ export class Router implements RouterParts {
     if (senderFlow === NO_ENTRY && p.isTracked !== 0) {
       this.counters.drop(sender, DROP_CONNECTION_TABLE_FULL, segments)
       this.#note(p, sender, EGRESS, DROP_CONNECTION_TABLE_FULL)
+      return
+    }
+    if (p.action === ACTION_DELIVER && this.tables.ports.kind[p.target] !== PORT_KIND_ENI) {
+      this.#countEgress(sender, senderFlow, segments, wireBytesSum)
+      this.#note(p, sender, EGRESS, DROP_NONE)
+      this.#leaveGateway(p, rx, rxAt)
       return
     }
     let receiverFlow = NO_ENTRY
@@ -426,7 +440,7 @@ export class Router implements RouterParts {
     p.load(rx, rxAt) // the fast path may have moved `at`
     const outcome = runIngressPath(p, this.tables, this.view)
     if (outcome < 0) {
-      this.#wait(p, rx, rxAt, false)
+      this.#wait(p, rx, rxAt, outcome === WAIT_FOR_ADDRESS)
       return
     }
     if (outcome !== DROP_NONE) {
@@ -434,6 +448,15 @@ export class Router implements RouterParts {
       this.#note(p, p.portIndex, INGRESS, outcome)
       return
     }
+    if (this.tables.ports.kind[p.portIndex] !== PORT_KIND_ENI) {
+      this.#leaveGateway(p, rx, rxAt)
+      return
+    }
+    this.#enterEni(p)
+  }
+
+  /** Gives the packet, whose steps are done, to the ENI `portIndex`. */
+  #enterEni (p: PacketContext): void {
     const { segments, wireBytesSum } = p
     const flow = this.#keepIngress(p, p.portIndex)
     if (flow === NO_ENTRY && p.isTracked !== 0) {
@@ -448,6 +471,54 @@ export class Router implements RouterParts {
       return
     }
     this.#countIngress(p.portIndex, flow, segments, wireBytesSum)
+  }
+
+  // ------------------------------------------------------------------------------------- gateways
+
+  #slowUplink (p: PacketContext, rx: Int32Array, rxAt: number): void {
+    const outcome = runUplinkPath(p, this.tables, this.view)
+    if (outcome < 0) this.#wait(p, rx, rxAt, outcome === WAIT_FOR_ADDRESS)
+    else if (outcome !== DROP_NONE) this.counters.drop(p.portIndex, outcome, p.segments)
+    else this.#leaveGateway(p, rx, rxAt)
+  }
+
+  /**
+   * Sends a packet that has passed the gateway `portIndex`: to the internet, to another host, or to
+   * a port of this host, which may be a gateway again.
+   */
+  #leaveGateway (p: PacketContext, rx: Int32Array, rxAt: number): void {
+    const { ports } = this.tables
+    for (let hop = 0; hop < GATEWAY_HOPS_MAX; hop++) {
+      const gateway = p.portIndex
+      const { segments, wireBytesSum } = p
+      if (p.action !== ACTION_DELIVER) {
+        if (p.action === ACTION_ENCAPSULATE) {
+          prepareEncapsulation(p, ports.vni[gateway], ports.eniHigh[gateway], ports.eniLow[gateway])
+        }
+        const isOutward = p.action === ACTION_UPLINK
+        const drop = emitPacket(p, this)
+        if (drop !== DROP_NONE) this.counters.drop(gateway, drop, segments)
+        else if (isOutward) this.counters.ingress(gateway, segments, wireBytesSum)
+        else this.counters.egress(gateway, segments, wireBytesSum)
+        return
+      }
+      const outcome = runLocalIngressPath(p, this.tables, this.view)
+      if (outcome < 0) {
+        this.#wait(p, rx, rxAt, outcome === WAIT_FOR_ADDRESS)
+        return
+      }
+      if (outcome !== DROP_NONE) {
+        this.counters.drop(p.portIndex, outcome, segments)
+        this.#note(p, p.portIndex, INGRESS, outcome)
+        return
+      }
+      this.counters.egress(gateway, segments, wireBytesSum)
+      if (ports.kind[p.portIndex] === PORT_KIND_ENI) {
+        this.#enterEni(p)
+        return
+      }
+    }
+    this.counters.drop(p.portIndex, DROP_TTL_EXPIRED, p.segments)
   }
 
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */

@@ -50,7 +50,7 @@ function newLab (options: Options = {}): { lab: Lab, ring: CaptureRingReader } {
   const points = (options.points ?? [POINT_UNDERLAY, 1, 2])
     .flatMap((point) => [point, ALL, DROPS, ALL, DROPS])
   lab.toWorker.push({
-    kind: 'capture', epoch: 1, ring: ring.shared, snapBytes: options.snapBytes ?? 70_000,
+    kind: 'capture', epoch: 1, ring: ring.memory, snapBytes: options.snapBytes ?? 70_000,
     points: Int32Array.from(points)
   })
   lab.pass()

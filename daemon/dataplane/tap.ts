@@ -27,6 +27,7 @@ import {
   TX_HEADER_AT, TX_HEADER_BYTES, TX_HEADER_BYTES_MAX, TX_OUTER_TRAFFIC_CLASS, TX_PEER, TX_PORT,
   TX_RUN, TX_SOURCE_PORT, TX_TOTAL_BYTES, TX_WORDS
 } from '../tun/descriptor.ts'
+import type { SharedMemory } from '../tun/shared_memory.ts'
 import { ADDRESS_WORDS } from '../wire/address.ts'
 import { readI32, readU16 } from '../wire/bytes.ts'
 import { IPV4_VERSION, ipv4HeaderBytes } from '../wire/ipv4.ts'
@@ -86,7 +87,7 @@ interface Subject {
 export class Tap {
   readonly #parts: TapParts
   /** The memory that captured packets go to. */
-  readonly ring: SharedArrayBuffer
+  readonly ring: SharedMemory
   readonly #ring: CaptureRingWriter
   #snapBytes = 0
   // [PORTS_MAX] captures that want every packet, or the dropped ones, of a point and direction.
@@ -104,10 +105,11 @@ export class Tap {
   #parkedBefore = 0
   #nowNs = 0
 
-  constructor (parts: TapParts, ring: SharedArrayBuffer) {
+  /** @param buffer the memory that `ring` names */
+  constructor (parts: TapParts, ring: SharedMemory, buffer: ArrayBufferLike) {
     this.#parts = parts
     this.ring = ring
-    this.#ring = new CaptureRingWriter(ring)
+    this.#ring = new CaptureRingWriter(buffer)
   }
 
   /** Takes up what is to be captured from now on, whole. */

@@ -33,7 +33,7 @@ const {
   TX_PORT, TX_RUN, TX_SOURCE_PORT, TX_TOTAL_BYTES, TX_WORDS
 } = descriptor
 const { IPV4_VERSION } = ipv4
-const { ACTION_DELIVER } = action
+const { ACTION_DELIVER, ACTION_UPLINK } = action
 
 const CELL_BYTES = TX_HEADER_BYTES_MAX
 /** Memory for fragments and ICMP errors of one burst: twelve of the largest packets. */
@@ -103,6 +103,7 @@ export class Transmit {
   /** Sends the packet as its `action` and `target` say. Precondition: hasRoom(1). */
   send (p: PacketContext, ports: PortTable): void {
     if (p.action === ACTION_DELIVER) this.deliver(p, ports.nicPort[p.target])
+    else if (p.action === ACTION_UPLINK) this.deliver(p, p.target)
     else this.encapsulate(p, p.target, p.sourcePort, p.header, 0)
   }
 
@@ -186,5 +187,6 @@ export class Transmit {
     if (trafficClass === p.trafficClass) return
     if (p.version === IPV4_VERSION) ipv4SetTrafficClass(this.#bytes, p.at, trafficClass)
     else ipv6SetTrafficClass(this.#bytes, p.at, trafficClass)
+    p.trafficClass = trafficClass
   }
 }

@@ -10,7 +10,7 @@ import { tuneForHotLoop } from '../base/engine.ts'
 import { systemRandom } from '../base/random.ts'
 import { GENEVE_UDP_PORT } from '../encap/geneve.ts'
 import { createNic } from '../tun/nic.ts'
-import { mapSharedFile } from '../tun/shared_memory.ts'
+import { mapSharedFile, SharedMemories } from '../tun/shared_memory.ts'
 import { Counters } from './counters.ts'
 import { Loop, pathMtu, RX_MAX, TX_MAX } from './loop.ts'
 import { messagePortLink } from './port.ts'
@@ -34,7 +34,7 @@ function main (options: WorkerOptions): void {
     nic,
     link: messagePortLink(options.port),
     clock: systemClock,
-    counters: new Counters(options.counters),
+    counters: new Counters(new SharedMemories().open(options.counters)),
     flows: new FlowTable(flowFile, options.flowCapacity, systemRandom),
     hostIndex: options.hostIndex,
     pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':')),

@@ -20,6 +20,7 @@ import type { CommitListener } from '../model/commit_feed.ts'
 import { planCreateFlowLogs, planDeleteFlowLogs } from '../model/flow_log.ts'
 import type { TrafficType } from '../model/flow_log.ts'
 import { TestNetwork } from '../model/test_network.ts'
+import { threadRegion } from '../tun/shared_memory.ts'
 import { addressWords } from '../wire/address.ts'
 import { BucketWriter } from './bucket_writer.ts'
 import { FlowLogs } from './flow_logs.ts'
@@ -58,7 +59,8 @@ class World extends TestNetwork {
     const log = pino({ level: 'silent' })
     const agents = [{
       host: { id: 'host-1' }, compiler: { portOf: () => PORT },
-      setFlowRecords: (message: FlowRecordsMessage) => { this.#takeUp(message) }
+      setFlowRecords: (message: FlowRecordsMessage) => { this.#takeUp(message) },
+      share: (_name: string, bytes: number) => threadRegion(bytes)
     }]
     return new FlowLogs({
       agents: () => agents,
@@ -85,7 +87,7 @@ class World extends TestNetwork {
       return
     }
     this.recorder ??= new FlowRecorder(this.#ports, 1)
-    this.recorder.configure(message, message.table)
+    this.recorder.configure(message, message.table as SharedArrayBuffer)
     this.recorder.nowMs = NOW_MS
   }
 

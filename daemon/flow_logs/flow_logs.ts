@@ -19,12 +19,15 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { eniIdFromBits } from '../base/ids.ts'
-import { FlowRecordTable, VERDICT_ACCEPT } from '../dataplane/flow_records.ts'
+import {
+  FlowRecordTable, RECORD_ENTRIES_MAX, recordTableBytes, VERDICT_ACCEPT
+} from '../dataplane/flow_records.ts'
 import type { FlowRecord } from '../dataplane/flow_records.ts'
 import type { FlowRecordsMessage } from '../dataplane/tables/update.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planFlowLogDelivery } from '../model/flow_log.ts'
 import type { FlowLog } from '../model/flow_log.ts'
+import type { SharedRegion } from '../tun/shared_memory.ts'
 import type { Log } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
 import type { BucketWriter } from './bucket_writer.ts'
@@ -46,6 +49,8 @@ interface RecordingAgent {
   readonly host: { readonly id: string }
   readonly compiler: { portOf(eniId: string): number }
   setFlowRecords(message: FlowRecordsMessage): void
+  /** Memory that the host's worker can map; the same again for the same name. */
+  share(name: string, bytes: number): SharedRegion
 }
 
 export interface FlowLogsOptions {
@@ -192,9 +197,10 @@ export class FlowLogs {
   }
 
   #addSource (agent: RecordingAgent): Source {
-    const { entriesMax } = this.#options
+    const { entriesMax = RECORD_ENTRIES_MAX } = this.#options
     const source: Source = {
-      agent, table: new FlowRecordTable(entriesMax), spare: new FlowRecordTable(entriesMax),
+      agent, table: newTable(agent, 'records-1', entriesMax),
+      spare: newTable(agent, 'records-2', entriesMax),
       epoch: 0, ports: new Map()
     }
     this.#sources.set(agent, source)
@@ -205,7 +211,7 @@ export class FlowLogs {
     for (const [port, eniId] of ports) source.ports.set(port, eniId)
     source.epoch = ++this.#epoch
     source.agent.setFlowRecords({
-      kind: 'flow-records', epoch: source.epoch, table: source.table.shared,
+      kind: 'flow-records', epoch: source.epoch, table: source.table.memory,
       entriesMax: source.table.entriesMax, ports: Int32Array.from(ports.keys())
     })
   }
@@ -450,4 +456,8 @@ class LineCollector {
     const atMs = Math.floor(firstMs / 1000) * 1000
     this.byFlowLog.get(flowLog.id)?.byEni.get(eniId)?.push({ atMs, text })
   }
+}
+
+function newTable (agent: RecordingAgent, name: string, entriesMax: number): FlowRecordTable {
+  return new FlowRecordTable(entriesMax, agent.share(name, recordTableBytes(entriesMax)))
 }

@@ -11,7 +11,7 @@ const WATCHED: Watched = {
   eniId: 'eni-0123456789abcdef0', hostName: 'host-1', accountId: '111111111111',
   region: 'us-east-1', vpcId: 'vpc-1', subnetId: 'subnet-1', instanceId: 'i-1',
   zoneId: 'use1-az1', primaryIpv4: '10.0.1.10', ipv6Addresses: ['2001:db8::10'],
-  unlogged: new Set(['10.0.0.2']), isInVpc: (address) => address.startsWith('10.0.'),
+  unlogged: new Set(['10.0.0.2']), pathTo: (address) => address.startsWith('10.0.') ? '1' : '8',
   flowLogs: []
 }
 
@@ -60,10 +60,10 @@ test('the own side shows the primary address, pkt-… the one in the packet', (t
     '2001:db8::10 2001:db8::20 2001:db8::10 2001:db8::20')
 })
 
-test('the traffic path is told of what was let out into the VPC', (t) => {
+test('the traffic path is told of what was let out', (t) => {
   const format = '${flow-direction} ${traffic-path}'
   t.is(lineOf(format, record()), 'egress 1')
-  t.is(lineOf(format, record({ to: '198.51.100.7' })), 'egress -')
+  t.is(lineOf(format, record({ to: '198.51.100.7' })), 'egress 8')
   t.is(lineOf(format, record({ verdict: VERDICT_REJECT })), 'egress -')
   t.is(lineOf(format, record({ direction: INGRESS })), 'ingress -')
 })

@@ -16,7 +16,6 @@ import type { Watched } from './watched.ts'
 
 /** A value that is not there. */
 const NONE = '-'
-const TRAFFIC_PATH_SAME_VPC = '1'
 
 /** What a line without packets is about. */
 export interface Window {
@@ -98,9 +97,7 @@ export function describeFlow (record: FlowRecord, watched: Watched): FlowValues 
     'pkt-src-aws-service': NONE,
     'pkt-dst-aws-service': NONE,
     'flow-direction': isEgress ? 'egress' : 'ingress',
-    'traffic-path': isEgress && isAccepted && watched.isInVpc(destination)
-      ? TRAFFIC_PATH_SAME_VPC
-      : NONE
+    'traffic-path': isEgress && isAccepted ? watched.pathTo(destination) : NONE
   }
 }
 

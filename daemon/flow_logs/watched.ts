@@ -4,10 +4,12 @@
  * the time the window closes.
  */
 import type { FlowLog } from '../model/flow_log.ts'
-import { cidrContainsAddress, formatAddress, knownCidr, parseAddress } from '../model/cidr.ts'
+import { formatAddress, knownCidr } from '../model/cidr.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { SERVICE_ADDRESSES } from './services.ts'
+import { pathsOf } from './traffic_path.ts'
+import type { PathTo } from './traffic_path.ts'
 
 export interface Watched {
   readonly eniId: string
@@ -24,8 +26,8 @@ export interface Watched {
   readonly ipv6Addresses: readonly string[]
   /** Addresses whose traffic is never logged. */
   readonly unlogged: ReadonlySet<string>
-  /** Whether an address is in the VPC. */
-  readonly isInVpc: (address: string) => boolean
+  /** `traffic-path` of what leaves for an address. */
+  readonly pathTo: PathTo
   readonly flowLogs: readonly FlowLog[]
 }
 
@@ -34,27 +36,31 @@ export function watchedInterfaces (snapshot: Snapshot): Map<string, Watched> {
   const found = new Map<string, Watched>()
   const { flowLog, networkInterface } = snapshot.tables
   if (flowLog.size === 0) return found
+  const paths = new Map<string, PathTo>()
+  const pathOfSubnet = (vpcId: string, subnetId: string): PathTo => {
+    const path = paths.get(subnetId) ?? pathsOf(snapshot, vpcId, subnetId)
+    paths.set(subnetId, path)
+    return path
+  }
   for (const eni of networkInterface.values()) {
     const flowLogs = [eni.id, eni.subnetId, eni.vpcId]
       .flatMap((id) => flowLog.by('resourceId', id))
       // Who shares a network with another account sees no flows of the other's interfaces.
       .filter((one) => one.ownerId === eni.ownerId)
     if (flowLogs.length === 0) continue
-    const watched = watch(snapshot, eni, flowLogs)
+    const watched = watch(snapshot, eni, flowLogs, pathOfSubnet)
     if (watched !== null) found.set(eni.id, watched)
   }
   return found
 }
 
 function watch (
-  snapshot: Snapshot, eni: NetworkInterface, flowLogs: readonly FlowLog[]
+  snapshot: Snapshot, eni: NetworkInterface, flowLogs: readonly FlowLog[],
+  pathOfSubnet: (vpcId: string, subnetId: string) => PathTo
 ): Watched | null {
   const instance = snapshot.tables.instance.get(eni.attachment?.instanceId ?? '')
-  const vpc = snapshot.tables.vpc.get(eni.vpcId)
   const hostName = instance?.hostName ?? null
-  if (instance === undefined || hostName === null || vpc === undefined) return null
-  const blocks = [...vpc.cidrBlocks, ...vpc.ipv6CidrBlocks]
-    .map(({ cidrBlock }) => knownCidr(cidrBlock))
+  if (instance === undefined || hostName === null) return null
   return {
     eniId: eni.id,
     hostName,
@@ -67,10 +73,7 @@ function watch (
     primaryIpv4: eni.privateIpAddresses[0] ?? null,
     ipv6Addresses: eni.ipv6Addresses,
     unlogged: unloggedAddresses(snapshot, eni.vpcId),
-    isInVpc: (text) => {
-      const address = parseAddress(text)
-      return address !== null && blocks.some((block) => cidrContainsAddress(block, address))
-    },
+    pathTo: pathOfSubnet(eni.vpcId, eni.subnetId),
     flowLogs
   }
 }

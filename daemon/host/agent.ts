@@ -11,13 +11,15 @@
  * host has been brought in line with it. Nothing here waits for the store: with the control plane
  * gone the worker goes on with what it has.
  */
+import { rmSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { VpclabError } from '../base/errors.ts'
 import { HostCompiler } from '../compile/host_compiler.ts'
 import type { CacheStatistics } from '../compile/host_compiler.ts'
 import { portMtu } from '../compile/port_table.ts'
-import { COUNTER_WORDS } from '../dataplane/counters.ts'
+import { COUNTER_BYTES } from '../dataplane/counters.ts'
 import { FlowReader } from '../dataplane/flow_reader.ts'
+import type { ProcessOptions } from '../dataplane/process.ts'
 import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
 import type {
   CaptureMessage, ControlMessage, FlowRecordsMessage, MappingKey
@@ -27,14 +29,20 @@ import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Host } from '../model/lab.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
-import { mapSharedFile } from '../tun/shared_memory.ts'
+import { fileRegion, mapSharedFile, threadRegion } from '../tun/shared_memory.ts'
+import type { SharedMemory, SharedRegion } from '../tun/shared_memory.ts'
+import { startProcess, startThread } from './dataplane_carrier.ts'
+import type { Carrier, CarrierEvents } from './dataplane_carrier.ts'
 import { DataplaneLink } from './dataplane_link.ts'
 import { DropHistory } from './drop_history.ts'
 import { InstanceReconciler } from './instance_reconciler.ts'
 import type { Ports } from './instance_reconciler.ts'
 import type { Limiter } from './limiter.ts'
 import type { NamespaceMonitor } from './namespace_monitor.ts'
-import { flowFilePath, namespaceName, namespacePath } from './paths.ts'
+import { flowFilePath, namespaceName, namespacePath, sharedFilePath } from './paths.ts'
+
+/** How long an edge waits before it opens a lost uplink again. */
+const UPLINK_RETRY_MS = 1000
 
 export type WireMode = 'offload' | 'per-packet'
 
@@ -59,6 +67,10 @@ export interface HostAgentOptions {
   readonly onApplied: () => void
   /** The device of the services went away. */
   readonly onServicesFailed: () => void
+  /** An edge went down, or is up again. */
+  readonly onDown?: (host: string, isDown: boolean) => void
+  /** Namespace of the internet's router, where an edge has its uplink; null: there is none. */
+  readonly uplinkNamespace?: string | null
 }
 
 export class HostAgent implements Ports {
@@ -66,8 +78,8 @@ export class HostAgent implements Ports {
   readonly compiler: HostCompiler
   readonly reconciler: InstanceReconciler
   /** What the worker commits its counters to (dataplane/counters.ts). */
-  readonly counters = new SharedArrayBuffer(COUNTER_WORDS * Float64Array.BYTES_PER_ELEMENT)
-  readonly drops = new DropHistory(this.counters)
+  readonly counters: ArrayBufferLike
+  readonly drops: DropHistory
   readonly #options: HostAgentOptions
   readonly #log: Log
   readonly #link: DataplaneLink
@@ -77,6 +89,10 @@ export class HostAgent implements Ports {
   #services: OpenServicesMessage | null = null
   #seenRevision: number
   #flowReader: FlowReader | null = null
+  /** Files shared with a worker in another process: name → how often it was made. */
+  readonly #shared = new Map<string, number>()
+  #isDown = false
+  #uplinkTimer: NodeJS.Timeout | undefined
 
   constructor (options: HostAgentOptions) {
     const { lab, host, ledger, directory, clock, limiter, monitor } = options
@@ -84,6 +100,9 @@ export class HostAgent implements Ports {
     this.#options = options
     this.#log = options.log.child({ host: host.id })
     this.#seenRevision = ledger.snapshot.revision
+    const counters = this.share('counters', COUNTER_BYTES)
+    this.counters = counters.buffer
+    this.drops = new DropHistory(this.counters)
     this.compiler =
       new HostCompiler({ hostName: host.id, snapshot: ledger.snapshot, directory, clock })
     this.reconciler = new InstanceReconciler({
@@ -100,28 +119,67 @@ export class HostAgent implements Ports {
     })
     this.#link = new DataplaneLink({
       log: this.#log,
-      worker: () => ({
-        hostIndex: this.compiler.indexOfHost(host.id),
-        underlayNamespacePath: namespacePath(this.namespace),
-        underlayAddress: host.underlayAddress,
-        underlayMtu: host.underlayMtu,
-        spinUs: options.spinUs,
-        flowFilePath: flowFilePath(lab, host.id),
-        flowCapacity: options.flowCapacity,
-        counters: this.counters
-      }),
+      start: (events) => this.#startCarrier(counters.memory, events),
       onApplied: (revision) => {
         this.compiler.acknowledged(revision)
+        this.#setDown(false)
         options.onApplied()
       },
+      onEnd: () => { this.#setDown(true) },
       onPortFailed: (portIndex, error) => { this.#onPortFailed(portIndex, error) },
       onServicesFailed: (error) => {
         this.#log.warn({ error }, 'the device of the services is not open')
         options.onServicesFailed()
       },
+      onUplinkFailed: (error) => { this.#onUplinkFailed(error) },
       onResolve: ({ key }) => { this.#resolve(key) },
       onSpawn: () => { this.#postEverything() }
     })
+  }
+
+  /** Edges run in processes of their own, so that one can die and the others go on. */
+  get #isProcess (): boolean { return !this.host.roles.includes('compute') }
+
+  #startCarrier (counters: SharedMemory, events: CarrierEvents): Carrier {
+    const { lab, spinUs } = this.#options
+    const { host } = this
+    const options: ProcessOptions = {
+      hostIndex: this.compiler.indexOfHost(host.id),
+      underlayNamespacePath: namespacePath(this.namespace),
+      underlayAddress: host.underlayAddress,
+      underlayMtu: host.underlayMtu,
+      spinUs,
+      flowFilePath: flowFilePath(lab, host.id),
+      flowCapacity: this.#options.flowCapacity,
+      counters
+    }
+    return this.#isProcess ? startProcess(options, events, [lab, host.id])
+      : startThread(options, events)
+  }
+
+  /**
+   * Memory that the worker can map. Its content is zero; memory of that name that was given out
+   * before is nobody's any more.
+   */
+  share (name: string, bytes: number): SharedRegion {
+    if (!this.#isProcess) return threadRegion(bytes)
+    const count = this.#shared.get(name) ?? 0
+    this.#shared.set(name, count + 1)
+    const path = (number: number): string =>
+      sharedFilePath(this.#options.lab, this.host.id, `${name}-${String(number)}`)
+    if (count > 0) rmSync(path(count - 1), { force: true })
+    rmSync(path(count), { force: true })
+    return fileRegion(path(count), bytes)
+  }
+
+  /** Process in which the data plane runs; null when it is a thread of this one, or down. */
+  get pid (): number | null { return this.#link.pid }
+
+  /** Tells, once, that others have to do without this host, or need not any more. */
+  #setDown (isDown: boolean): void {
+    if (!this.#isProcess || isDown === this.#isDown) return
+    this.#isDown = isDown
+    this.#options.onDown?.(this.host.id, isDown)
   }
 
   get namespace (): string { return namespaceName(this.#options.lab, this.host.id) }
@@ -166,6 +224,7 @@ export class HostAgent implements Ports {
 
   /** Leaves namespaces, devices and flow state for the next daemon. */
   async stop (): Promise<void> {
+    clearTimeout(this.#uplinkTimer)
     await this.reconciler.stop()
     await this.#link.stop()
   }
@@ -235,6 +294,7 @@ export class HostAgent implements Ports {
     this.drops.note(update)
     this.#link.postTables(update)
     for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
+    this.#openUplink()
     this.#link.post({ kind: 'wire-mode', mode: this.#wireMode })
     if (this.#capture !== null) this.#link.post(this.#capture)
     if (this.#flowRecords !== null) this.#link.post(this.#flowRecords)
@@ -249,6 +309,20 @@ export class HostAgent implements Ports {
     const record = this.#options.ledger.snapshot.tables.networkInterface.get(eni)
     const instanceId = record?.attachment?.instanceId
     if (instanceId !== undefined) this.reconciler.onNamespaceChange(instanceId)
+  }
+
+  #openUplink (): void {
+    const { uplinkNamespace = null } = this.#options
+    if (uplinkNamespace === null || !this.host.roles.includes('edge')) return
+    this.#link.post({
+      kind: 'open-uplink', namespacePath: namespacePath(uplinkNamespace), deviceName: this.host.id
+    })
+  }
+
+  #onUplinkFailed (error: string): void {
+    this.#log.warn({ error }, 'the uplink to the internet is opened again')
+    clearTimeout(this.#uplinkTimer)
+    this.#uplinkTimer = setTimeout(() => { this.#openUplink() }, UPLINK_RETRY_MS)
   }
 
   #resolve (key: MappingKey): void {

@@ -17,8 +17,8 @@ import type { Clock } from '../base/clock.ts'
 import { eniIdFromBits } from '../base/ids.ts'
 import { VpclabError } from '../base/errors.ts'
 import {
-  CAPTURES_MAX, CaptureRingReader, POINT_UNDERLAY, RECORD_DIRECTION, RECORD_ENI_HIGH,
-  RECORD_ENI_LOW, RECORD_MASK, RECORD_POINT, RECORD_REASON, RECORD_TIME
+  CAPTURE_SHARED_BYTES, CAPTURES_MAX, CaptureRingReader, POINT_UNDERLAY, RECORD_DIRECTION,
+  RECORD_ENI_HIGH, RECORD_ENI_LOW, RECORD_MASK, RECORD_POINT, RECORD_REASON, RECORD_TIME
 } from '../dataplane/capture_ring.ts'
 import { CAPTURE_POINT_WORDS } from '../dataplane/tables/update.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
@@ -211,12 +211,12 @@ export class Captures {
     source.snapBytes = snapBytes
     source.epoch = ++this.#epoch
     agent.setCapture({
-      kind: 'capture', epoch: source.epoch, ring: source.ring.shared, snapBytes, points
+      kind: 'capture', epoch: source.epoch, ring: source.ring.memory, snapBytes, points
     })
   }
 
   #addSource (agent: HostAgent): Source {
-    const ring = new CaptureRingReader()
+    const ring = new CaptureRingReader(agent.share('capture', CAPTURE_SHARED_BYTES))
     const source: Source = {
       agent,
       ring,

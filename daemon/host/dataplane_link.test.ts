@@ -2,6 +2,7 @@ import test from 'ava'
 import type { TestFn } from 'ava'
 import { VpclabError } from '../base/errors.ts'
 import { silentLog } from '../observe/log.ts'
+import { startThread } from './dataplane_carrier.ts'
 import { DataplaneLink } from './dataplane_link.ts'
 
 interface Watched {
@@ -21,8 +22,7 @@ serial.beforeEach(async (t) => {
     applied: [], spawns: 0, failedPorts: [],
     nextApplied: async () => { await new Promise<void>((resolve) => { wake = resolve }) },
     link: new DataplaneLink({
-      workerFile: new URL('./testing/fake_worker.ts', import.meta.url),
-      worker: () => ({
+      start: (events) => startThread({
         hostIndex: 1,
         underlayNamespacePath: '',
         underlayAddress: '100.127.0.1',
@@ -31,7 +31,7 @@ serial.beforeEach(async (t) => {
         flowFilePath: '',
         flowCapacity: 0,
         counters: new SharedArrayBuffer(8)
-      }),
+      }, events, new URL('./testing/fake_worker.ts', import.meta.url)),
       log: silentLog(),
       onApplied: (revision) => { context.applied.push(revision); wake() },
       onPortFailed: (portIndex) => { context.failedPorts.push(portIndex) },

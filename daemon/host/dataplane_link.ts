@@ -1,22 +1,19 @@
 /**
  * Control's end of one data plane worker: starts it, posts it tables and ports, hears what it has
- * applied and opened, and starts it again when it dies.
+ * applied and opened, and starts it again when it dies. What it runs in is the carrier's business
+ * (dataplane_carrier.ts).
  *
- *     post(update) ─▶ MessagePort ─▶ doorbell ─▶ worker swaps tables ─▶ applied(revision)
- *     openPort(…)  ─▶ MessagePort ─▶ doorbell ─▶ worker opens the TUN ─▶ port-opened | port-failed
+ *     post(update) ─▶ carrier ─▶ doorbell ─▶ worker swaps tables ─▶ applied(revision)
+ *     openPort(…)  ─▶ carrier ─▶ doorbell ─▶ worker opens the TUN ─▶ port-opened | port-failed
  *
  * The worker's loop never yields to its event loop: it looks at the port when the doorbell rings.
  * What is posted to a worker that starts waits in its port. After a restart of the worker
  * everything has to be posted again; `onSpawn` says when.
  */
-import { MessageChannel, Worker } from 'node:worker_threads'
-import type { MessagePort } from 'node:worker_threads'
 import { VpclabError } from '../base/errors.ts'
-import type {
-  ControlMessage, TableUpdate, WorkerMessage, WorkerOptions
-} from '../dataplane/tables/update.ts'
+import type { ControlMessage, TableUpdate, WorkerMessage } from '../dataplane/tables/update.ts'
 import type { Log } from '../observe/log.ts'
-import { closeDoorbell, createDoorbell, ringDoorbell } from '../tun/doorbell.ts'
+import type { Carrier, CarrierEvents } from './dataplane_carrier.ts'
 
 /** How long the worker may take to open a device, or to start. */
 export const WORKER_ANSWER_MS_MAX = 15_000
@@ -26,13 +23,9 @@ export const WORKER_RESTART_MS_MAX = 30_000
 /** A worker that has lived this long begins with the shortest pause again. */
 const WORKER_SETTLED_MS = 60_000
 
-const WORKER_FILE = new URL('../dataplane/worker.ts', import.meta.url)
-
 export interface DataplaneLinkOptions {
-  /** What the worker is started with, but for the two that each start brings anew. */
-  readonly worker: () => Omit<WorkerOptions, 'port' | 'doorbellFd'>
-  /** What runs in the worker; dataplane/worker.ts but in tests. */
-  readonly workerFile?: URL
+  /** Makes a worker, in a thread or in a process of its own (dataplane_carrier.ts). */
+  readonly start: (events: CarrierEvents) => Carrier
   readonly log: Log
   /** The worker has swapped in everything up to this revision. */
   readonly onApplied: (revision: number) => void
@@ -40,6 +33,10 @@ export interface DataplaneLinkOptions {
   readonly onPortFailed: (portIndex: number, error: string) => void
   /** The device of the services is not open (any more). */
   readonly onServicesFailed: (error: string) => void
+  /** The device toward the internet could not be opened, or has gone. */
+  readonly onUplinkFailed?: (error: string) => void
+  /** The worker has ended, and is not there for a while. */
+  readonly onEnd?: () => void
   readonly onResolve: (message: Extract<WorkerMessage, { kind: 'resolve' }>) => void
   /** A new worker has been made and knows nothing: post everything now. */
   readonly onSpawn: () => void
@@ -58,9 +55,7 @@ export class DataplaneLink {
   readonly #ports = new Map<number, PortState>()
   /** Revisions posted and not acknowledged, oldest first. */
   readonly #posted: number[] = []
-  #worker: Worker | null = null
-  #port: MessagePort | null = null
-  #doorbellFd = -1
+  #carrier: Carrier | null = null
   #stopping = false
   #restartTimer: NodeJS.Timeout | undefined
   #ready: { resolve: () => void, reject: (error: Error) => void } | null = null
@@ -111,10 +106,10 @@ export class DataplaneLink {
   post (message: Exclude<ControlMessage, TableUpdate>): void { this.#post(message) }
 
   /** What the worker's thread has used of the CPU since it began, µs; null while none runs. */
-  async cpuUs (): Promise<number | null> {
-    const usage = await this.#worker?.cpuUsage().catch(() => undefined)
-    return usage === undefined ? null : usage.user + usage.system
-  }
+  async cpuUs (): Promise<number | null> { return await this.#carrier?.cpuUs() ?? null }
+
+  /** Process in which the worker runs; null when it is a thread of this one, or down. */
+  get pid (): number | null { return this.#carrier?.pid ?? null }
 
   /**
    * Resolves when the worker has the device open; at once when it has already.
@@ -123,7 +118,7 @@ export class DataplaneLink {
    */
   async openPort (
     portIndex: number, namespacePath: string, deviceName: string, fresh: boolean): Promise<void> {
-    if (this.#port === null) throw agentError('The data plane worker is down')
+    if (this.#carrier === null) throw agentError('The data plane worker is down')
     const known = this.#ports.get(portIndex)
     if (known?.open === true && !fresh) return
     if (known !== undefined) this.closePort(portIndex)
@@ -150,35 +145,31 @@ export class DataplaneLink {
   async stop (): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#restartTimer)
-    const worker = this.#worker
-    if (worker === null) return
+    const carrier = this.#carrier
+    if (carrier === null) return
     const stopped = new Promise<void>((resolve) => { this.#stopped = resolve })
     const timer = setTimeout(() => { this.#stopped?.() }, WORKER_ANSWER_MS_MAX)
     this.#post({ kind: 'stop' })
     await stopped
     clearTimeout(timer)
-    await worker.terminate()
+    await carrier.terminate()
     this.#release()
   }
 
   #spawn (): void {
-    const { port1, port2 } = new MessageChannel()
-    const doorbellFd = createDoorbell()
-    const workerData: WorkerOptions = { ...this.#options.worker(), port: port2, doorbellFd }
-    const worker = new Worker(this.#options.workerFile ?? WORKER_FILE,
-      { workerData, transferList: [port2], name: 'dataplane' })
-    this.#worker = worker
-    this.#port = port1
-    this.#doorbellFd = doorbellFd
     const startedMs = performance.now()
-    port1.on('message', (message: WorkerMessage) => { this.#hear(message) })
-    worker.on('error', (error: Error) => {
-      this.#options.log.error({ err: error }, 'the data plane worker failed')
-      this.#ready?.reject(agentError(`The data plane worker failed: ${error.message}`, error))
+    const carrier: Carrier = this.#options.start({
+      onMessage: (message) => { this.#hear(message) },
+      onError: (error) => {
+        this.#options.log.error({ err: error }, 'the data plane worker failed')
+        this.#ready?.reject(agentError(`The data plane worker failed: ${error.message}`, error))
+      },
+      onExit: () => {
+        if (this.#carrier === carrier) this.#onExit(performance.now() - startedMs)
+        else carrier.release()
+      }
     })
-    worker.on('exit', () => {
-      if (this.#worker === worker) this.#onExit(performance.now() - startedMs)
-    })
+    this.#carrier = carrier
     this.#posted.length = 0
     this.#options.onSpawn()
   }
@@ -187,6 +178,7 @@ export class DataplaneLink {
     this.#stopped?.()
     this.#release()
     if (this.#stopping || this.#ready !== null) return
+    this.#options.onEnd?.()
     if (livedMs > WORKER_SETTLED_MS) this.restarts = 0
     const delayMs = Math.min(WORKER_RESTART_MS * 2 ** this.restarts, WORKER_RESTART_MS_MAX)
     this.restarts++
@@ -196,15 +188,12 @@ export class DataplaneLink {
 
   /** Ends the worker at once; the next one begins after the usual pause. */
   async kill (): Promise<void> {
-    await this.#worker?.terminate()
+    await this.#carrier?.terminate()
   }
 
   #release (): void {
-    this.#worker = null
-    this.#port?.close()
-    this.#port = null
-    if (this.#doorbellFd !== -1) closeDoorbell(this.#doorbellFd)
-    this.#doorbellFd = -1
+    this.#carrier?.release()
+    this.#carrier = null
     for (const portIndex of [...this.#ports.keys()]) {
       this.#settle(portIndex, agentError('The data plane worker ended'))
       this.#ports.delete(portIndex)
@@ -213,9 +202,7 @@ export class DataplaneLink {
 
   /** What is posted while no worker runs is lost, and stays behind: `onSpawn` brings it again. */
   #post (message: ControlMessage): void {
-    if (this.#port === null) return
-    this.#port.postMessage(message)
-    ringDoorbell(this.#doorbellFd)
+    this.#carrier?.post(message)
   }
 
   #hear (message: WorkerMessage): void {
@@ -234,9 +221,13 @@ export class DataplaneLink {
         this.#onPortFailed(message.portIndex, message.error)
         return
       case 'services-opened':
+      case 'uplink-opened':
         return
       case 'services-failed':
         this.#options.onServicesFailed(message.error)
+        return
+      case 'uplink-failed':
+        this.#options.onUplinkFailed?.(message.error)
         return
       case 'resolve':
         this.#options.onResolve(message)

@@ -3,6 +3,7 @@ import test from 'ava'
 import { eniBits } from '../base/ids.ts'
 import { COUNTER_WORDS, Counters, PORT_NONE } from '../dataplane/counters.ts'
 import { DROP_NO_ROUTE, DROP_VNI_UNKNOWN } from '../dataplane/drop_reason.ts'
+import { PORT_KIND_ENI } from '../dataplane/tables/update.ts'
 import type { PortData, TableUpdate } from '../dataplane/tables/update.ts'
 import { DropHistory } from './drop_history.ts'
 
@@ -12,7 +13,8 @@ const ENI_B = 'eni-00000000000000002'
 function port (portIndex: number, eni: string): PortData {
   const { high, low } = eniBits(eni)
   return {
-    portIndex, eniIdHigh: high, eniIdLow: low, vpcIndex: 1, subnetIndex: 1, sourceDestCheck: true,
+    portIndex, kind: PORT_KIND_ENI, eniIdHigh: high, eniIdLow: low, vpcIndex: 1, subnetIndex: 1,
+    routeTableIndex: 0, sourceDestCheck: true,
     addresses: new Uint32Array(), mtu: 9001, securityGroups: new Uint32Array(0),
     tcpEstablishedTimeoutS: 432_000, udpStreamTimeoutS: 180, udpTimeoutS: 30
   }

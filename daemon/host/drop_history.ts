@@ -9,7 +9,7 @@
  * A row is as old as the worker's last commit of its counters. Memory: one number per reason and
  * ENI that was ever on the host and was not deleted.
  */
-import { eniIdFromBits } from '../base/ids.ts'
+import { recordOfPort } from '../compile/gateway_port.ts'
 import { PORT_NONE, readDrops } from '../dataplane/counters.ts'
 import type { TableUpdate } from '../dataplane/tables/update.ts'
 
@@ -22,13 +22,13 @@ export interface EniDrops {
 }
 
 export class DropHistory {
-  readonly #shared: SharedArrayBuffer
+  readonly #shared: ArrayBufferLike
   readonly #eniOfPort = new Map<number, string>()
   /** ENI → reason → packets. */
   readonly #kept = new Map<string, Map<number, number>>()
 
   /** @param shared what the worker commits its counters to (dataplane/counters.ts) */
-  constructor (shared: SharedArrayBuffer) {
+  constructor (shared: ArrayBufferLike) {
     this.#shared = shared
   }
 
@@ -42,8 +42,8 @@ export class DropHistory {
       }
     }
     for (const portIndex of leaving) this.#eniOfPort.delete(portIndex)
-    for (const { portIndex, eniIdHigh, eniIdLow } of update.ports ?? []) {
-      this.#eniOfPort.set(portIndex, eniIdFromBits(eniIdHigh, eniIdLow))
+    for (const port of update.ports ?? []) {
+      this.#eniOfPort.set(port.portIndex, recordOfPort(port))
     }
   }
 

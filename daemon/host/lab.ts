@@ -17,25 +17,31 @@ import { portMtu } from '../compile/port_table.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
+import { planHostLiveness } from '../model/lab.ts'
+import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import type { Host } from '../model/lab.ts'
 import type { Log } from '../observe/log.ts'
 import { ServicesLink } from '../services/link.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
+import { ensureInternet } from './internet.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
 import { layerIds, removeLayer } from './instance_root.ts'
 import { Limiter } from './limiter.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
-import { instanceLogPath, namespaceName, namespacePath, underlayNamespace } from './paths.ts'
+import {
+  instanceLogPath, internetNamespace, namespaceName, namespacePath, routerNamespace,
+  underlayNamespace
+} from './paths.ts'
 import { SERVICE_DEVICE, ensureServiceNamespace, serviceNamespace } from './service_namespace.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
 import type { DesiredHost } from './topology_plan.ts'
 
-/** How often the records of long terminated instances are looked for. */
-const REAP_INTERVAL_MS = 60_000
+/** How often it is looked for what time has come for: records of the past, drained addresses. */
+const REAP_INTERVAL_MS = 10_000
 /** How long a reset waits for the namespaces of the lab's instances to go. */
 export const RESET_MS_MAX = 120_000
 /** Callers of waitApplied at once; more is refused. */
@@ -52,6 +58,8 @@ export interface LabOptions {
   readonly spinUs: number
   /** Conversations that each host remembers. */
   readonly flowCapacity: number
+  /** Fills an emptied lab with what every lab begins with; returns the revision of the last one. */
+  readonly fill: () => Promise<number>
 }
 
 interface Waiter {
@@ -133,6 +141,7 @@ export class Lab {
     if (hosts.length === 0) return
     const repair = await ensureTopology(lab, desiredHosts(hosts))
     log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
+    await ensureInternet(lab, edgesOf(hosts))
     await this.#removeStrays()
     await this.#monitor.start()
     await this.#watchHosts(hosts)
@@ -147,8 +156,10 @@ export class Lab {
       flowCapacity,
       limiter: this.#limiter,
       monitor: this.#monitor,
+      uplinkNamespace: routerNamespace(lab),
       onApplied: () => { this.#onApplied() },
-      onServicesFailed: () => { this.#onServicesFailed(host.id) }
+      onServicesFailed: () => { this.#onServicesFailed(host.id) },
+      onDown: (host, isDown) => { void this.#noteLiveness(host, isDown) }
     }))
     const started = this.#agents.map(async (agent) => { await agent.start() })
     this.#services.start() // with the indices that the agents have just given out
@@ -225,9 +236,10 @@ export class Lab {
     if (instances.length > 0) {
       rmSync(dirname(instanceLogPath(this.name, '')), { recursive: true, force: true })
     }
-    log.info({ revision: answer.revision, removed: answer.removed, instances: instances.length },
+    const revision = Math.max(answer.revision, await this.#options.fill())
+    log.info({ revision, removed: answer.removed, instances: instances.length },
       'the lab was reset')
-    return answer
+    return { revision, removed: answer.removed }
   }
 
   /** @throws VpclabError VPCLAB_ERR_TIMEOUT */
@@ -302,7 +314,8 @@ export class Lab {
     const hosts = [...replica.snapshot.tables.host.values()]
     try {
       const repair = await ensureTopology(lab, desiredHosts(hosts))
-      const { lineCount, createdHosts } = repair
+      const { createdHosts } = repair
+      const lineCount = repair.lineCount + await ensureInternet(lab, edgesOf(hosts))
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()
@@ -325,18 +338,37 @@ export class Lab {
     this.#scheduleRepair()
   }
 
-  /** Makes or mends the namespace of a host's services, and both ends of their TUN. */
+  /**
+   * Makes or mends the namespace of a host's services, and both ends of their TUN. Where no
+   * instance can be, nobody asks.
+   */
   async #openServices (agent: HostAgent): Promise<void> {
     const { lab } = this.#options
     const { host } = agent
+    if (!host.roles.includes('compute')) return
     await ensureServiceNamespace(lab, host.id, portMtu(host))
     const path = namespacePath(serviceNamespace(lab, host.id))
     await this.#services.openHost(host.id, path)
     agent.openServices(path, SERVICE_DEVICE)
   }
 
+  /** Lets everybody know that an edge is not to be sent to, or is again. */
+  async #noteLiveness (host: string, isDown: boolean): Promise<void> {
+    if (this.#stopped) return
+    const { replica, log } = this.#options
+    try {
+      await replica.transact(() => planHostLiveness(replica.snapshot, host, isDown))
+    } catch (error) {
+      log.error({ err: error, host, isDown }, 'the state of an edge could not be noted')
+    }
+  }
+
   async #watchHosts (hosts: readonly Host[]): Promise<void> {
     for (const host of hosts) await this.#monitor.watch(namespaceName(this.name, host.id))
+    if (edgesOf(hosts).length === 0) return
+    for (const namespace of [internetNamespace(this.name), routerNamespace(this.name)]) {
+      await this.#monitor.watch(namespace)
+    }
   }
 
   /** Guests, layers and namespaces that a crash left and no record names any more. */
@@ -361,11 +393,17 @@ export class Lab {
   async #reap (): Promise<void> {
     const { replica, clock, log } = this.#options
     try {
-      await replica.transact(() => planReapTerminated(replica.snapshot, { nowMs: clock.nowMs() }))
+      const context = { nowMs: clock.nowMs() }
+      await replica.transact(() => planReapTerminated(replica.snapshot, context))
+      await replica.transact(() => planNatGatewayTimers(replica.snapshot, context))
     } catch (error) {
-      log.error({ err: error }, 'terminated instances could not be reaped')
+      log.error({ err: error }, 'what time has come for could not be done')
     }
   }
+}
+
+function edgesOf (hosts: readonly Host[]): string[] {
+  return hosts.filter(({ roles }) => roles.includes('edge')).map(({ id }) => id)
 }
 
 function desiredHosts (hosts: readonly Host[]): DesiredHost[] {

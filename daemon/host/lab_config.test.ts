@@ -9,7 +9,12 @@ test('without flags a lab has two hosts in two zones', (t) => {
     config.hosts, [{ name: 'host-1', zoneId: 'use1-az1' }, { name: 'host-2', zoneId: 'use1-az2' }])
   t.is(config.apiPort, 4566)
   t.deepEqual(
-    hostRecords(config).map((host) => host.underlayAddress), ['100.127.0.1', '100.127.0.2'])
+    hostRecords(config).map((host) => `${host.id} ${host.roles.join('+')} ${host.underlayAddress}`),
+    [
+      'host-1 compute 100.127.0.1', 'host-2 compute 100.127.0.2',
+      'edge-1 edge+hyperplane 100.127.64.1', 'edge-2 edge+hyperplane 100.127.64.2',
+      'edge-3 edge+hyperplane 100.127.64.3'
+    ])
 })
 
 test('hosts are spread over the zones in turn, or stand where they are told to', (t) => {
@@ -83,4 +88,15 @@ test('what a lab is made of cannot change under it', (t) => {
     message: 'The lab was made with hosts host-1:use1-az1, host-2:use1-az2, not host-1:use1-az1: ' +
       'remove it with "vpcctl lab down" first, or ask for what it has'
   })
+})
+
+test('edges are counted, and a lab without hosts has none', (t) => {
+  const idsOf = (flags: LabFlags): string[] =>
+    hostRecords(resolveConfig(flags, null)).map(({ id }) => id)
+  t.deepEqual(idsOf({ hosts: '1', edges: '1' }), ['host-1', 'edge-1'])
+  t.deepEqual(idsOf({ hosts: '1', edges: '0' }), ['host-1'])
+  t.deepEqual(idsOf({ hosts: '0' }), [])
+  const error = t.throws(() => idsOf({ hosts: '0', edges: '1' }))
+  t.regex(error.message, /--edges/)
+  t.throws(() => idsOf({ hosts: 'edge-1:1' }), { message: /--hosts/ }, 'an edge\'s name')
 })

@@ -18,7 +18,8 @@ import { REGIONS, findRegion } from '../model/region.ts'
 import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
 import {
-  HOSTS_MAX, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN, underlayAddressOf
+  EDGES_MAX, edgeAddressOf, HOSTS_MAX, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN,
+  underlayAddressOf
 } from './topology_plan.ts'
 
 export const API_PORT_DEFAULT = 4566
@@ -26,6 +27,7 @@ export const API_ADDRESS_DEFAULT = '127.0.0.1'
 export const REGION_DEFAULT = 'us-east-1'
 export const HOST_COUNT_DEFAULT = 2
 export const ZONE_COUNT_DEFAULT = 2
+export const EDGE_COUNT_DEFAULT = 3
 /** A host's instances; each takes a namespace and at least one TUN. */
 export const INSTANCE_SLOTS_DEFAULT = 512
 /** Long enough for an answer from the next host, which then finds the worker awake. */
@@ -46,6 +48,8 @@ const RESERVED_HOST_NAMES = ['underlay', 'preflight', 'br0', 'lo']
 const SCHEMA = z.object({
   region: z.string(),
   hosts: z.array(z.object({ name: z.string(), zoneId: z.string() })),
+  /** Edges: hosts that carry no instances, but the doors to the internet. */
+  edges: z.int().default(0),
   underlayFamily: z.enum(['ipv4', 'ipv6']),
   underlayMtu: z.int(),
   instanceSlots: z.int(),
@@ -57,6 +61,8 @@ const SCHEMA = z.object({
   flowCapacity: z.int().default(FLOW_CAPACITY_DEFAULT),
   /** Length of a flow log's windows. */
   flowLogIntervalS: z.int().default(FLOW_LOG_INTERVAL_S_DEFAULT),
+  /** Whether accounts have a default VPC from the lab's first start, and after a reset. */
+  defaultVpc: z.boolean().default(false),
   accessKeysFile: z.string().nullable(),
   quotas: z.record(z.string(), z.int())
 })
@@ -69,6 +75,7 @@ export interface LabFlags {
   /** `2`, or `alpha:use1-az1,beta:2`. */
   readonly hosts?: string | undefined
   readonly zones?: string | undefined
+  readonly edges?: string | undefined
   readonly underlay?: string | undefined
   readonly underlayMtu?: string | undefined
   readonly instanceSlots?: string | undefined
@@ -79,6 +86,8 @@ export interface LabFlags {
   readonly spinUs?: string | undefined
   readonly flowCapacity?: string | undefined
   readonly flowLogInterval?: string | undefined
+  /** `on` or `off`. */
+  readonly defaultVpc?: string | undefined
   readonly accessKeys?: string | undefined
   /** `name=value`, any number of them. */
   readonly quotas?: readonly string[] | undefined
@@ -97,11 +106,15 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   }
   const family = flags.underlay ?? saved?.underlayFamily ?? 'ipv4'
   if (family !== 'ipv4' && family !== 'ipv6') throw badFlag('--underlay', family, 'ipv4 or ipv6')
+  const hosts = flags.hosts === undefined && flags.zones === undefined && saved !== null
+    ? saved.hosts
+    : parseHosts(flags.hosts ?? String(HOST_COUNT_DEFAULT), flags.zones, region)
   const config: LabConfig = {
     region,
-    hosts: flags.hosts === undefined && flags.zones === undefined && saved !== null
-      ? saved.hosts
-      : parseHosts(flags.hosts ?? String(HOST_COUNT_DEFAULT), flags.zones, region),
+    hosts,
+    edges: number('--edges', flags.edges,
+      saved?.edges ?? (hosts.length === 0 ? 0 : EDGE_COUNT_DEFAULT), 0,
+      hosts.length === 0 ? 0 : EDGES_MAX),
     underlayFamily: family,
     underlayMtu: number('--underlay-mtu', flags.underlayMtu,
       saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
@@ -115,6 +128,7 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
       saved?.flowCapacity ?? FLOW_CAPACITY_DEFAULT, FLOW_CAPACITY_MIN, FLOW_CAPACITY_MAX),
     flowLogIntervalS: number('--flow-log-interval', flags.flowLogInterval,
       saved?.flowLogIntervalS ?? FLOW_LOG_INTERVAL_S_DEFAULT, 1, FLOW_LOG_INTERVAL_S_DEFAULT),
+    defaultVpc: onOrOff('--default-vpc', flags.defaultVpc, saved?.defaultVpc ?? true),
     accessKeysFile: flags.accessKeys ?? saved?.accessKeysFile ?? null,
     quotas: { ...saved?.quotas, ...parseQuotas(flags.quotas ?? []) }
   }
@@ -124,18 +138,33 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   return config
 }
 
-/** The records of a lab's hosts, in order. */
+/** The records of a lab's hosts, in order; then those of its edges, in the hosts' zones. */
 export function hostRecords (config: LabConfig): Host[] {
-  return config.hosts.map((host, index) => ({
+  const { region, underlayFamily, underlayMtu, instanceSlots } = config
+  const zoneIds = [...new Set(config.hosts.map(({ zoneId }) => zoneId))]
+  const hosts = config.hosts.map((host, index): Host => ({
     id: host.name,
-    region: config.region,
+    region,
     zoneId: host.zoneId,
-    underlayAddress: underlayAddressOf(index + 1, config.underlayFamily),
-    underlayMtu: config.underlayMtu,
+    underlayAddress: underlayAddressOf(index + 1, underlayFamily),
+    underlayMtu,
     roles: ['compute'],
-    instanceSlots: config.instanceSlots
+    instanceSlots
   }))
+  const edges = Array.from({ length: config.edges }, (_none, index): Host => ({
+    id: edgeName(index + 1),
+    region,
+    zoneId: zoneIds[index % zoneIds.length] ?? '',
+    underlayAddress: edgeAddressOf(index + 1, underlayFamily),
+    underlayMtu,
+    roles: ['edge', 'hyperplane'],
+    instanceSlots: 0
+  }))
+  return [...hosts, ...edges]
 }
+
+/** An edge's name, which is also that of its device toward the internet. */
+function edgeName (number: number): string { return `edge-${String(number)}` }
 
 /**
  * @returns null when the lab has never been started
@@ -183,7 +212,7 @@ function parseHosts (
   }
   const hosts = text.split(',').map((entry) => {
     const [name = '', zone = ''] = entry.split(':')
-    const reserved = RESERVED_HOST_NAMES.includes(name) || /^(?:i|services)-/.test(name)
+    const reserved = RESERVED_HOST_NAMES.includes(name) || /^(i|edge|internet|services)-/.test(name)
     if (!HOST_NAME_PATTERN.test(name) || reserved) {
       throw badFlag('--hosts', entry,
         'a number, or name:zone,… with names of at most 15 lower-case letters, digits and dashes')
@@ -224,6 +253,12 @@ function metricsPort (flag: string | undefined, otherwise: number | null): numbe
   return flag === 'off' ? null : number('--metrics-port', flag, 0, 0, PORT_MAX)
 }
 
+function onOrOff (flag: string, text: string | undefined, otherwise: boolean): boolean {
+  if (text === undefined) return otherwise
+  if (text !== 'on' && text !== 'off') throw badFlag(flag, text, 'on or off')
+  return text === 'on'
+}
+
 function number (
   flag: string, text: string | undefined, otherwise: number, min: number, max: number
 ): number {
@@ -241,7 +276,7 @@ function badFlag (flag: string, value: string, right: string): VpclabError {
 }
 
 /** A field in the words of its flag: `host-1:use1-az1, host-2:use1-az2`, `9216`. */
-function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu']): string {
+function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges']): string {
   if (typeof value !== 'object') return String(value)
   if (value.length === 0) return 'none'
   return value.map(({ name, zoneId }) => `${name}:${zoneId}`).join(', ')
@@ -249,7 +284,7 @@ function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu']): string
 
 /** What namespaces and records are built on cannot change under them. */
 function checkUnchanged (config: LabConfig, saved: LabConfig): void {
-  for (const field of ['region', 'hosts', 'underlayFamily', 'underlayMtu'] as const) {
+  for (const field of ['region', 'hosts', 'edges', 'underlayFamily', 'underlayMtu'] as const) {
     const now = describe(config[field])
     const then = describe(saved[field])
     if (now !== then) {

@@ -4,13 +4,14 @@
  * another.
  *
  *     namespace  <lab>-underlay   the underlay: one bridge, a veth to each host
+ *                <lab>-internet   hosts on the internet; <lab>-internet-router, before them
  *                <lab>-<host>     a physical host (`vpclab-host-1`)
  *                <lab>-<instance> an instance (`vpclab-i-0123456789abcdef0`)
  *     files      /var/lib/vpclab/<lab>/   store, audit trail, change history, configuration,
  *                                         credentials, logs, user data
  *                /run/vpclab/<lab>/       pid file, admin socket, what each instance has booted
  *                /run/vpclab/<lab>/guests/    which namespaces are not the lab's own
- *                /dev/shm/vpclab-<lab>-<host>.flows
+ *                /dev/shm/vpclab-<lab>-<host>.flows, and .counters-0 … of an edge
  *
  * `VPCLAB_STATE_DIR` names another place for the first two; so does running without root, which an
  * API without hosts can. Daemon and command line find each other as long as both see the same.
@@ -28,6 +29,9 @@ export const LAB_NAME_DEFAULT = 'vpclab'
 export const NAMESPACE_DIRECTORY = '/run/netns'
 
 export function underlayNamespace (lab: string): string { return `${lab}-underlay` }
+/** Where hosts on the internet are: programs run in here are on the internet. */
+export function internetNamespace (lab: string): string { return `${lab}-internet` }
+export function routerNamespace (lab: string): string { return `${lab}-internet-router` }
 /** @param name a host's name or an instance's id */
 export function namespaceName (lab: string, name: string): string { return `${lab}-${name}` }
 export function namespacePath (name: string): string { return join(NAMESPACE_DIRECTORY, name) }
@@ -90,6 +94,10 @@ export function layerDirectory (lab: string, instanceId: string): string {
  */
 export function guestDirectory (lab: string): string { return `/run/vpclab/${lab}/guests` }
 
+/** Memory of a host besides its flows, where its data plane is a process. */
+export function sharedFilePath (lab: string, host: string, name: string): string {
+  return `/dev/shm/vpclab-${lab}-${host}.${name}`
+}
 export function flowFilePath (lab: string, host: string): string {
   return `/dev/shm/vpclab-${lab}-${host}.flows`
 }

@@ -95,7 +95,8 @@ async function isSound (namespace: string): Promise<boolean> {
   }
 }
 
-async function requireView (namespace: string): Promise<NamespaceView> {
+/** @throws VpclabError VPCLAB_ERR_COMMAND when the namespace is not there */
+export async function requireView (namespace: string): Promise<NamespaceView> {
   const view = await viewNamespace(namespace)
   if (view !== null) return view
   throw new VpclabError('VPCLAB_ERR_COMMAND',

@@ -26,6 +26,10 @@ export const UNDERLAY_MTU_MAX = 65_535
 /** Hosts of a lab: their addresses are numbered within 100.127.0.0/16 and fd7f::/48. */
 export const HOSTS_MAX = 1024
 
+/** Edges of a lab, which stand in the same network: 100.127.64.1 and fd7f::4001 are the first. */
+export const EDGES_MAX = 32
+const EDGE_NUMBER_BASE = 0x4000
+
 export interface DesiredHost {
   readonly name: string
   readonly underlayAddress: string
@@ -36,6 +40,11 @@ export interface DesiredHost {
 export function underlayAddressOf (number: number, family: 'ipv4' | 'ipv6'): string {
   if (family === 'ipv6') return `fd7f::${number.toString(16)}`
   return `100.127.${String(number >>> 8)}.${String(number & 0xff)}`
+}
+
+/** @param number 1..EDGES_MAX */
+export function edgeAddressOf (number: number, family: 'ipv4' | 'ipv6'): string {
+  return underlayAddressOf(EDGE_NUMBER_BASE + number, family)
 }
 
 /**

@@ -139,6 +139,9 @@ export class Directory {
       const written = networkInterfaces.modRevision(record.id)
       this.#update(record.id, Math.max(written, instances.modRevision(instanceId)))
     }
+    for (const gateway of snapshot.tables.internetGateway.values()) {
+      if (gateway.vpcId !== null) this.#placeGateway(gateway.id, gateway.vpcId)
+    }
     this.#touched = new TouchDraft(snapshot.revision)
   }
 
@@ -165,6 +168,7 @@ export class Directory {
       if (!changesField<'instance'>(change, ['hostName', 'goal'])) continue
       for (const id of this.#attached.get(change.id) ?? []) stale.add(id)
     }
+    this.#followGateways(changes)
     // Everything leaves before anything comes: an address may pass from one ENI to another.
     for (const id of stale) this.#withdraw(id)
     for (const id of stale) this.#update(id, revision)
@@ -179,7 +183,10 @@ export class Directory {
     return (this.#vpcs.get(vpcId)?.count ?? 0) <= this.preloadMax
   }
 
-  /** Whether a host holds a live ENI of the VPC: only then does it learn anything about it. */
+  /**
+   * Whether a host holds a live ENI, or a gateway, of the VPC: only then does it learn anything
+   * about it.
+   */
   holds (hostName: string, vpcId: string): boolean {
     return this.#placed.get(hostName)?.has(vpcId) ?? false
   }
@@ -188,7 +195,7 @@ export class Directory {
     return this.#placed.get(hostName)?.keys() ?? []
   }
 
-  /** Live ENIs of a VPC on a host. */
+  /** Live ENIs of a VPC on a host; and, on an edge, the VPC's internet gateway. */
   interfacesOn (hostName: string, vpcId: string): Iterable<string> {
     return this.#placed.get(hostName)?.get(vpcId) ?? []
   }
@@ -296,6 +303,39 @@ export class Directory {
     this.#placed.set(hostName, vpcs)
     addTo(vpcs, record.vpcId, id)
     addTo(this.#touched.placements, hostName, record.vpcId)
+  }
+
+  // ----------------------------------------------------------------------------------- gateways
+
+  /** An internet gateway is served by every edge, up or not: each of them holds its VPC. */
+  #followGateways (changes: readonly AppliedChange[]): void {
+    for (const change of changes) {
+      if (change.noun !== 'internetGateway') continue
+      const before = change.previous?.vpcId ?? null
+      const now = change.record?.vpcId ?? null
+      if (before === now) continue
+      if (before !== null) this.#displaceGateway(change.id, before)
+      if (now !== null) this.#placeGateway(change.id, now)
+    }
+  }
+
+  #placeGateway (id: string, vpcId: string): void {
+    for (const { id: host, roles } of this.#snapshot.tables.host.values()) {
+      if (!roles.includes('edge')) continue
+      const vpcs = this.#placed.get(host) ?? new Map<string, Set<string>>()
+      this.#placed.set(host, vpcs)
+      addTo(vpcs, vpcId, id)
+      addTo(this.#touched.placements, host, vpcId)
+    }
+  }
+
+  #displaceGateway (id: string, vpcId: string): void {
+    for (const [host, vpcs] of this.#placed) {
+      if (vpcs.get(vpcId)?.has(id) !== true) continue
+      removeFrom(vpcs, vpcId, id)
+      if (vpcs.size === 0) this.#placed.delete(host)
+      addTo(this.#touched.placements, host, vpcId)
+    }
   }
 
   /** The ENI and its host, or null when it is not live. */

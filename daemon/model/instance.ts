@@ -19,8 +19,10 @@ import type { Guest } from './instance_guest.ts'
 import type { MetadataOptions } from './instance_metadata.ts'
 import { removalOf } from './network_interface.ts'
 import type { NetworkInterface } from './network_interface.ts'
+import { assignPublicIp } from './instance_public_ip.ts'
 import { placeInstances } from './placement.ts'
 import type { Plan, PlanContext } from './plan.ts'
+import { PublicAddressPool } from './public_address_pool.ts'
 import type { OwnedRecord } from './record.ts'
 import { requireRecord } from './resource_kind.ts'
 import { put } from './snapshot.ts'
@@ -67,6 +69,8 @@ export interface Instance extends OwnedRecord {
   readonly stateChangedMs: number
   /** `Client.UserInitiatedShutdown: …`, `Server.InternalError: …`; empty for none. */
   readonly stateReason: string
+  /** Each start gives the primary ENI a public IPv4 address; absent: none does. */
+  readonly assignsPublicIp?: boolean
   /** Absent: the machine's own root file system, in a namespace of the lab. */
   readonly guest?: Guest
 }
@@ -129,7 +133,7 @@ export function terminate (snapshot: Snapshot, instance: Instance, nowMs: number
   const interfaces = interfacesOfInstance(snapshot, instance).flatMap((networkInterface) =>
     networkInterface.attachment?.deleteOnTermination === true
       ? removalOf(snapshot, networkInterface.id)
-      : put('networkInterface', { ...networkInterface, attachment: null }))
+      : put('networkInterface', { ...networkInterface, attachment: null, autoPublicIp: null }))
   const last = inState(instance, nowMs,
     { state: 'terminated', goal: 'terminated', hostName: null, vpcId: '', subnetId: '' })
   return { instance: last.instance, changes: [...interfaces, ...last.changes] }
@@ -179,14 +183,17 @@ export function planStopInstances (view: AccountView,
 }
 
 /**
- * StartInstances. Each gets a host again, perhaps another one. All or none.
- * @throws AwsError InvalidInstanceID.*, IncorrectInstanceState, InsufficientInstanceCapacity
+ * StartInstances. Each gets a host again, perhaps another one, and another public address if it had
+ * one. All or none.
+ * @throws AwsError InvalidInstanceID.*, IncorrectInstanceState, InsufficientInstanceCapacity,
+ *   InsufficientAddressCapacity
  */
 export function planStartInstances (view: AccountView,
   input: { readonly instanceIds: readonly string[] },
   context: PlanContext): Plan<InstanceStateChange[]> {
   const starting = new Map<string, string[]>() // zone id → hosts already given out by this call
-  return planEach(view, input.instanceIds, (instance) => {
+  const pool = new PublicAddressPool(view.snapshot)
+  const plan = planEach(view, input.instanceIds, (instance) => {
     if (instance.state === 'pending' || instance.state === 'running') return unchanged(instance)
     if (instance.state !== 'stopped') throw incorrectState(instance, 'started')
     const taken = starting.get(instance.zoneId) ?? []
@@ -197,10 +204,12 @@ export function planStartInstances (view: AccountView,
     if (hostName === undefined) throw new Error('placeInstances returned fewer hosts than asked ' +
       'for')
     starting.set(instance.zoneId, [...taken, hostName])
-    return inState(instance, context.nowMs, {
+    const step = inState(instance, context.nowMs, {
       state: 'pending', goal: 'running', hostName, stateReason: '', launchedMs: context.nowMs
     })
+    return { ...step, changes: [...step.changes, ...assignPublicIp(view, instance, pool)] }
   })
+  return { ...plan, changes: [...plan.changes, ...pool.changes()] }
 }
 
 /**

@@ -9,6 +9,7 @@
  */
 import { REASON_SEPARATOR, TERMINATED_LINGER_MS, terminate } from './instance.ts'
 import type { Instance, InstanceState } from './instance.ts'
+import { releasePublicIp } from './instance_public_ip.ts'
 import type { Plan, PlanContext } from './plan.ts'
 import { put, remove } from './snapshot.ts'
 import type { Change, Snapshot } from './snapshot.ts'
@@ -25,7 +26,7 @@ type AgentContext = Pick<PlanContext, 'nowMs'>
 
 /**
  * `host` reports that an instance is up, stopped or gone. Stopping and terminating free the host's
- * slot; terminating also deletes or detaches the ENIs.
+ * slot and the auto-assigned public address; terminating also deletes or detaches the ENIs.
  * @returns the state after the plan; null when there is no such instance
  */
 export function planInstanceReached (snapshot: Snapshot, hostName: string, instanceId: string,
@@ -42,7 +43,8 @@ export function planInstanceReached (snapshot: Snapshot, hostName: string, insta
     ? { ...instance, state: 'running', bootCount: instance.bootCount + 1,
       stateChangedMs: context.nowMs }
     : { ...instance, state: 'stopped', hostName: null, stateChangedMs: context.nowMs }
-  return { changes: [put('instance', next)], result: next.state }
+  const freed = reached === 'stopped' ? releasePublicIp(snapshot, instanceId) : []
+  return { changes: [put('instance', next), ...freed], result: next.state }
 }
 
 /**
@@ -65,7 +67,8 @@ export function planInstanceFailed (snapshot: Snapshot, hostName: string, instan
   }
   const stopped: Instance =
     { ...failed, state: 'stopped', goal: 'stopped', hostName: null, stateChangedMs: context.nowMs }
-  return { changes: [put('instance', stopped)], result: 'stopped' }
+  return { changes: [put('instance', stopped), ...releasePublicIp(snapshot, instanceId)],
+    result: 'stopped' }
 }
 
 /**

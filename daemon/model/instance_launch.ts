@@ -28,6 +28,7 @@ import {
 import { placeInstances } from './placement.ts'
 import type { Plan, PlanContext } from './plan.ts'
 import { checkQuota } from './quota.ts'
+import { PublicAddressPool } from './public_address_pool.ts'
 import type { Tags } from './record.ts'
 import { requireRecord } from './resource_kind.ts'
 import { put } from './snapshot.ts'
@@ -41,6 +42,8 @@ export interface LaunchInterface extends NewNetworkInterface {
   readonly networkInterfaceId: string | null
   /** null: the default VPC's subnet of the zone. */
   readonly subnetId: string | null
+  /** null: as the subnet says. Of a launch with one new ENI alone. */
+  readonly associatePublicIp: boolean | null
   /** null: true for a new ENI, false for one that exists. */
   readonly deleteOnTermination: boolean | null
 }
@@ -92,7 +95,8 @@ interface PreparedInterface {
  * @throws AwsError InvalidAMIID.*, InvalidParameterValue, InvalidParameterCombination,
  *   InvalidSubnetID.*, VPCIdNotSpecified, InvalidNetworkInterfaceID.*,
  *   InvalidNetworkInterface.InUse, InvalidGroup.NotFound, InvalidUserData.Malformed,
- *   InstanceLimitExceeded, InsufficientInstanceCapacity, AttachmentLimitExceeded,
+ *   InstanceLimitExceeded, InsufficientInstanceCapacity, InsufficientAddressCapacity,
+ *   AttachmentLimitExceeded,
  *   PrivateIpAddressLimitExceeded, InsufficientFreeAddressesInSubnet, InvalidIPAddress.InUse
  */
 export function planRunInstances (view: AccountView, input: LaunchInput,
@@ -102,6 +106,7 @@ export function planRunInstances (view: AccountView, input: LaunchInput,
   const origin = originOf(view, input)
   const type = findInstanceType(input.instanceType)
   checkDeviceIndexes(input, type)
+  checkPublicIp(input)
   const interfaces = input.interfaces.map((spec) => prepare(view, input, spec))
   const primary = interfaces.find(({ spec }) => spec.deviceIndex === 0)
   assert(primary !== undefined, 'checkDeviceIndexes lets no launch without device index 0 pass')
@@ -118,21 +123,26 @@ export function planRunInstances (view: AccountView, input: LaunchInput,
   })
 
   const reservationId = context.newId('r')
+  const publicPool = new PublicAddressPool(view.snapshot)
+  const assignsPublicIp = wantsPublicIp(interfaces)
   const pools = new Map<string, AddressPool>()
   const changes: Change[] = []
   const instanceIds: string[] = []
   for (const hostName of hosts) {
     const instance = newInstance(view, input, primary.subnet, context,
-      { ...origin, reservationId, launchIndex: instanceIds.length, hostName })
+      { ...origin, reservationId, launchIndex: instanceIds.length, hostName, assignsPublicIp })
     const attached = attachAll(view, instance, interfaces, pools, type, context,
       instanceIds.length >= input.minCount)
     if (attached === null) break // the subnet is full, and MinCount instances are launched
-    changes.push(put('instance', instance), ...attached)
+    changes.push(put('instance', instance), ...attached.map((record) =>
+      put('networkInterface', assignsPublicIp ? { ...record, autoPublicIp: publicPool.take() }
+        : record)))
     instanceIds.push(instance.id)
   }
   const created = interfaces.filter(({ existing }) => existing === null).length * instanceIds.length
   const interfaceCount = view.list('networkInterface').length + created
   checkQuota(view.snapshot, 'network-interfaces-per-region', interfaceCount)
+  changes.push(...publicPool.changes())
   return { changes, result: { reservationId, instanceIds } }
 }
 
@@ -193,6 +203,33 @@ function checkDeviceIndexes ({ interfaces }: LaunchInput, type: InstanceType): v
   }
 }
 
+/** EC2 gives a public address to the only, new ENI of an instance. */
+function checkPublicIp ({ interfaces }: LaunchInput): void {
+  for (const { associatePublicIp, deviceIndex, networkInterfaceId } of interfaces) {
+    if (associatePublicIp !== true) continue
+    if (interfaces.length > 1) {
+      throw new AwsError('InvalidParameterCombination', 'The associatePublicIPAddress parameter ' +
+        'cannot be specified when launching with multiple network interfaces.')
+    }
+    if (deviceIndex === 0 && networkInterfaceId === null) continue
+    throw new AwsError('InvalidParameterCombination', 'The associatePublicIPAddress parameter ' +
+      'can only be specified for a new network interface with the device index 0.')
+  }
+}
+
+/** @throws AwsError InvalidParameterValue for an IPv6-only subnet */
+function wantsPublicIp (interfaces: readonly PreparedInterface[]): boolean {
+  const [only, ...more] = interfaces
+  if (only === undefined || more.length > 0 || only.existing !== null) return false
+  const { spec, subnet } = only
+  if (subnet.cidrBlock === null) {
+    if (spec.associatePublicIp !== true) return false
+    throw new AwsError('InvalidParameterValue',
+      `Subnet ${subnet.id} is IPv6-only: its instances have no public IPv4 address`)
+  }
+  return spec.associatePublicIp ?? subnet.mapPublicIpOnLaunch
+}
+
 function checkZone (view: AccountView, zoneId: string | null, subnet: Subnet): void {
   if (zoneId === null || subnet.zoneId === zoneId) return
   throw new AwsError('InvalidParameterValue',
@@ -251,8 +288,8 @@ function originOf (view: AccountView,
     : { imageId: image.id, guest: { kind: 'image', directory: image.directory } }
 }
 
-type InstancePlace =
-  Pick<Instance, 'imageId' | 'guest' | 'reservationId' | 'launchIndex' | 'hostName'>
+type InstancePlace = Pick<Instance,
+  'imageId' | 'guest' | 'reservationId' | 'launchIndex' | 'hostName' | 'assignsPublicIp'>
 
 function newInstance (view: AccountView, input: LaunchInput, subnet: Subnet, context: PlanContext,
   place: InstancePlace): Instance {
@@ -277,7 +314,7 @@ function newInstance (view: AccountView, input: LaunchInput, subnet: Subnet, con
  */
 function attachAll (view: AccountView, instance: Instance, interfaces: readonly PreparedInterface[],
   pools: Map<string, AddressPool>, type: InstanceType, context: PlanContext,
-  mayStop: boolean): Change[] | null {
+  mayStop: boolean): NetworkInterface[] | null {
   try {
     return interfaces.map((prepared) => {
       const record = prepared.existing ?? createFor(view, prepared, pools, context)
@@ -288,7 +325,7 @@ function attachAll (view: AccountView, instance: Instance, interfaces: readonly 
         deleteOnTermination: prepared.spec.deleteOnTermination ?? prepared.existing === null,
         attachedMs: context.nowMs
       }
-      return put('networkInterface', { ...record, attachment })
+      return { ...record, attachment }
     })
   } catch (error) {
     const isFull = error instanceof AwsError && error.code === 'InsufficientFreeAddressesInSubnet'

@@ -2,6 +2,9 @@
  * The lab itself: what is not a resource of any account. Hosts, counters and quotas are records
  * like all others, so that they are durable, watched and revisioned in the same way.
  */
+import type { Plan } from './plan.ts'
+import { put } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** A physical host of the lab (one host agent each). Key: its name. */
 export interface Host {
@@ -13,6 +16,8 @@ export interface Host {
   readonly underlayAddress: string
   readonly underlayMtu: number
   readonly roles: readonly ('compute' | 'edge' | 'hyperplane')[]
+  /** Set while the host's data plane does not run: nothing is to be sent to it. Edges alone. */
+  readonly isDown?: boolean
   /** Most instances the host takes; RunInstances beyond it: InsufficientInstanceCapacity. */
   readonly instanceSlots: number
 }
@@ -37,4 +42,15 @@ export interface IdempotencyRecord {
   /** What the plan returned, to print the same answer again. */
   readonly result: unknown
   readonly createdMs: number
+}
+
+/** Notes that a host went down, or is up again. */
+export function planHostLiveness (
+  snapshot: Snapshot, id: string, isDown: boolean
+): Plan<null> {
+  const record = snapshot.tables.host.get(id)
+  if (record === undefined || (record.isDown ?? false) === isDown) {
+    return { changes: [], result: null }
+  }
+  return { changes: [put('host', { ...record, isDown })], result: null }
 }

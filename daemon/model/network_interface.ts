@@ -13,6 +13,7 @@
  * instance. A requester-managed ENI (`requesterId` set) belongs to a gateway or service and refuses
  * what its owner asks.
  */
+import { disassociationsOf } from './address.ts'
 import { AddressPool } from './address_pool.ts'
 import { AwsError } from './aws_error.ts'
 import type { AddressFamily } from './cidr.ts'
@@ -290,12 +291,16 @@ export function planDeleteNetworkInterface (view: AccountView,
   return { changes: removalOf(view.snapshot, record.id), result: null }
 }
 
-/** What deletes an ENI: its record, and the permissions on it. For every plan that deletes ENIs. */
+/**
+ * What deletes an ENI: its record, the permissions on it, its Elastic IPs' associations. For every
+ * plan that deletes ENIs.
+ */
 export function removalOf (snapshot: Snapshot, networkInterfaceId: string): Change[] {
   const permissions = snapshot.tables.networkInterfacePermission
     .by('networkInterfaceId', networkInterfaceId)
   return [remove('networkInterface', networkInterfaceId),
-    ...permissions.map(({ id }) => remove('networkInterfacePermission', id))]
+    ...permissions.map(({ id }) => remove('networkInterfacePermission', id)),
+    ...disassociationsOf(snapshot, networkInterfaceId)]
 }
 
 /** @throws AwsError OperationNotPermitted for an ENI that a gateway or service manages */

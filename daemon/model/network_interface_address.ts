@@ -3,8 +3,11 @@
  * your EC2 instances".
  *
  * An address moves between ENIs of a subnet with AllowReassignment: it leaves the one and joins the
- * other in one change. The primary IPv4 address stays for life.
+ * other in one change, and its Elastic IP goes along. One that is unassigned loses its Elastic IP.
+ * The primary IPv4 address stays for life.
  */
+import { disassociated } from './address.ts'
+import type { Address } from './address.ts'
 import { AddressPool } from './address_pool.ts'
 import { AwsError } from './aws_error.ts'
 import { formatAddress, formatCidr, parseAddress, parseCidr } from './cidr.ts'
@@ -60,7 +63,9 @@ export function planAssignAddresses (view: AccountView, family: AddressFamily,
   const changes: Change[] =
     losers.map(({ from, lost }) => put('networkInterface', withoutAddresses(from, 4, lost)))
   return {
-    changes: [...changes, put('networkInterface', next)],
+    changes: [...changes, ...elasticIpsOf(view, losers).map((address) =>
+      put('address', { ...address, networkInterfaceId: record.id })),
+    put('networkInterface', next)],
     result: { networkInterfaceId: record.id, ...result }
   }
 }
@@ -81,6 +86,13 @@ function losersOf (view: AccountView, record: NetworkInterface,
       lost.size > 0) losers.push({ from, lost })
   }
   return losers
+}
+
+/** Elastic IPs of the addresses that ENIs lose. */
+function elasticIpsOf (view: AccountView, losers: readonly Loser[]): Address[] {
+  return losers.flatMap(({ from, lost }) =>
+    view.snapshot.tables.address.by('networkInterfaceId', from.id)
+      .filter(({ privateIpAddress }) => lost.has(privateIpAddress ?? '')))
 }
 
 export interface UnassignInput {
@@ -115,9 +127,11 @@ export function planUnassignAddresses (view: AccountView, family: AddressFamily,
     throw new AwsError('InvalidParameterValue',
       `Some of [${absent.join(', ')}] are not assigned to interface '${record.id}'`)
   }
-  const next = withoutAddresses(record, family, new Set([...addresses, ...prefixes]))
+  const lost = new Set([...addresses, ...prefixes])
+  const next = withoutAddresses(record, family, lost)
   return {
-    changes: [put('networkInterface', next)],
+    changes: [put('networkInterface', next), ...elasticIpsOf(view, [{ from: record, lost }])
+      .map((address) => put('address', disassociated(address)))],
     result: { networkInterfaceId: record.id, addresses, prefixes }
   }
 }

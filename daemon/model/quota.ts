@@ -39,6 +39,25 @@ export const QUOTAS = {
   'routes-per-route-table': {
     value: 50, code: 'RouteLimitExceeded', what: 'routes of a route table and family', max: 1000
   },
+  'internet-gateways-per-region': {
+    value: 5, code: 'InternetGatewayLimitExceeded', what: 'internet gateways'
+  },
+  'egress-only-internet-gateways-per-region': {
+    value: 5, code: 'EgressOnlyInternetGatewayLimitExceeded',
+    what: 'egress-only internet gateways'
+  },
+  'elastic-ips-per-region': {
+    value: 5, code: 'AddressLimitExceeded', what: 'Elastic IP addresses'
+  },
+  'nat-gateways-per-zone': {
+    value: 5, code: 'NatGatewayLimitExceeded', what: 'NAT gateways of an Availability Zone'
+  },
+  'elastic-ips-per-nat-gateway': {
+    value: 2, code: 'AddressLimitExceeded', what: 'Elastic IP addresses of a NAT gateway', max: 8
+  },
+  'private-ips-per-nat-gateway': {
+    value: 8, code: 'PrivateIpAddressLimitExceeded', what: 'addresses of a NAT gateway', max: 8
+  },
   'network-interfaces-per-region': {
     value: 5000, code: 'NetworkInterfaceLimitExceeded', what: 'network interfaces'
   },

@@ -24,6 +24,14 @@ const USAGES: { readonly [N in QuotaName]?: (view: AccountView) => QuotaUsage } 
     most(view, 'vpc', ({ id }) => view.by('routeTable', 'vpcId', id).length),
   'routes-per-route-table': (view) => most(view, 'routeTable', (table) =>
     Math.max(routeCount(view.snapshot, table, 4), routeCount(view.snapshot, table, 6))),
+  'internet-gateways-per-region': (view) => inRegion(view.list('internetGateway')),
+  'egress-only-internet-gateways-per-region': (view) =>
+    inRegion(view.list('egressOnlyInternetGateway')),
+  'elastic-ips-per-region': (view) => inRegion(view.list('address')),
+  'elastic-ips-per-nat-gateway': (view) => most(view, 'natGateway', ({ addresses }) =>
+    addresses.filter(({ allocationId }) => allocationId !== null).length),
+  'private-ips-per-nat-gateway': (view) =>
+    most(view, 'natGateway', ({ addresses }) => addresses.length),
   'network-interfaces-per-region': (view) => inRegion(view.list('networkInterface')),
   'security-groups-per-network-interface': (view) =>
     most(view, 'networkInterface', ({ groupIds }) => groupIds.length),

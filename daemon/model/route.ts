@@ -4,15 +4,22 @@
  *
  *     inside 169.254.168.0/22, fd00:ec2::/32   refused: AWS's own services
  *     equal to a block of the VPC              the local route: only its target can be replaced
- *     inside a block of the VPC                must be the whole block of a subnet, to an ENI
+ *     inside a block of the VPC                must be the whole block of a subnet, to an ENI or
+ *                                              NAT gateway
  *     a prefix list                            any target; its entries: route_order.ts
  *     anything else                            any target
+ *
+ * An egress-only internet gateway takes IPv6 alone. The table of a gateway takes less:
+ * gateway_route_table.ts.
  */
 import { AwsError } from './aws_error.ts'
 import { cidrContains, formatCidr, knownCidr, parseCidr } from './cidr.ts'
 import type { AddressFamily } from './cidr.ts'
+import { checkGatewayRoutes, isGatewayRouteTable } from './gateway_route_table.ts'
 import type { Plan } from './plan.ts'
-import { isPrefixListId, requirePrefixList, routeCount } from './prefix_list_reference.ts'
+import {
+  findPrefixList, isPrefixListId, requirePrefixList, routeCount
+} from './prefix_list_reference.ts'
 import { checkQuota } from './quota.ts'
 import { requireRecord } from './resource_kind.ts'
 import type { Route, RouteTable } from './route_table.ts'
@@ -52,10 +59,12 @@ export function planCreateRoute (view: AccountView, input: RouteInput): Plan<nul
   const target = resolveTarget(view, input.target, { routeTableId: table.id, vpcId: table.vpcId })
   if (!isPrefixListId(destination)) {
     checkNotReserved(destination)
-    checkMoreSpecific(view, table, destination)
+    checkMoreSpecific(view, table, destination, target)
   }
+  checkFamily(view, destination, target)
   const route: Route = { destination, target, origin: 'CreateRoute' }
   const changed = { ...table, routes: [...table.routes, route] }
+  if (isGatewayRouteTable(table)) checkGatewayRoutes(view, changed)
   checkQuota(view.snapshot, 'routes-per-route-table', Math.max(
     routeCount(view.snapshot, changed, 4), routeCount(view.snapshot, changed, 6)))
   return { changes: [put('routeTable', changed)], result: null }
@@ -79,7 +88,11 @@ export function planReplaceRoute (view: AccountView,
   const target: RouteTarget = input.localTarget
     ? localTarget(table, route, input.target)
     : resolveTarget(view, input.target, { routeTableId: table.id, vpcId: table.vpcId })
+  if (route.origin === 'CreateRouteTable') checkInsideTarget(text, target)
+  else if (!isPrefixListId(text)) checkMoreSpecific(view, table, text, target)
+  checkFamily(view, text, target)
   const routes = table.routes.map((one) => one === route ? { ...route, target } : one)
+  if (isGatewayRouteTable(table)) checkGatewayRoutes(view, { ...table, routes })
   return { changes: [put('routeTable', { ...table, routes })], result: null }
 }
 
@@ -148,15 +161,41 @@ function checkNotReserved (destination: string): void {
 }
 
 /** Inside a block of the VPC only the whole block of a subnet can be routed elsewhere. */
-function checkMoreSpecific (view: AccountView, table: RouteTable, destination: string): void {
+function checkMoreSpecific (view: AccountView, table: RouteTable, destination: string,
+  target: RouteTarget): void {
   const local = table.routes.find((route) => route.origin === 'CreateRouteTable' &&
     cidrContains(knownCidr(route.destination), knownCidr(destination)))
   if (local === undefined) return
   const isSubnet = view.by('subnet', 'vpcId', table.vpcId).some((subnet) =>
     subnet.cidrBlock === destination ||
     subnet.ipv6CidrBlocks.some(({ cidrBlock }) => cidrBlock === destination))
-  if (isSubnet) return
+  if (isSubnet) {
+    checkInsideTarget(destination, target)
+    return
+  }
   throw new AwsError('InvalidParameterValue',
     `The destination ${destination} is more specific than the local route ` +
     `${local.destination} and does not match the whole CIDR block of a subnet of ${table.vpcId}`)
+}
+
+/** What lies inside the VPC can be bent to what stands inside it, and to nothing else. */
+function checkInsideTarget (destination: string, target: RouteTarget): void {
+  if (target.kind === 'local' || target.kind === 'network-interface' ||
+    target.kind === 'nat-gateway') {
+    return
+  }
+  throw new AwsError('InvalidParameterValue',
+    `The destination ${destination} lies inside the VPC: its target can be a network interface, ` +
+    `an instance or a NAT gateway, and not a ${target.kind}`)
+}
+
+/** @throws AwsError InvalidParameterValue for IPv4 to an egress-only internet gateway */
+function checkFamily (view: AccountView, destination: string, target: RouteTarget): void {
+  if (target.kind !== 'egress-only-internet-gateway') return
+  const family = isPrefixListId(destination)
+    ? findPrefixList(view.snapshot, view.region, destination)?.addressFamily ?? 4
+    : knownCidr(destination).family
+  if (family === 6) return
+  throw new AwsError('InvalidParameterValue', `The destination ${destination} is IPv4: ` +
+    `egress-only internet gateway ${target.gatewayId} takes IPv6 traffic only`)
 }

@@ -8,6 +8,7 @@
  * while an ENI is its target.
  */
 import { AwsError } from './aws_error.ts'
+import { checkGateway, checkGatewayRoutes, isGatewayRouteTable } from './gateway_route_table.ts'
 import type { Plan, PlanContext } from './plan.ts'
 import { checkQuota } from './quota.ts'
 import type { OwnedRecord, Tags } from './record.ts'
@@ -127,7 +128,8 @@ export function planDeleteRouteTable (view: AccountView,
   if (table.associations.length > 0) {
     const why = isMainRouteTable(table)
       ? `it is the main route table of ${table.vpcId}`
-      : `it is associated with ${table.associations.map(({ subnetId }) => subnetId).join(', ')}`
+      : 'it is associated with ' +
+        table.associations.map(({ subnetId, gatewayId }) => subnetId ?? gatewayId).join(', ')
     throw new AwsError('DependencyViolation',
       `The routeTable '${table.id}' has dependencies and cannot be deleted: ${why}`)
   }
@@ -137,29 +139,57 @@ export function planDeleteRouteTable (view: AccountView,
 /**
  * AssociateRouteTable.
  * @returns the id of the association
- * @throws AwsError InvalidRouteTableID.NotFound, InvalidSubnetID.*, InvalidParameterValue (another
- *   VPC), Resource.AlreadyAssociated
+ * @throws AwsError InvalidRouteTableID.NotFound, InvalidSubnetID.*, InvalidGatewayID.NotFound,
+ *   MissingParameter, InvalidParameterCombination, InvalidParameterValue (another VPC; what the
+ *   table of a gateway cannot be or have), Resource.AlreadyAssociated
  */
-export function planAssociateRouteTable (view: AccountView,
-  input: { readonly routeTableId: string, readonly subnetId: string },
+export function planAssociateRouteTable (view: AccountView, input: AssociateRouteTableInput,
   context: PlanContext): Plan<string> {
+  const { subnetId = null, gatewayId = null } = input
+  if ((subnetId === null) === (gatewayId === null)) {
+    throw new AwsError(subnetId === null ? 'MissingParameter' : 'InvalidParameterCombination',
+      'The request must contain exactly one of subnetId and gatewayId')
+  }
   const table = requireRecord(view, 'routeTable', input.routeTableId)
-  const subnet = requireRecord(view, 'subnet', input.subnetId)
-  if (subnet.vpcId !== table.vpcId) throw differentNetworks(table, `subnet ${subnet.id}`,
-    subnet.vpcId)
+  if (gatewayId !== null) checkGatewayTable(view, table, gatewayId)
+  else checkSubnet(view, table, subnetId ?? '')
+  const thing = subnetId ?? gatewayId ?? ''
   for (const other of view.by('routeTable', 'vpcId', table.vpcId)) {
-    const existing = other.associations.find(({ subnetId }) => subnetId === subnet.id)
+    const existing = other.associations.find((one) => (one.subnetId ?? one.gatewayId) === thing)
     if (existing !== undefined) {
       throw new AwsError('Resource.AlreadyAssociated',
         `the specified association for route table ${table.id} ` +
-        `conflicts with an existing association: ${existing.id} of ${subnet.id} with ${other.id}`)
+        `conflicts with an existing association: ${existing.id} of ${thing} with ${other.id}`)
     }
   }
-  const association = { id: context.newId('rtbassoc'), subnetId: subnet.id, gatewayId: null }
+  const association = { id: context.newId('rtbassoc'), subnetId, gatewayId }
   return {
     changes: [put('routeTable', { ...table, associations: [...table.associations, association] })],
     result: association.id
   }
+}
+
+/** Exactly one of the two is a thing to associate the table with. */
+export interface AssociateRouteTableInput {
+  readonly routeTableId: string
+  readonly subnetId?: string | undefined
+  readonly gatewayId?: string | undefined
+}
+
+function checkSubnet (view: AccountView, table: RouteTable, subnetId: string): void {
+  const { id, vpcId } = requireRecord(view, 'subnet', subnetId)
+  if (vpcId !== table.vpcId) throw differentNetworks(table, `subnet ${id}`, vpcId)
+}
+
+function checkGatewayTable (view: AccountView, table: RouteTable, gatewayId: string): void {
+  checkGateway(view, table, gatewayId)
+  if (isMainRouteTable(table)) throw mainOfGateway(table)
+  checkGatewayRoutes(view, table)
+}
+
+function mainOfGateway (table: RouteTable): AwsError {
+  return new AwsError('InvalidParameterValue',
+    `The main route table ${table.id} of ${table.vpcId} cannot be the table of a gateway`)
 }
 
 /**
@@ -183,7 +213,7 @@ export function planDisassociateRouteTable (view: AccountView,
  * table.
  * @returns the id of the new association
  * @throws AwsError InvalidAssociationID.NotFound, InvalidRouteTableID.NotFound,
- *   InvalidParameterValue (another VPC)
+ *   InvalidParameterValue (another VPC, what the table of a gateway cannot be or have)
  */
 export function planReplaceRouteTableAssociation (view: AccountView,
   input: { readonly associationId: string, readonly routeTableId: string },
@@ -192,6 +222,8 @@ export function planReplaceRouteTableAssociation (view: AccountView,
   const to = requireRecord(view, 'routeTable', input.routeTableId)
   if (to.vpcId !== from.vpcId) throw differentNetworks(to, `association ${association.id}`,
     from.vpcId)
+  if (association.gatewayId !== null) checkGatewayTable(view, to, association.gatewayId)
+  if (isMainAssociation(association) && isGatewayRouteTable(to)) throw mainOfGateway(to)
   const moved = { ...association, id: context.newId('rtbassoc') }
   const left = from.associations.filter(({ id }) => id !== association.id)
   if (from.id === to.id) {

@@ -5,8 +5,8 @@
  *     NetworkInterfaceId=eni-… ─▶ resolveTarget ─▶ RouteTarget ─▶ routeState ─▶ active, blackhole
  *
  * A gateway that a later feature builds is three lines: its kind in `RouteTarget`, how to look it
- * up in `RESOLVERS`, when it is down in `routeState`. Until then its parameter answers as AWS does
- * for an id that does not exist.
+ * up in `RESOLVERS`, when it is down in `isUp`. Until then its parameter answers as AWS does for an
+ * id that does not exist.
  */
 import { AwsError } from './aws_error.ts'
 import { interfacesOfInstance } from './instance.ts'
@@ -37,16 +37,19 @@ type Resolver = (view: AccountView, id: string, context: TargetContext) => Route
 
 /** A kind of target that this lab has none of. */
 function absent (code: string, what: string): Resolver {
-  return (_view, id) => { throw new AwsError(code, `The ${what} '${id}' does not exist`) }
+  return (_view, id) => { throw noSuch(code, what, id) }
+}
+
+function noSuch (code: string, what: string, id: string): AwsError {
+  return new AwsError(code, `The ${what} '${id}' does not exist`)
 }
 
 const RESOLVERS = {
   NetworkInterfaceId: resolveInterface,
   InstanceId: resolveInstance,
-  GatewayId: absent('InvalidGatewayID.NotFound', 'gateway ID'),
-  NatGatewayId: absent('InvalidNatGatewayID.NotFound', 'NatGateway ID'),
-  EgressOnlyInternetGatewayId: absent('InvalidGatewayID.NotFound',
-    'egress-only internet gateway ID'),
+  GatewayId: resolveInternetGateway,
+  NatGatewayId: resolveNatGateway,
+  EgressOnlyInternetGatewayId: resolveEgressOnlyInternetGateway,
   VpcPeeringConnectionId: absent('InvalidVpcPeeringConnectionID.NotFound',
     'vpcPeeringConnection ID'),
   TransitGatewayId: absent('InvalidTransitGatewayID.NotFound', 'transitGateway ID'),
@@ -77,11 +80,7 @@ export function resolveTarget (view: AccountView, input: TargetInput,
 
 function resolveInterface (view: AccountView, id: string, context: TargetContext): RouteTarget {
   const { vpcId } = requireRecord(view, 'networkInterface', id)
-  if (vpcId !== context.vpcId) {
-    throw new AwsError('InvalidParameterValue',
-      `route table ${context.routeTableId} (${context.vpcId}) and ` +
-      `interface ${id} (${vpcId}) belong to different networks`)
-  }
+  if (vpcId !== context.vpcId) throw differentNetworks(context, `interface ${id}`, vpcId)
   return { kind: 'network-interface', networkInterfaceId: id }
 }
 
@@ -96,6 +95,43 @@ function resolveInstance (view: AccountView, id: string, context: TargetContext)
       'Please specify an interface ID for the operation instead.')
   }
   return resolveInterface(view, only.id, context)
+}
+
+/** GatewayId stands for several kinds; the internet gateway is the one that is built. */
+function resolveInternetGateway (view: AccountView, id: string,
+  context: TargetContext): RouteTarget {
+  const gateway = view.get('internetGateway', id)
+  if (gateway === undefined) throw noSuch('InvalidGatewayID.NotFound', 'gateway ID', id)
+  if (gateway.vpcId !== context.vpcId) {
+    throw differentNetworks(context, `network gateway ${id}`, gateway.vpcId ?? 'not attached')
+  }
+  return { kind: 'internet-gateway', gatewayId: id }
+}
+
+function resolveEgressOnlyInternetGateway (view: AccountView, id: string,
+  context: TargetContext): RouteTarget {
+  const { vpcId } = requireRecord(view, 'egressOnlyInternetGateway', id)
+  if (vpcId !== context.vpcId) {
+    throw differentNetworks(context, `egress-only internet gateway ${id}`, vpcId)
+  }
+  return { kind: 'egress-only-internet-gateway', gatewayId: id }
+}
+
+/** As a route target a NAT gateway has a not-found code of its own. */
+function resolveNatGateway (view: AccountView, id: string, context: TargetContext): RouteTarget {
+  const gateway = view.get('natGateway', id)
+  if (gateway?.state !== 'available') {
+    throw noSuch('InvalidNatGatewayID.NotFound', 'NatGateway ID', id)
+  }
+  if (gateway.vpcId !== context.vpcId) {
+    throw differentNetworks(context, `NAT gateway ${id}`, gateway.vpcId)
+  }
+  return { kind: 'nat-gateway', natGatewayId: id }
+}
+
+function differentNetworks (context: TargetContext, what: string, vpcId: string): AwsError {
+  return new AwsError('InvalidParameterValue', `route table ${context.routeTableId} ` +
+    `(${context.vpcId}) and ${what} (${vpcId}) belong to different networks`)
 }
 
 /**

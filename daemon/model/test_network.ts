@@ -24,7 +24,7 @@ export const NEW_INTERFACE: NewNetworkInterface = {
 
 export const LAUNCH_INTERFACE: LaunchInterface = {
   ...NEW_INTERFACE, deviceIndex: 0, networkInterfaceId: null, subnetId: null,
-  deleteOnTermination: null
+  associatePublicIp: null, deleteOnTermination: null
 }
 
 export const LAUNCH: Omit<LaunchInput, 'interfaces'> = {

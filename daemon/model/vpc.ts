@@ -10,6 +10,7 @@
 import { AwsError } from './aws_error.ts'
 import { defaultDhcpOptions } from './dhcp_options.ts'
 import { defaultNetworkAcl, withIpv6Entries } from './network_acl.ts'
+import type { NetworkAcl } from './network_acl.ts'
 import type { Plan, PlanContext } from './plan.ts'
 import { checkQuota } from './quota.ts'
 import type { OwnedRecord, Tags } from './record.ts'
@@ -17,7 +18,9 @@ import { requireRecord } from './resource_kind.ts'
 import {
   isMainRouteTable, mainRouteTable, withLocalRoute, withoutLocalRoute
 } from './route_table.ts'
+import type { RouteTable } from './route_table.ts'
 import { DEFAULT_GROUP_NAME, defaultSecurityGroup, withIpv6Egress } from './security_group.ts'
+import type { SecurityGroup } from './security_group.ts'
 import type { AccountView, Change, Snapshot } from './snapshot.ts'
 import { put, remove } from './snapshot.ts'
 import { cidrContains, formatCidr, knownCidr } from './cidr.ts'
@@ -65,6 +68,22 @@ export interface CreateVpcInput {
 /** @returns the plan, and the id of the VPC */
 export function planCreateVpc (view: AccountView, input: CreateVpcInput,
   context: PlanContext): Plan<{ vpcId: string }> {
+  const { vpc, mainTable, changes } = newVpc(view, input, context)
+  return {
+    changes: [put('vpc', vpc), put('routeTable', mainTable), ...changes],
+    result: { vpcId: vpc.id }
+  }
+}
+
+export interface NewVpc {
+  readonly vpc: Vpc
+  readonly mainTable: RouteTable
+  /** What else it is born with. */
+  readonly changes: readonly Change[]
+}
+
+/** For every plan that makes a VPC. @throws AwsError as CreateVpc */
+export function newVpc (view: AccountView, input: CreateVpcInput, context: PlanContext): NewVpc {
   const cidrBlock = parsePrimaryBlock(input.cidrBlock)
   const instanceTenancy = checkTenancy(input.instanceTenancy)
   checkQuota(view.snapshot, 'vpcs-per-region', view.list('vpc').length + 1)
@@ -87,24 +106,29 @@ export function planCreateVpc (view: AccountView, input: CreateVpcInput,
     dhcpOptionsId: dhcpOptions.id, vni: vni.value,
     enableDnsSupport: true, enableDnsHostnames: false, enableNetworkAddressUsageMetrics: false
   }
-  changes.push(vni.change, put('vpc', vpc), ...companions(vpc, view, context))
-  return { changes, result: { vpcId: vpc.id } }
+  const { mainTable, ...filters } = companions(vpc, view, context)
+  changes.push(vni.change, put('networkAcl', filters.acl), put('securityGroup', filters.group))
+  return { vpc, mainTable, changes }
 }
 
 /** What every VPC is born with. */
-function companions (vpc: Vpc, view: AccountView, context: PlanContext): Change[] {
+function companions (vpc: Vpc, view: AccountView, context: PlanContext): {
+  readonly mainTable: RouteTable
+  readonly acl: NetworkAcl
+  readonly group: SecurityGroup
+} {
   const hasIpv6 = vpc.ipv6CidrBlocks.length > 0
-  let table = mainRouteTable(vpc.id, view, context)
+  let mainTable = mainRouteTable(vpc.id, view, context)
   for (const { cidrBlock } of [...vpc.cidrBlocks, ...vpc.ipv6CidrBlocks]) {
-    table = withLocalRoute(table, cidrBlock)
+    mainTable = withLocalRoute(mainTable, cidrBlock)
   }
   const acl = defaultNetworkAcl(vpc.id, view, context)
   const group = defaultSecurityGroup(vpc.id, view, context)
-  return [
-    put('routeTable', table),
-    put('networkAcl', hasIpv6 ? withIpv6Entries(acl) : acl),
-    put('securityGroup', hasIpv6 ? withIpv6Egress(group, context) : group)
-  ]
+  return {
+    mainTable,
+    acl: hasIpv6 ? withIpv6Entries(acl) : acl,
+    group: hasIpv6 ? withIpv6Egress(group, context) : group
+  }
 }
 
 function checkTenancy (tenancy: string): 'default' | 'dedicated' {
@@ -142,6 +166,8 @@ export function planDeleteVpc (view: AccountView, vpcId: string): Plan<null> {
   const others = [
     ...view.by('subnet', 'vpcId', vpcId),
     ...view.by('networkInterface', 'vpcId', vpcId),
+    ...view.by('internetGateway', 'vpcId', vpcId),
+    ...view.by('egressOnlyInternetGateway', 'vpcId', vpcId),
     ...tables.filter((table) => !isMainRouteTable(table)),
     ...acls.filter(({ isDefault }) => !isDefault),
     ...groups.filter(({ name }) => name !== DEFAULT_GROUP_NAME)

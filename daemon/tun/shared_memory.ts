@@ -9,6 +9,16 @@
 import { assert } from '../base/assert.ts'
 import { loadAddon, systemCallError } from './addon.ts'
 
+/** A file to be mapped: how memory is named to another process. */
+export interface SharedFile {
+  /** Absolute, under /dev/shm. */
+  readonly path: string
+  readonly bytes: number
+}
+
+/** Memory that control and a worker share: as it is for a thread, by its file for a process. */
+export type SharedMemory = SharedArrayBuffer | SharedFile
+
 /** Longest mapping, bytes: a typo must not fill the machine's memory. */
 const SHARED_FILE_BYTES_MAX = 2 ** 34
 
@@ -32,4 +42,43 @@ export function mapSharedFile (path: string, bytes: number): ArrayBuffer {
   } catch (error) {
     throw systemCallError(`Cannot map ${String(bytes)} bytes of "${path}"`, error)
   }
+}
+
+/** What one thread has been told of: a file is mapped once, however often it is named. */
+export class SharedMemories {
+  readonly #mapped = new Map<string, ArrayBufferLike>()
+
+  /** The memory itself. @throws VpclabError VPCLAB_ERR_SYSCALL */
+  open (memory: SharedMemory): ArrayBufferLike {
+    if (memory instanceof SharedArrayBuffer) return memory
+    const known = this.#mapped.get(memory.path)
+    if (known !== undefined) return known
+    const buffer = mapSharedFile(memory.path, memory.bytes)
+    this.#mapped.set(memory.path, buffer)
+    return buffer
+  }
+}
+
+/** Whether both name the same memory. */
+export function isSameMemory (one: SharedMemory, other: SharedMemory): boolean {
+  if (one instanceof SharedArrayBuffer || other instanceof SharedArrayBuffer) return one === other
+  return one.path === other.path
+}
+
+/** Memory as control has it, and as a worker is told of it. */
+export interface SharedRegion {
+  readonly buffer: ArrayBufferLike
+  readonly memory: SharedMemory
+}
+
+/** Memory for a worker that is a thread of this process. */
+export function threadRegion (bytes: number): SharedRegion {
+  const buffer = new SharedArrayBuffer(bytes)
+  return { buffer, memory: buffer }
+}
+
+/** Memory for a worker in another process. Precondition: nobody else uses a file of that name. */
+export function fileRegion (path: string, bytes: number): SharedRegion {
+  const memory = { path, bytes }
+  return { buffer: mapSharedFile(path, bytes), memory }
 }

@@ -21,14 +21,14 @@ import type {
   CredentialsAnswer, DropsAnswer, FlowsAnswer, HostStatus, LabStatusAnswer, MappingAnswer,
   WaitAnswer
 } from '../../daemon/api/admin/contract.ts'
-import { namespaceName, pidPath } from '../../daemon/host/paths.ts'
+import { internetNamespace, namespaceName, pidPath } from '../../daemon/host/paths.ts'
 import { adminRequest } from './admin.ts'
 import { Capture } from './capture.ts'
 import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
 import { Instance } from './instance.ts'
 import { leftovers } from './leftovers.ts'
 
-const START_TIMEOUT_MS = 30_000
+const START_TIMEOUT_MS = 60_000
 const APPLIED_TIMEOUT_MS = 30_000
 /** The built-in image: the root file system of the machine itself. */
 const IMAGE_ID = 'ami-00000000000000001'
@@ -36,6 +36,8 @@ const IMAGE_ID = 'ami-00000000000000001'
 export interface LabOptions {
   /** `--hosts`: a number, or `name:zone,…`. */
   readonly hosts?: string
+  /** `--edges`; none when absent. */
+  readonly edges?: number
   readonly underlayMtu?: number
   readonly underlay?: 'ipv4' | 'ipv6'
   /** Further flags of vpcd. */
@@ -223,6 +225,22 @@ export class Lab {
     }, START_TIMEOUT_MS * 2)
   }
 
+  /** A program on the hosts of the internet: 198.51.100.10 and its neighbours. */
+  internet (program: string, ...args: readonly string[]): Promise<string> {
+    return command('ip', 'netns', 'exec', internetNamespace(this.name), program, ...args)
+  }
+
+  /** The same, whatever becomes of it. */
+  tryInternet (program: string, ...args: readonly string[]): ReturnType<typeof tryCommand> {
+    return tryCommand('ip', ['netns', 'exec', internetNamespace(this.name), program, ...args])
+  }
+
+  /** A program on the internet that runs until it is stopped, or the lab goes. */
+  internetServer (program: string, ...args: readonly string[]): Background {
+    return new Background('ip',
+      ['netns', 'exec', internetNamespace(this.name), program, ...args])
+  }
+
   /** Starts a capture of the underlay at a host's own device. */
   capture (host: string, filter = 'udp port 6081'): Promise<Capture> {
     return Capture.start({
@@ -252,9 +270,11 @@ function startDaemon (name: string, options: LabOptions, port: number): Backgrou
   return new Background(join(ROOT, 'bin/vpcd'), [
     '--lab', name,
     '--hosts', options.hosts ?? TWO_HOSTS_ONE_ZONE,
+    '--edges', String(options.edges ?? 0),
     '--api-port', String(port),
     ...(options.underlayMtu === undefined ? [] : ['--underlay-mtu', String(options.underlayMtu)]),
     ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),
+    ...(options.flags?.includes('--default-vpc') === true ? [] : ['--default-vpc', 'off']),
     ...(options.flags ?? [])
   ])
 }

@@ -54,6 +54,9 @@ export interface LabStatusAnswer {
 
 export interface HostStatus {
   readonly name: string
+  readonly roles: readonly ('compute' | 'edge' | 'hyperplane')[]
+  /** Process of its data plane, where it has one of its own and it runs; otherwise null. */
+  readonly pid: number | null
   readonly zoneId: string
   readonly namespace: string
   readonly underlayAddress: string

@@ -127,7 +127,16 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   'link-local-allowance': ({ eni }) => `${labelOf(eni)} asks DNS, metadata and time more often ` +
     'than EC2 answers (`linklocal_allowance_exceeded`): keep answers, or ask from another ENI.',
   'mirror-queue-full': ({ eni }) => `${labelOf(eni)} sends and receives faster than its copies ` +
-    'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.'
+    'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.',
+  'no-public-address': ({ capture }) => 'An internet gateway sends on what has an Elastic IP, an ' +
+    'auto-assigned public address, or an IPv6 address of its VPC: associate one with the source. ' +
+    `${capture} shows the packets.`,
+  'martian': ({ capture }) => 'Private and reserved addresses end at an internet gateway, both ' +
+    `ways: ${capture} shows who uses them.`,
+  'public-address-unknown': ({ host }) => 'Somebody on the internet calls an address that no VPC ' +
+    `has now: "vpcctl capture ${host} --drops-only" shows which.`,
+  'gateway-down': () => 'Every edge that serves the gateway is down, or the lab has none ' +
+    '("vpcctl lab up --edges 3" makes a new lab with some): "vpcctl lab status" shows them.'
 }
 
 function noRoute ({ eni, snapshot, routeTable, capture }: Place): string {

@@ -28,7 +28,7 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }) {
   const log = silentLog()
   const lab = new Lab({
     lab: 'unit', replica, clock: systemClock, random: systemRandom, log, spinUs: 0,
-    flowCapacity: 1024
+    flowCapacity: 1024, fill: () => Promise.resolve(0)
   })
   await lab.start()
   const trail = new AuditTrail({ directory: join(directory, 'audit'), log })

@@ -15,6 +15,8 @@ import { metadataOptionsOf } from '../../model/instance_metadata.ts'
 import { findInstanceType, INSTANCE_TYPE_DEFAULT } from '../../model/instance_type.ts'
 import { HOST_IMAGE, ROOT_DEVICE_NAME, imageById } from '../../model/image.ts'
 import type { NetworkInterface } from '../../model/network_interface.ts'
+import { publicAddressesOfInterface } from '../../model/public_address.ts'
+import { publicNameIn } from '../../model/public_dns.ts'
 import { ipName, resourceName } from '../../model/private_dns.ts'
 import type { AccountView } from '../../model/snapshot.ts'
 import { printTags, tagsFromSpecifications } from '../../model/tag.ts'
@@ -95,7 +97,7 @@ function interfacesFromInput (view: AccountView, input: RunInstancesRequest): La
       Ipv6Addresses: input.Ipv6Addresses, Ipv6AddressCount: input.Ipv6AddressCount
     }, tags),
     deviceIndex: 0, networkInterfaceId: null, subnetId: input.SubnetId ?? null,
-    deleteOnTermination: null
+    associatePublicIp: null, deleteOnTermination: null
   }]
 }
 
@@ -103,8 +105,8 @@ function interfaceFromInput (spec: InstanceNetworkInterfaceSpecification,
   tags: LaunchInterface['tags']): LaunchInterface {
   refuseUnbuilt('RunInstances NetworkInterface', { ...spec,
     NetworkCardIndex: spec.NetworkCardIndex === 0 ? undefined : spec.NetworkCardIndex }, [
-    'DeleteOnTermination', 'Description', 'DeviceIndex', 'Groups', 'Ipv6AddressCount',
-    'Ipv6Addresses', 'NetworkInterfaceId',
+    'AssociatePublicIpAddress', 'DeleteOnTermination', 'Description', 'DeviceIndex', 'Groups',
+    'Ipv6AddressCount', 'Ipv6Addresses', 'NetworkInterfaceId',
     'PrivateIpAddress', 'PrivateIpAddresses', 'SecondaryPrivateIpAddressCount', 'SubnetId',
     'InterfaceType', 'Ipv4Prefixes',
     'Ipv4PrefixCount', 'Ipv6Prefixes', 'Ipv6PrefixCount', 'ConnectionTrackingSpecification'])
@@ -114,7 +116,8 @@ function interfaceFromInput (spec: InstanceNetworkInterfaceSpecification,
   return {
     ...newInterfaceFromInput(spec, tags),
     deviceIndex: spec.DeviceIndex, networkInterfaceId: spec.NetworkInterfaceId ?? null,
-    subnetId: spec.SubnetId ?? null, deleteOnTermination: spec.DeleteOnTermination ?? null
+    subnetId: spec.SubnetId ?? null, associatePublicIp: spec.AssociatePublicIpAddress ?? null,
+    deleteOnTermination: spec.DeleteOnTermination ?? null
   }
 }
 
@@ -152,6 +155,21 @@ function privateDnsNameOf (instance: Instance,
   return instance.hostnameType === 'ip-name' && address !== undefined
     ? ipName(address, instance.region)
     : resourceName(instance.id, instance.region)
+}
+
+/** The public address of an instance: that of its primary private one. */
+function publicIpOf (
+  view: AccountView, primary: NetworkInterface | undefined): string | undefined {
+  if (primary === undefined) return undefined
+  return publicAddressesOfInterface(view.snapshot, primary)
+    .find(({ privateIp }) => privateIp === primary.privateIpAddresses[0])?.publicIp
+}
+
+function publicDnsNameOf (
+  view: AccountView, primary: NetworkInterface | undefined): string | undefined {
+  const publicIp = publicIpOf(view, primary)
+  return primary === undefined || publicIp === undefined ? undefined
+    : publicNameIn(view.snapshot, primary.vpcId, publicIp)
 }
 
 function reasonOf ({ stateReason }: Instance): { readonly code: string
@@ -193,11 +211,12 @@ export function printInstance (view: AccountView, instance: Instance,
     NetworkInterfaces: interfaces.map((record) => printInterface(view, record, lab)),
     SecurityGroups: printGroups(view, primary?.groupIds ?? []),
     PrivateDnsName: privateDnsNameOf(instance, primary) ?? '',
-    PublicDnsName: '',
+    PublicDnsName: publicDnsNameOf(view, primary) ?? '',
     ...(primary !== undefined && {
       VpcId: instance.vpcId,
       SubnetId: instance.subnetId,
       PrivateIpAddress: primary.privateIpAddresses[0],
+      PublicIpAddress: publicIpOf(view, primary),
       Ipv6Address: primary.ipv6Addresses[0],
       SourceDestCheck: primary.sourceDestCheck,
       PrivateDnsNameOptions: printDnsOptions(instance)
@@ -234,6 +253,11 @@ function printInterface (view: AccountView, record: NetworkInterface,
   lab: LabStatus): InstanceNetworkInterface {
   const whole = printNetworkInterface(view, record, lab)
   return {
+    Association: whole.Association && {
+      IpOwnerId: whole.Association.IpOwnerId,
+      PublicDnsName: whole.Association.PublicDnsName,
+      PublicIp: whole.Association.PublicIp
+    },
     Attachment: whole.Attachment && {
       AttachTime: whole.Attachment.AttachTime,
       AttachmentId: whole.Attachment.AttachmentId,
@@ -284,7 +308,7 @@ export function instanceFilters (lab: LabStatus): FilterTable<Instance> {
     'availability-zone': ({ zoneId }, view) => zoneName(view, zoneId),
     'availability-zone-id': ({ zoneId }) => zoneId,
     'client-token': ({ clientToken }) => clientToken,
-    'dns-name': nothing,
+    'dns-name': (instance, view) => publicDnsNameOf(view, primaryOf(instance, view)),
     'ebs-optimized': (instance, view) => printHardware(view, instance).EbsOptimized,
     'ena-support': (instance, view) => printHardware(view, instance).EnaSupport,
     'host-id': ({ hostName }) => hostName,
@@ -299,7 +323,7 @@ export function instanceFilters (lab: LabStatus): FilterTable<Instance> {
     'instance.group-name': (instance, view) =>
       printGroups(view, primaryOf(instance, view)?.groupIds ?? [])
         .map(({ GroupName }) => GroupName),
-    'ip-address': nothing,
+    'ip-address': (instance, view) => publicIpOf(view, primaryOf(instance, view)),
     'ipv6-address': (instance, view) =>
       interfacesOfInstance(view.snapshot, instance).flatMap(({ ipv6Addresses }) => ipv6Addresses),
     'key-name': ({ keyName }) => keyName,

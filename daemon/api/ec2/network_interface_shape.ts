@@ -6,6 +6,7 @@
 import type {
   AttachmentStatus, ConnectionTrackingSpecificationRequest, GroupIdentifier,
   InstanceNetworkInterfaceSpecification, NetworkInterface as NetworkInterfaceOutput,
+  NetworkInterfaceAssociation,
   NetworkInterfacePermission as PermissionOutput, NetworkInterfaceType
 } from '@aws-sdk/client-ec2'
 import { AwsError } from '../../model/aws_error.ts'
@@ -13,6 +14,8 @@ import type {
   AddressRequest, ConnectionTracking, NetworkInterface, NewNetworkInterface
 } from '../../model/network_interface.ts'
 import { ipName } from '../../model/private_dns.ts'
+import { publicAddressesOfInterface } from '../../model/public_address.ts'
+import { publicNameIn } from '../../model/public_dns.ts'
 import type { NetworkInterfacePermission } from '../../model/network_interface_permission.ts'
 import type { Tags } from '../../model/record.ts'
 import type { AccountView } from '../../model/snapshot.ts'
@@ -119,8 +122,36 @@ export function privateDnsNameOf (view: AccountView, record: NetworkInterface,
   return ipName(address, record.region)
 }
 
+/** An ENI that a gateway or service has is in use, though no instance has it. */
 function statusOf (record: NetworkInterface): 'available' | 'in-use' {
-  return record.attachment === null ? 'available' : 'in-use'
+  return record.attachment === null && record.requesterId === null ? 'available' : 'in-use'
+}
+
+/** In EC2's words, whose an auto-assigned address is. */
+const AUTO_PUBLIC_IP_OWNER = 'amazon'
+
+/** The public address of a private one: its Elastic IP or the auto-assigned one. */
+function printAssociation (view: AccountView, record: NetworkInterface,
+  privateIp: string | undefined): NetworkInterfaceAssociation | undefined {
+  const found = publicAddressesOfInterface(view.snapshot, record)
+    .find((one) => one.privateIp === privateIp)
+  if (found === undefined) return undefined
+  const { publicIp, allocationId } = found
+  const address = view.snapshot.tables.address.get(allocationId ?? '')
+  return {
+    IpOwnerId: address?.ownerId ?? AUTO_PUBLIC_IP_OWNER,
+    PublicDnsName: publicNameIn(view.snapshot, record.vpcId, publicIp) ?? '',
+    PublicIp: publicIp,
+    AllocationId: address?.id,
+    AssociationId: address?.associationId ?? undefined
+  }
+}
+
+/** Public addresses of all private ones of an ENI. */
+function printAssociations (
+  view: AccountView, record: NetworkInterface): NetworkInterfaceAssociation[] {
+  return record.privateIpAddresses.flatMap((privateIp) =>
+    printAssociation(view, record, privateIp) ?? [])
 }
 
 /** `attaching` until every agent has applied the record's newest change. */
@@ -132,7 +163,9 @@ function attachmentStatus (view: AccountView, record: NetworkInterface,
 export function printNetworkInterface (view: AccountView, record: NetworkInterface,
   lab: LabStatus): NetworkInterfaceOutput {
   const [primary] = record.privateIpAddresses
+  const association = printAssociation(view, record, primary)
   return {
+    ...(association !== undefined && { Association: association }),
     ...(record.attachment !== null && { Attachment: printAttachment(view, record, lab) }),
     ...printConnectionTracking(record),
     AvailabilityZone: zoneName(view, record.zoneId),
@@ -149,7 +182,7 @@ export function printNetworkInterface (view: AccountView, record: NetworkInterfa
     PrivateIpAddress: primary,
     PrivateIpAddresses: record.privateIpAddresses.map((PrivateIpAddress, at) => ({
       Primary: at === 0, PrivateDnsName: privateDnsNameOf(view, record, PrivateIpAddress),
-      PrivateIpAddress
+      PrivateIpAddress, Association: printAssociation(view, record, PrivateIpAddress)
     })),
     Ipv4Prefixes: record.ipv4Prefixes.map((Ipv4Prefix) => ({ Ipv4Prefix })),
     Ipv6Prefixes: record.ipv6Prefixes.map((Ipv6Prefix) => ({ Ipv6Prefix })),
@@ -200,22 +233,29 @@ function printConnectionTracking (record: NetworkInterface): Pick<NetworkInterfa
   }
 }
 
-/** Filters by a public address match nothing: no ENI has one yet. */
+/** Permissions of AWS services are not built. */
 const nothing = (): undefined => undefined
 
 /** EC2 API Reference, DescribeNetworkInterfaces: all filters. */
 export function networkInterfaceFilters (lab: LabStatus): FilterTable<NetworkInterface> {
   return {
-    'addresses.association.owner-id': nothing,
-    'addresses.association.public-ip': nothing,
+    'addresses.association.owner-id': (record, view) =>
+      printAssociations(view, record).map(({ IpOwnerId }) => IpOwnerId),
+    'addresses.association.public-ip': (record, view) =>
+      printAssociations(view, record).map(({ PublicIp }) => PublicIp),
     'addresses.primary': ({ privateIpAddresses }) =>
       privateIpAddresses.map((_address, at) => at === 0),
     'addresses.private-ip-address': ({ privateIpAddresses }) => privateIpAddresses,
-    'association.allocation-id': nothing,
-    'association.association-id': nothing,
-    'association.ip-owner-id': nothing,
-    'association.public-dns-name': nothing,
-    'association.public-ip': nothing,
+    'association.allocation-id': (record, view) =>
+      printAssociations(view, record).map(({ AllocationId }) => AllocationId),
+    'association.association-id': (record, view) =>
+      printAssociations(view, record).map(({ AssociationId }) => AssociationId),
+    'association.ip-owner-id': (record, view) =>
+      printAssociations(view, record).map(({ IpOwnerId }) => IpOwnerId),
+    'association.public-dns-name': (record, view) =>
+      printAssociations(view, record).map(({ PublicDnsName }) => PublicDnsName),
+    'association.public-ip': (record, view) =>
+      printAssociations(view, record).map(({ PublicIp }) => PublicIp),
     'attachment.attach-time': ({ attachment }) => attachment &&
       new Date(attachment.attachedMs).toISOString(),
     'attachment.attachment-id': ({ attachment }) => attachment?.id,

@@ -1,6 +1,7 @@
 /**
- * The MTU of the path, systems 1.19: what the sender's ENI may send, and either what the underlay
- * carries to the other host (its MTU less the encapsulation) or what the receiver's ENI may take. A
+ * The MTU of the path, systems 1.19: what the sender's ENI may send, what the gateway on the way
+ * takes, and either what the underlay carries to the other host (its MTU less the encapsulation) or
+ * what the receiver's ENI may take. A
  * super-packet is judged by what it is on the wire: its headers and one segment.
  *
  * Too big: IPv4 without DF is fragmented (fragment.ts); the rest is dropped, and the sender told
@@ -15,6 +16,7 @@ import type { Tables } from '../tables/tables.ts'
 export function checkMtu (p: PacketContext, tables: Tables): number {
   const farMtu = p.action === ACTION_DELIVER ? tables.ports.mtu[p.target] : tables.pathMtu
   p.mtu = Math.min(tables.ports.mtu[p.portIndex], farMtu)
+  if (p.gatewayMtu !== 0) p.mtu = Math.min(p.mtu, p.gatewayMtu)
   if (p.wireBytesMax <= p.mtu) return DROP_NONE
   if (p.dontFragment !== 0) return DROP_TOO_BIG
   p.mustFragment = 1

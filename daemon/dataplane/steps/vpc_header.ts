@@ -5,7 +5,8 @@
  *
  *     readVpcHeader    lengths, version, options
  *     findReceiver     the VNI is known, the destination ENI is here and of that VPC
- *     checkSender      the outer source is the registered host of the source ENI in that VPC
+ *     checkSender      the outer source is the registered host of the source ENI in that VPC, or
+ *                      one of the hosts that serve the source, where these are several
  */
 import { decodeGeneve } from '../../encap/geneve.ts'
 import * as geneve from '../../encap/geneve.ts'
@@ -15,6 +16,7 @@ import * as ipv6 from '../../wire/ipv6.ts'
 import * as dropReason from '../drop_reason.ts'
 import type { PacketContext } from '../packet.ts'
 import type { Tables } from '../tables/tables.ts'
+import { PORT_KIND_ENI } from '../tables/update.ts'
 import { findEniMapping } from './mapping.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -65,6 +67,7 @@ export function findReceiver (p: PacketContext, tables: Tables): number {
   p.portIndex = port
   if (tables.ports.vpcIndex[port] !== vpcIndex) return DROP_VNI_MISMATCH
   p.vpcIndex = vpcIndex
+  if (tables.ports.kind[port] !== PORT_KIND_ENI) return DROP_NONE
   return tables.subnets.get(tables.ports.subnetIndex[port]) === undefined ? DROP_PORT_UNKNOWN
     : DROP_NONE
 }
@@ -76,9 +79,10 @@ export function checkSender (p: PacketContext, tables: Tables, view: DataView): 
   const outcome = findEniMapping(p, tables)
   if (outcome === DROP_NO_MAPPING) return DROP_SOURCE_HOST
   if (outcome !== DROP_NONE) return outcome
-  const host = p.mapping.hostIndex
+  const host = tables.hosts.senderOf(p.mapping.hostIndex, loadI32(view, p.sourceAt),
+    loadI32(view, p.sourceAt + 4), loadI32(view, p.sourceAt + 8), loadI32(view, p.sourceAt + 12))
   // What lives here does not come by the underlay.
-  if (host === tables.hostIndex || !outerSourceIs(p, tables, view, host)) return DROP_SOURCE_HOST
+  if (host === 0 || host === tables.hostIndex) return DROP_SOURCE_HOST
   p.sourceHostIndex = host
   p.sourceEniHigh = p.geneve.sourceEniHigh
   p.sourceEniLow = p.geneve.sourceEniLow

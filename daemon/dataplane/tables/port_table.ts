@@ -4,7 +4,7 @@
  *
  * A port exists from its PortData on; its device may come earlier or later (`open-port`). Flows of
  * a port are kept under its flow port number (flow_table.ts), which follows the ENI and not the
- * index.
+ * index. A gateway that this host serves is a port, too, without a device and without flows.
  */
 import { assert } from '../../base/assert.ts'
 import type { PortData } from './update.ts'
@@ -12,6 +12,10 @@ import { WordTable } from './word_table.ts'
 
 /** Port indices are 1..PORTS_MAX - 1. */
 export const PORTS_MAX = 2048
+/** VPC indices are below this. */
+const VPCS_MAX = 4096
+/** PORT_KIND_* are below this. */
+const PORT_KINDS = 8
 /** Ports of the NIC are below this. */
 export const NIC_PORTS_MAX = 4096
 /**
@@ -24,8 +28,12 @@ export class PortTable {
   readonly present = new Uint8Array(PORTS_MAX)
   readonly eniHigh = new Int32Array(PORTS_MAX)
   readonly eniLow = new Int32Array(PORTS_MAX)
+  /** [PORTS_MAX] PORT_KIND_*. */
+  readonly kind = new Uint8Array(PORTS_MAX)
   readonly vpcIndex = new Int32Array(PORTS_MAX)
   readonly subnetIndex = new Int32Array(PORTS_MAX)
+  /** [PORTS_MAX] route table of a gateway; 0 = none. */
+  readonly routeTableIndex = new Int32Array(PORTS_MAX)
   /** [PORTS_MAX] VNI of the port's VPC; 0 until the VPC is known. */
   readonly vni = new Int32Array(PORTS_MAX)
   /** [PORTS_MAX] 1 when the source/destination check is on. */
@@ -46,9 +54,19 @@ export class PortTable {
   indexMax = 0
   readonly #addresses: Uint32Array[] = []
   readonly #securityGroups: Uint32Array[] = []
+  /** [PORT_KINDS × VPCS_MAX] */
+  readonly #gateways = new Int32Array(PORT_KINDS * VPCS_MAX)
   #lastFound = 0
   readonly #byEni = new WordTable(2, 1)
   readonly #none = new Uint32Array(0)
+
+  /**
+   * Port of a VPC's gateway of one kind, or 0. A VPC has one of each at most.
+   * @param kind PORT_KIND_INTERNET_GATEWAY or PORT_KIND_EGRESS_ONLY
+   */
+  gatewayOf (vpcIndex: number, kind: number): number {
+    return this.#gateways[kind * VPCS_MAX + vpcIndex]
+  }
 
   /** [n × PREFIX_WORDS] own addresses and delegated prefixes. */
   addresses (portIndex: number): Uint32Array {
@@ -79,17 +97,22 @@ export class PortTable {
   set (data: PortData): void {
     const port = data.portIndex
     assertPortIndex(port)
+    assert(data.kind < PORT_KINDS && data.vpcIndex < VPCS_MAX,
+      `port ${String(port)}: kind ${String(data.kind)}, VPC index ${String(data.vpcIndex)}`)
     this.#lastFound = 0
     if (this.present[port] !== 0) this.#forgetEni(port)
     this.present[port] = 1
     this.eniHigh[port] = data.eniIdHigh
     this.eniLow[port] = data.eniIdLow
+    this.kind[port] = data.kind
     this.vpcIndex[port] = data.vpcIndex
     this.subnetIndex[port] = data.subnetIndex
+    this.routeTableIndex[port] = data.routeTableIndex
     this.sourceDestCheck[port] = data.sourceDestCheck ? 1 : 0
     this.mtu[port] = data.mtu
     this.#addresses[port] = data.addresses
     this.#securityGroups[port] = data.securityGroups
+    this.#gateways[data.kind * VPCS_MAX + data.vpcIndex] = port
     if (port > this.indexMax) this.indexMax = port
     this.#byEni.key[0] = data.eniIdHigh
     this.#byEni.key[1] = data.eniIdLow
@@ -105,7 +128,9 @@ export class PortTable {
     this.eniHigh[port] = 0
     this.eniLow[port] = 0
     this.vpcIndex[port] = 0
+    this.kind[port] = 0
     this.subnetIndex[port] = 0
+    this.routeTableIndex[port] = 0
     this.vni[port] = 0
     this.generation[port] = 0
     this.flowPort[port] = FLOW_PORT_NONE
@@ -126,6 +151,8 @@ export class PortTable {
   }
 
   #forgetEni (port: number): void {
+    const gateway = this.kind[port] * VPCS_MAX + this.vpcIndex[port]
+    if (this.#gateways[gateway] === port) this.#gateways[gateway] = 0
     this.#byEni.key[0] = this.eniHigh[port]
     this.#byEni.key[1] = this.eniLow[port]
     const at = this.#byEni.find()

@@ -4,7 +4,8 @@
  *
  * Which cached decisions an update makes stale: all of every VPC that it names, or of which it
  * names a subnet, port, route table, group, ACL, mirror or mapping; all of all VPCs when it names a
- * host. A VPC's generation is copied into its ports (port_table.ts), where the fast path reads it.
+ * host or a group of hosts. A VPC's generation is copied into its ports (port_table.ts), where the
+ * fast path reads it.
  */
 import { assert } from '../../base/assert.ts'
 import { EPOCH_MASK } from '../link_local_service.ts'
@@ -15,11 +16,20 @@ import { MemberTable } from './member_table.ts'
 import { MirrorTable } from './mirror_table.ts'
 import { PolicyTable } from './policy_tables.ts'
 import { FLOW_PORT_NONE, PortTable } from './port_table.ts'
+import { PublicTable } from './public_table.ts'
 import { ResolvedTable } from './resolved_table.ts'
 import { RouteTable } from './route_table.ts'
 import { SubnetTable } from './subnet_table.ts'
+import { PORT_KIND_ENI } from './update.ts'
 import type { MappingKey, PortData, TableUpdate } from './update.ts'
 import { VpcTable } from './vpc_table.ts'
+
+/** Whether cached picks of a host may be wrong now. */
+function changesHosts (update: TableUpdate): boolean {
+  const { hosts, hostGroups, removedHosts, removedHostGroups } = update
+  return [hosts, hostGroups, removedHosts, removedHostGroups]
+    .some((list) => list !== undefined && list.length > 0)
+}
 
 export class Tables {
   readonly hosts = new HostTable()
@@ -31,6 +41,9 @@ export class Tables {
   readonly networkAcls = new PolicyTable()
   readonly members = new MemberTable()
   readonly mirrors = new MirrorTable()
+  readonly publicAddresses = new PublicTable()
+  /** Port of the NIC toward the internet; 0 while there is none. */
+  uplinkNicPort = 0
   readonly fragments: FragmentTable
   readonly flows: FlowTable
   /** Index of the host that this worker is. */
@@ -54,9 +67,11 @@ export class Tables {
    */
   apply (update: TableUpdate, onNewEni: (portIndex: number) => void): void {
     const touched = new Set<number>() // VPC indices
-    const hostsChanged = (update.hosts?.length ?? 0) + (update.removedHosts?.length ?? 0) > 0
+    const hostsChanged = changesHosts(update)
     this.#remove(update, touched)
     for (const host of update.hosts ?? []) this.hosts.set(host)
+    for (const group of update.hostGroups ?? []) this.hosts.setGroup(group)
+    for (const addresses of update.publicAddresses ?? []) this.publicAddresses.replace(addresses)
     for (const vpc of update.vpcs ?? []) {
       if (vpc.mappingsComplete) this.resolved.removeVpc(vpc.vpcIndex)
       this.vpcs.set(vpc)
@@ -187,6 +202,7 @@ export class Tables {
       touched.add(index)
     }
     for (const index of update.removedHosts ?? []) this.hosts.remove(index)
+    for (const index of update.removedHostGroups ?? []) this.hosts.removeGroup(index)
   }
 
   /** @returns true when the port stands for another ENI than before */
@@ -200,7 +216,9 @@ export class Tables {
     }
     ports.set(data)
     if (!sameEni) ports.epoch[port] = (ports.epoch[port] + 1) & EPOCH_MASK
-    if (!sameEni) ports.flowPort[port] = this.flows.openPort(data.eniIdHigh | 0, data.eniIdLow | 0)
+    if (!sameEni && data.kind === PORT_KIND_ENI) {
+      ports.flowPort[port] = this.flows.openPort(data.eniIdHigh | 0, data.eniIdLow | 0)
+    }
     if (ports.flowPort[port] !== FLOW_PORT_NONE) {
       this.flows.setIdleTimes(ports.flowPort[port], data.tcpEstablishedTimeoutS,
         data.udpStreamTimeoutS, data.udpTimeoutS)

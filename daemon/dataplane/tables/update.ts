@@ -16,18 +16,53 @@
  * the VPC's generation).
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { SharedMemory } from '../../tun/shared_memory.ts'
 
 /** Kinds of next hop in RouteTableData.targetKind. A gateway adds one here. */
 export const TARGET_LOCAL = 1
 /** targetArgument: index into RouteTableData.targetEnis. */
 export const TARGET_NETWORK_INTERFACE = 2
 export const TARGET_BLACKHOLE = 3
+/**
+ * targetArgument: index into RouteTableData.targetEnis, where the gateway's id stands; its place is
+ * in VpcData.gateways.
+ */
+export const TARGET_GATEWAY = 4
 
 export interface HostData {
   readonly hostIndex: number
   /** [4] outer address. */
   readonly underlayAddress: Uint32Array
 }
+
+/** Any member serves any packet: edges, which keep no state. */
+export const HOST_GROUP_ANY = 1
+/**
+ * A flow belongs to one of the slots, by what stands at its outside end (tables/host_table.ts): all
+ * flows of a resource to one destination meet in one slot.
+ */
+export const HOST_GROUP_SHARD = 2
+/** Most members of a group; slots of a shard count, too. */
+export const HOST_GROUP_MEMBERS_MAX = 64
+
+/**
+ * Several hosts in the place of one. Its number is a host index like any other, and stands wherever
+ * one stands: in mappings and in gateways. The slow path picks the member.
+ */
+export interface HostGroupData {
+  readonly hostIndex: number
+  /** HOST_GROUP_* */
+  readonly kind: number
+  /** Host indices; of a shard by slot, where a host that is gone has been replaced. */
+  readonly members: Uint32Array
+}
+
+/** Words of a gateway in VpcData.gateways. */
+export const GATEWAY_AT_ID_HIGH = 0
+export const GATEWAY_AT_ID_LOW = 1
+export const GATEWAY_AT_HOST_INDEX = 2 // of its group
+export const GATEWAY_AT_MTU = 3 // bytes
+export const GATEWAY_WORDS = 4
 
 export interface VpcData {
   readonly vpcIndex: number
@@ -36,6 +71,21 @@ export interface VpcData {
   readonly mappingsComplete: boolean
   /** [4] address of the resolver (base + 2); zeros when the VPC has no DNS support. */
   readonly resolver: Uint32Array
+  /** [n × GATEWAY_WORDS] gateways of the VPC, and where they are served. */
+  readonly gateways: Uint32Array
+}
+
+/** A public IPv4 address of an ENI, or an IPv6 block of a VPC. For edges. */
+export const PUBLIC_AT_PREFIX = 0 // 5 words: what the internet sees
+/** IPv4: the private address behind it. */
+export const PUBLIC_AT_PRIVATE = 5
+export const PUBLIC_AT_VPC_INDEX = 6
+export const PUBLIC_WORDS = 7
+
+/** All public addresses that an edge answers for: one object, replaced whole. */
+export interface PublicAddressesData {
+  /** [n × PUBLIC_WORDS], in any order; a prefix stands here once. */
+  readonly entries: Uint32Array
 }
 
 export interface SubnetData {
@@ -50,13 +100,27 @@ export interface SubnetData {
   readonly routerIpv6: Uint32Array
 }
 
-/** An ENI that is attached to a running instance on this very host. */
+/** An ENI with a device. */
+export const PORT_KIND_ENI = 0
+export const PORT_KIND_INTERNET_GATEWAY = 1
+export const PORT_KIND_NAT_GATEWAY = 2
+export const PORT_KIND_EGRESS_ONLY = 3
+
+/**
+ * An ENI that is attached to a running instance on this very host, or a gateway that this host
+ * serves. A gateway's id has 64 bits as an ENI's has, and stands in the same fields.
+ */
 export interface PortData {
   readonly portIndex: number
+  /** PORT_KIND_*: whose steps a packet takes that is sent to it (packet_path.ts). */
+  readonly kind: number
   readonly eniIdHigh: number
   readonly eniIdLow: number
   readonly vpcIndex: number
+  /** 0 for a gateway that is in no subnet. */
   readonly subnetIndex: number
+  /** Internet gateway: the table that what comes in by it follows; 0 for none. */
+  readonly routeTableIndex: number
   readonly sourceDestCheck: boolean
   /** [n × 5]: own addresses (/128) and delegated prefixes: words, length on the 128-bit form. */
   readonly addresses: Uint32Array
@@ -208,6 +272,7 @@ export interface TableUpdate {
   readonly kind: 'tables'
   readonly revision: number
   readonly hosts?: readonly HostData[]
+  readonly hostGroups?: readonly HostGroupData[]
   readonly vpcs?: readonly VpcData[]
   readonly subnets?: readonly SubnetData[]
   readonly ports?: readonly PortData[]
@@ -217,7 +282,10 @@ export interface TableUpdate {
   readonly networkAcls?: readonly NetworkAclData[]
   readonly groupMembers?: readonly GroupMembersData[]
   readonly mirrors?: readonly MirrorData[]
+  /** One, or absent. */
+  readonly publicAddresses?: readonly PublicAddressesData[]
   readonly removedHosts?: readonly number[]
+  readonly removedHostGroups?: readonly number[]
   readonly removedVpcs?: readonly number[]
   readonly removedSubnets?: readonly number[]
   readonly removedPorts?: readonly number[]
@@ -237,7 +305,7 @@ export interface CaptureMessage {
   /** Number of this configuration; the worker writes it into the ring when it is in force. */
   readonly epoch: number
   /** Where captured packets go (dataplane/capture_ring.ts); null captures nothing. */
-  readonly ring: SharedArrayBuffer | null
+  readonly ring: SharedMemory | null
   /** Bytes of a plain packet to copy, headers of the underlay not counted. */
   readonly snapBytes: number
   /**
@@ -253,7 +321,7 @@ export interface FlowRecordsMessage {
   /** Number of this configuration; the worker writes it into the table when it is in force. */
   readonly epoch: number
   /** null records nothing. */
-  readonly table: SharedArrayBuffer | null
+  readonly table: SharedMemory | null
   readonly entriesMax: number
   /** Port indices. */
   readonly ports: Int32Array
@@ -269,6 +337,10 @@ export type ControlMessage =
     readonly namespacePath: string
     readonly deviceName: string
   }
+  /**
+   * Open the TUN toward the internet: the device stands in the namespace of the internet's router.
+   */
+  | { readonly kind: 'open-uplink', readonly namespacePath: string, readonly deviceName: string }
   /** Open the TUN to the services of the VPCs (dataplane/service_port.ts). */
   | {
     readonly kind: 'open-services'
@@ -298,6 +370,9 @@ export type WorkerMessage =
   | { readonly kind: 'services-opened' }
   /** The services' device cannot be opened, or went away while open. */
   | { readonly kind: 'services-failed', readonly error: string }
+  | { readonly kind: 'uplink-opened' }
+  /** The kernel refused, or the device went away while open. */
+  | { readonly kind: 'uplink-failed', readonly error: string }
   /** A packet waits for this mapping (it was not preloaded). Asked once while it waits. */
   | { readonly kind: 'resolve', readonly key: MappingKey }
   | { readonly kind: 'warning', readonly message: string }
@@ -319,7 +394,7 @@ export interface WorkerOptions {
   /** eventfd that control writes to after posting a message (tun/doorbell.ts). */
   readonly doorbellFd: number
   /** Where counters are committed to: COUNTER_WORDS float64 (dataplane/counters.ts). */
-  readonly counters: SharedArrayBuffer
+  readonly counters: SharedMemory
   /** Carries ControlMessage in, WorkerMessage out. */
   readonly port: MessagePort
 }

@@ -1,5 +1,9 @@
 /** VPCs of this host, by index and by VNI: what keeps equal addresses of two customers apart. */
 import { MappingTable } from './mapping_table.ts'
+import type { Mapping } from './mapping_table.ts'
+import {
+  GATEWAY_AT_HOST_INDEX, GATEWAY_AT_ID_HIGH, GATEWAY_AT_ID_LOW, GATEWAY_WORDS
+} from './update.ts'
 import type { VpcData } from './update.ts'
 import { WordTable } from './word_table.ts'
 
@@ -11,6 +15,29 @@ export interface Vpc {
   /** [4] address of the resolver; zeros when the VPC has no DNS support. */
   readonly resolver: Uint32Array
   readonly mappings: MappingTable
+  /** [n × GATEWAY_WORDS] as int32 */
+  readonly gateways: Int32Array
+}
+
+/**
+ * Where a gateway of the VPC is served.
+ * @returns word offset of the gateway in `vpc.gateways`; -1, with `found` untouched, when the VPC
+ *   has none of that id
+ */
+export function findGateway (
+  vpc: Vpc, idHigh: number, idLow: number, found: Mapping
+): number {
+  const { gateways } = vpc
+  for (let at = 0; at < gateways.length; at += GATEWAY_WORDS) {
+    if (gateways[at + GATEWAY_AT_ID_LOW] !== idLow ||
+      gateways[at + GATEWAY_AT_ID_HIGH] !== idHigh) continue
+    found.eniHigh = idHigh
+    found.eniLow = idLow
+    found.hostIndex = gateways[at + GATEWAY_AT_HOST_INDEX]
+    found.subnetIndex = 0
+    return at
+  }
+  return -1
 }
 
 export class VpcTable {
@@ -35,7 +62,8 @@ export class VpcTable {
       vni: data.vni,
       mappingsComplete: data.mappingsComplete,
       resolver: data.resolver,
-      mappings: known?.mappings ?? new MappingTable()
+      mappings: known?.mappings ?? new MappingTable(),
+      gateways: Int32Array.from(data.gateways, (word) => word | 0)
     }
     this.#byVni.key[0] = data.vni
     const at = this.#byVni.findOrInsert()

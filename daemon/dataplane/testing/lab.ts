@@ -17,12 +17,14 @@ import { FlowTable } from '../tables/flow_table.ts'
 import { MAPPING_PREFIX_SHARD, MAPPING_SHARDS, mappingShardOf } from '../tables/mapping_shard.ts'
 import {
   MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_HOST_INDEX, MAPPING_AT_PREFIX_LENGTH,
-  MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, RULE_ALLOW, RULE_ANY, RULE_AT_FROM, RULE_AT_PEER_GROUP,
+  MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, PORT_KIND_ENI, PUBLIC_AT_PRIVATE, PUBLIC_AT_VPC_INDEX,
+  PUBLIC_WORDS, RULE_ALLOW, RULE_ANY, RULE_AT_FROM, RULE_AT_PEER_GROUP,
   RULE_AT_PREFIX, RULE_AT_PROTOCOL, RULE_AT_TO, RULE_AT_VERDICT, RULE_DENY, RULE_WORDS,
-  TARGET_BLACKHOLE, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
+  TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL, TARGET_NETWORK_INTERFACE
 } from '../tables/update.ts'
 import type {
-  ControlMessage, GroupMembersData, MappingShardData, PortData, RouteTableData, TableUpdate,
+  ControlMessage, GroupMembersData, MappingShardData, PortData, PublicAddressesData,
+  RouteTableData, TableUpdate,
   WorkerMessage
 } from '../tables/update.ts'
 import { addressWords, ADDRESS_BITS, PREFIX_WORDS, prefixWords } from '../../wire/address.ts'
@@ -73,7 +75,19 @@ export interface PolicySpec {
 
 export interface RouteSpec {
   readonly to: string
-  readonly target: 'local' | 'blackhole' | { readonly eni: number }
+  readonly target: 'local' | 'blackhole' | { readonly eni: number } | { readonly gateway: number }
+}
+
+/** A gateway of a VPC: its place, and its port where this host serves it. */
+export interface GatewaySpec {
+  /** Low word of its id, and index of its port; the high word is GATEWAY_HIGH. */
+  readonly gateway: number
+  /** A host, or a group. */
+  readonly host: number
+  readonly mtu: number
+  /** PORT_KIND_* where this host serves it. */
+  readonly kind?: number
+  readonly routeTable?: number
 }
 
 export interface VpcSpec {
@@ -91,11 +105,13 @@ export interface VpcSpec {
     readonly networkAcl?: number
   }[]
   readonly enis: readonly EniSpec[]
+  readonly gateways?: readonly GatewaySpec[]
   readonly groups?: readonly PolicySpec[]
   readonly networkAcls?: readonly PolicySpec[]
 }
 
 export const ENI_HIGH = 0x0a1b2c3d
+export const GATEWAY_HIGH = 0x16a7e000
 export const MTU = 9001
 
 /** Outer address of a host. */
@@ -115,6 +131,10 @@ function routeTableOf (vpc: VpcSpec, subnet: VpcSpec['subnets'][number]): RouteT
   const kinds = routes.map(({ target }, index) => {
     if (target === 'local') return TARGET_LOCAL
     if (target === 'blackhole') return TARGET_BLACKHOLE
+    if ('gateway' in target) {
+      enis.set([GATEWAY_HIGH, target.gateway], index * 2)
+      return TARGET_GATEWAY
+    }
     enis.set([ENI_HIGH, target.eni], index * 2)
     return TARGET_NETWORK_INTERFACE
   })
@@ -201,10 +221,12 @@ function membersOf (vpc: VpcSpec): GroupMembersData[] {
 export function portOf (vpc: VpcSpec, eni: EniSpec, portIndex: number): PortData {
   return {
     portIndex,
+    kind: PORT_KIND_ENI,
     eniIdHigh: ENI_HIGH,
     eniIdLow: eni.eni,
     vpcIndex: vpc.vpc,
     subnetIndex: eni.subnet,
+    routeTableIndex: 0,
     sourceDestCheck: eni.sourceDestCheck ?? true,
     addresses: words(eni.addresses),
     mtu: eni.mtu ?? MTU,
@@ -213,6 +235,44 @@ export function portOf (vpc: VpcSpec, eni: EniSpec, portIndex: number): PortData
     udpStreamTimeoutS: eni.timeoutsS?.udpStream ?? 180,
     udpTimeoutS: eni.timeoutsS?.udp ?? 30
   }
+}
+
+function gatewayPort (
+  { vpc }: VpcSpec, { gateway, kind, mtu, routeTable }: GatewaySpec
+): PortData[] {
+  return kind === undefined ? [] : [{
+    portIndex: gateway,
+    kind,
+    eniIdHigh: GATEWAY_HIGH,
+    eniIdLow: gateway,
+    vpcIndex: vpc,
+    subnetIndex: 0,
+    routeTableIndex: routeTable ?? 0,
+    sourceDestCheck: false,
+    addresses: new Uint32Array(0),
+    mtu,
+    securityGroups: new Uint32Array(0),
+    tcpEstablishedTimeoutS: 0,
+    udpStreamTimeoutS: 0,
+    udpTimeoutS: 0
+  }]
+}
+
+/**
+ * Public addresses: `publicAddress` and the private one behind it, or an IPv6 block alone.
+ * @param rows public address or block, private address or null, VPC
+ */
+export function publicAddresses (
+  rows: readonly (readonly [string, string | null, number])[]
+): PublicAddressesData {
+  const entries = new Uint32Array(rows.length * PUBLIC_WORDS)
+  rows.forEach(([publicAddress, privateAddress, vpc], index) => {
+    const at = index * PUBLIC_WORDS
+    entries.set(prefixWords(publicAddress), at)
+    if (privateAddress !== null) entries[at + PUBLIC_AT_PRIVATE] = addressWords(privateAddress)[3]
+    entries[at + PUBLIC_AT_VPC_INDEX] = vpc
+  })
+  return { entries }
 }
 
 /** One update with everything; ENIs of THIS_HOST get ports whose index is their number. */
@@ -225,9 +285,11 @@ export function buildTables (
     hosts: Array.from({ length: hosts }, (_host, index) => ({
       hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1))
     })),
-    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, resolver }) => ({
+    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, resolver, gateways = [] }) => ({
       vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true,
-      resolver: resolver === undefined ? new Uint32Array(4) : addressWords(resolver)
+      resolver: resolver === undefined ? new Uint32Array(4) : addressWords(resolver),
+      gateways: Uint32Array.from(
+        gateways.flatMap(({ gateway, host, mtu }) => [GATEWAY_HIGH, gateway, host, mtu]))
     })),
     subnets: vpcs.flatMap((vpc) => vpc.subnets.map((subnet) => ({
       subnetIndex: subnet.subnet,
@@ -252,8 +314,10 @@ export function buildTables (
     groupMembers: vpcs.flatMap(membersOf),
     mappings: vpcs.flatMap((vpc) => vpc.mappingsComplete === false ? []
       : mappingShards(vpc.vpc, vpc.enis)),
-    ports: vpcs.flatMap((vpc) => vpc.enis.filter(({ host }) => host === here)
-      .map((eni) => portOf(vpc, eni, eni.eni)))
+    ports: vpcs.flatMap((vpc) => [
+      ...vpc.enis.filter(({ host }) => host === here).map((eni) => portOf(vpc, eni, eni.eni)),
+      ...(vpc.gateways ?? []).flatMap((gateway) => gatewayPort(vpc, gateway))
+    ])
   }
 }
 

@@ -28,6 +28,9 @@ port.on('message', (message: ControlMessage) => {
       say({ kind: 'stopped' })
       port.close()
       return
+    case 'open-uplink':
+      say({ kind: 'uplink-opened' })
+      return
     case 'capture':
     case 'flow-records':
     case 'open-services':

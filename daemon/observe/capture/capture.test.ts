@@ -29,7 +29,7 @@ class World {
   bufferedBytes = 0
   readonly capture: Capture
   readonly #ring = new CaptureRingReader()
-  readonly #writer = new CaptureRingWriter(this.#ring.shared)
+  readonly #writer = new CaptureRingWriter(this.#ring.memory as SharedArrayBuffer)
   readonly #frames = new Frames(this.#ring, addressWords('192.0.2.1'))
 
   constructor (options: Partial<CaptureOptions> = {}) {

@@ -44,7 +44,7 @@ interface Frame { readonly bytes: Uint8Array, readonly originalBytes: number }
 
 function framesOf (packet: Uint8Array, options: RecordOptions = {}): Frame[] {
   const ring = new CaptureRingReader()
-  const writer = new CaptureRingWriter(ring.shared)
+  const writer = new CaptureRingWriter(ring.memory as SharedArrayBuffer)
   const header = options.header ?? new Uint8Array(0)
   const held = options.held ?? packet.length
   const at = writer.reserve(header.length + held)

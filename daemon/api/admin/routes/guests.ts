@@ -102,7 +102,7 @@ function launchOf (body: AttachRequest, guest: NamespaceGuest): LaunchInput {
       deviceIndex: 0,
       networkInterfaceId: eni ?? null,
       subnetId: subnet ?? null,
-      deleteOnTermination: null
+      associatePublicIp: null, deleteOnTermination: null
     }],
     userData: '',
     clientToken: '',

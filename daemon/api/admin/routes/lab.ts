@@ -59,6 +59,8 @@ function hostStatus (agent: HostAgent): HostStatus {
   const counters = countersOf(agent)
   return {
     name: agent.host.id,
+    roles: agent.host.roles,
+    pid: agent.pid,
     zoneId: agent.host.zoneId,
     namespace: agent.namespace,
     underlayAddress: agent.host.underlayAddress,

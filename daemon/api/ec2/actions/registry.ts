@@ -3,9 +3,12 @@
  * here.
  */
 import type { Action } from '../action.ts'
+import { addressActions } from './address.ts'
 import { dhcpOptionsActions } from './dhcp_options.ts'
 import { flowLogActions } from './flow_log.ts'
 import { instanceActions } from './instance.ts'
+import { internetGatewayActions } from './internet_gateway.ts'
+import { natGatewayActions } from './nat_gateway.ts'
 import { networkAclActions } from './network_acl.ts'
 import { networkInsightsActions } from './network_insights.ts'
 import { networkInterfaceActions } from './network_interface.ts'
@@ -19,9 +22,12 @@ import { vpcActions } from './vpc.ts'
 import { zoneActions } from './zone.ts'
 
 export const ACTIONS: readonly Action[] = [
+  ...addressActions,
   ...dhcpOptionsActions,
   ...flowLogActions,
   ...instanceActions,
+  ...internetGatewayActions,
+  ...natGatewayActions,
   ...networkAclActions,
   ...networkInsightsActions,
   ...networkInterfaceActions,

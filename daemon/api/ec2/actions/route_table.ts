@@ -9,7 +9,6 @@ import type {
   ReplaceRouteRequest, ReplaceRouteTableAssociationRequest, ReplaceRouteTableAssociationResult,
   Route as RouteOutput, RouteTable as RouteTableOutput
 } from '@aws-sdk/client-ec2'
-import { AwsError } from '../../../model/aws_error.ts'
 import { isPrefixListId } from '../../../model/prefix_list_reference.ts'
 import { planCreateRoute, planDeleteRoute, planReplaceRoute } from '../../../model/route.ts'
 import type { DestinationInput } from '../../../model/route.ts'
@@ -100,15 +99,9 @@ const associateRouteTable = defineWrite<AssociateRouteTableRequest, string,
   AssociateRouteTableResult>({
   name: 'AssociateRouteTable',
   plan: (view, input, context) => {
-    if (input.GatewayId !== undefined) {
-      throw new AwsError('InvalidGatewayID.NotFound',
-        `The gateway ID '${input.GatewayId}' does not exist`)
-    }
-    refuseUnbuilt('AssociateRouteTable', input, ['RouteTableId', 'SubnetId'])
-    if (input.SubnetId === undefined) throw new AwsError('MissingParameter',
-      'The request must contain the parameter subnetId')
-    return planAssociateRouteTable(view,
-      { routeTableId: input.RouteTableId ?? '', subnetId: input.SubnetId }, context)
+    refuseUnbuilt('AssociateRouteTable', input, ['RouteTableId', 'SubnetId', 'GatewayId'])
+    return planAssociateRouteTable(view, { routeTableId: input.RouteTableId ?? '',
+      subnetId: input.SubnetId, gatewayId: input.GatewayId }, context)
   },
   print: (_view, id) => ({ AssociationId: id, AssociationState: { State: 'associated' } })
 })

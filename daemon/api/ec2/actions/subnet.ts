@@ -5,6 +5,7 @@
 import type * as Ec2 from '@aws-sdk/client-ec2'
 import { AwsError } from '../../../model/aws_error.ts'
 import { availableAddressCount } from '../../../model/address_pool.ts'
+import { planCreateDefaultSubnet } from '../../../model/default_vpc.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import type { Subnet, SubnetCidrReservation, SubnetCidrResult } from '../../../model/subnet.ts'
@@ -142,6 +143,17 @@ export const subnetActions: readonly Action[] = [
     },
     print: (view, { subnetId }, { lab }) =>
       ({ Subnet: printSubnet(view, requireRecord(view, 'subnet', subnetId), lab) })
+  }),
+
+  defineWrite<Ec2.CreateDefaultSubnetRequest, string, Ec2.CreateDefaultSubnetResult>({
+    name: 'CreateDefaultSubnet',
+    plan: (view, input, context) => {
+      refuseUnbuilt('CreateDefaultSubnet', input, ['AvailabilityZone', 'AvailabilityZoneId'])
+      return planCreateDefaultSubnet(view, { availabilityZone: input.AvailabilityZone,
+        availabilityZoneId: input.AvailabilityZoneId }, context)
+    },
+    print: (view, id, { lab }) =>
+      ({ Subnet: printSubnet(view, requireRecord(view, 'subnet', id), lab) })
   }),
 
   defineWrite<Ec2.DeleteSubnetRequest, null, object>({

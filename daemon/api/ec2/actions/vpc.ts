@@ -4,6 +4,7 @@
  */
 import type * as Ec2 from '@aws-sdk/client-ec2'
 import { AwsError } from '../../../model/aws_error.ts'
+import { planCreateDefaultVpc } from '../../../model/default_vpc.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import { printTags, tagsFromSpecifications } from '../../../model/tag.ts'
@@ -128,6 +129,12 @@ export const vpcActions: readonly Action[] = [
     },
     print: (view, { vpcId }) =>
       ({ Vpc: printVpc(view, requireRecord(view, 'vpc', vpcId), NOTHING_APPLIED) })
+  }),
+
+  defineWrite<Ec2.CreateDefaultVpcRequest, string, Ec2.CreateDefaultVpcResult>({
+    name: 'CreateDefaultVpc',
+    plan: (view, _input, context) => planCreateDefaultVpc(view, context),
+    print: (view, id) => ({ Vpc: printVpc(view, requireRecord(view, 'vpc', id), NOTHING_APPLIED) })
   }),
 
   defineWrite<Ec2.DeleteVpcRequest, null, object>({

@@ -114,7 +114,7 @@ export const zoneActions: readonly Action[] = [
   defineRead<Ec2.DescribeAccountAttributesRequest, Ec2.DescribeAccountAttributesResult>({
     name: 'DescribeAccountAttributes',
     read: (view, input) => {
-      const attributes = accountAttributes(view.snapshot)
+      const attributes = accountAttributes(view)
       const wanted: readonly string[] = input.AttributeNames ?? []
       checkKnown(wanted, [...attributes.keys()], (unknown) => new AwsError('InvalidParameterValue',
         `Value (${unknown}) for parameter attributeName is invalid. Expecting ` +

@@ -1,0 +1,150 @@
+/**
+ * What an internet gateway makes of the tables of a host that sends to it, and of an edge.
+ *
+ *     VPC 1, subnet 10.0.1.0/24:   host-1: ENI 10.0.1.1, public 203.0.113.5       edge-1, edge-2
+ */
+import test from 'ava'
+import { idBits } from '../base/ids.ts'
+import {
+  GATEWAY_AT_HOST_INDEX, GATEWAY_AT_MTU, HOST_GROUP_ANY, PORT_KIND_INTERNET_GATEWAY,
+  PUBLIC_AT_PRIVATE, PUBLIC_WORDS, TARGET_BLACKHOLE, TARGET_GATEWAY
+} from '../dataplane/tables/update.ts'
+import type { TableUpdate } from '../dataplane/tables/update.ts'
+import { Directory } from '../mapping/directory.ts'
+import type { Host } from '../model/lab.ts'
+import type { InternetGateway } from '../model/internet_gateway.ts'
+import { formatAddress } from '../wire/address.ts'
+import { HostCompiler } from './host_compiler.ts'
+import {
+  World, attached, newHost, newInstance, newInterface, newRouteTable, newSubnet, newVpc
+} from './test_world.ts'
+
+const GATEWAY_ID = 'igw-0000000000000000c'
+const HOSTS = ['host-1', 'edge-1', 'edge-2'] as const
+type Updates = Readonly<Record<(typeof HOSTS)[number], TableUpdate | null>>
+
+const edge = (n: number): Host =>
+  ({ ...newHost(100 + n), id: `edge-${String(n)}`, roles: ['edge', 'hyperplane'] })
+
+class Lab {
+  readonly world = new World()
+  readonly directory: Directory
+  readonly compilers: ReadonlyMap<string, HostCompiler>
+  readonly gateway: InternetGateway = {
+    id: GATEWAY_ID, region: 'us-east-1', ownerId: '123456789012', tags: {}, vpcId: newVpc(1).id
+  }
+
+  constructor () {
+    const { world } = this
+    for (const host of [newHost(1), edge(1), edge(2)]) world.put('host', host)
+    const vpc = world.put('vpc', {
+      ...newVpc(1), ipv6CidrBlocks: [{ associationId: 'a', cidrBlock: '2001:db8:1::/56' }]
+    })
+    world.put('routeTable', {
+      ...newRouteTable(1, vpc.id),
+      associations: [{ id: 'rtbassoc-0000000000000000a', subnetId: null, gatewayId: null }],
+      routes: [
+        { destination: '10.0.0.0/16', target: { kind: 'local' }, origin: 'CreateRouteTable' },
+        { destination: '0.0.0.0/0', origin: 'CreateRoute',
+          target: { kind: 'internet-gateway', gatewayId: GATEWAY_ID } }
+      ]
+    })
+    const subnet = world.put('subnet', newSubnet(1, vpc.id))
+    const instance = world.put('instance', newInstance(1, subnet, 'host-1'))
+    world.put('networkInterface', {
+      ...attached(newInterface(1, subnet, '10.0.1.1'), instance.id), autoPublicIp: '203.0.113.5'
+    })
+    world.commit()
+    this.directory = new Directory(world.snapshot)
+    const clock = { nowMs: () => 0, monotonicMs: () => 0 }
+    this.compilers = new Map(HOSTS.map((hostName) => [hostName,
+      new HostCompiler({ hostName, snapshot: world.snapshot, directory: this.directory, clock })]))
+    for (const compiler of this.compilers.values()) compiler.compileAll()
+  }
+
+  commit (): Updates {
+    const { revision, changes } = this.world.commit()
+    this.directory.apply(revision, changes)
+    return Object.fromEntries([...this.compilers].map(([name, compiler]) =>
+      [name, compiler.compileChanges(revision, changes)])) as unknown as Updates
+  }
+
+  attach (): Updates {
+    this.world.put('internetGateway', this.gateway)
+    return this.commit()
+  }
+}
+
+test('hosts of the VPC learn where the gateway is served, and the route leads there', (t) => {
+  const lab = new Lab()
+  const before = lab.compilers.get('host-1')?.compileAll()
+  t.deepEqual([...before?.routeTables?.[0]?.targetKind ?? []].slice(1), [TARGET_BLACKHOLE])
+  const { 'host-1': update } = lab.attach()
+  const gateways = update?.vpcs?.[0]?.gateways ?? new Uint32Array(0)
+  const { high, low } = idBits(GATEWAY_ID)
+  t.deepEqual([...gateways.subarray(0, 2)], [high, low])
+  t.is(gateways[GATEWAY_AT_MTU], 1500)
+  const group = lab.compilers.get('host-1')?.compileAll().hostGroups?.[0]
+  t.is(group?.hostIndex, gateways[GATEWAY_AT_HOST_INDEX])
+  t.is(group?.kind, HOST_GROUP_ANY)
+  t.is(group?.members.length, 2)
+  const table = update?.routeTables?.[0]
+  t.deepEqual([...table?.targetKind ?? []].slice(1), [TARGET_GATEWAY])
+  t.deepEqual([...table?.targetEnis ?? []], [high, low])
+})
+
+test('edges hold the VPC while the gateway is attached, with port and public addresses', (t) => {
+  const lab = new Lab()
+  t.is(lab.compilers.get('edge-1')?.compileAll().vpcs, undefined)
+  const attachedUpdates = lab.attach()
+  for (const name of ['edge-1', 'edge-2'] as const) {
+    const update = attachedUpdates[name]
+    t.deepEqual(update?.ports?.map(({ kind }) => kind), [PORT_KIND_INTERNET_GATEWAY])
+    t.true((update?.mappings?.length ?? 0) > 0)
+    const entries = update?.publicAddresses?.[0]?.entries ?? new Uint32Array(0)
+    t.is(entries.length, 2 * PUBLIC_WORDS)
+    t.is(formatAddress(entries, 0), '203.0.113.5')
+    t.is(entries[PUBLIC_AT_PRIVATE], 0x0a000101)
+    t.is(formatAddress(entries, PUBLIC_WORDS), '2001:db8:1::')
+  }
+  t.is(attachedUpdates['host-1']?.publicAddresses, undefined, 'for edges alone')
+  lab.world.put('internetGateway', { ...lab.gateway, vpcId: null })
+  const { 'edge-1': detached, 'host-1': sender } = lab.commit()
+  t.is(detached?.removedVpcs?.length, 1)
+  t.is(detached?.removedPorts?.length, 1)
+  t.is(detached?.publicAddresses?.[0]?.entries.length, 0)
+  t.is(sender?.vpcs?.[0]?.gateways.length, 0)
+  t.deepEqual([...sender?.routeTables?.[0]?.targetKind ?? []].slice(1), [TARGET_BLACKHOLE])
+})
+
+test('an Elastic IP that moves is of one owner in every update', (t) => {
+  const lab = new Lab()
+  lab.attach()
+  const eni = newInterface(1, newSubnet(1, newVpc(1).id), '10.0.1.1').id
+  const address = {
+    id: 'eipalloc-00000000000000001', region: 'us-east-1', ownerId: '123456789012', tags: {},
+    publicIp: '203.0.113.9', networkBorderGroup: 'us-east-1', associationId: 'eipassoc-1',
+    networkInterfaceId: eni, privateIpAddress: '10.0.1.7', domainName: null, transfer: null
+  }
+  const rowsOf = (updates: Updates): string[] => {
+    const entries = updates['edge-1']?.publicAddresses?.[0]?.entries ?? new Uint32Array(0)
+    return Array.from({ length: entries.length / PUBLIC_WORDS }, (_none, row) =>
+      formatAddress(entries, row * PUBLIC_WORDS))
+  }
+  lab.world.put('address', address)
+  t.deepEqual(rowsOf(lab.commit()).sort(), ['2001:db8:1::', '203.0.113.5', '203.0.113.9'])
+  lab.world.put('address', { ...address, associationId: null, networkInterfaceId: null,
+    privateIpAddress: null })
+  t.deepEqual(rowsOf(lab.commit()).sort(), ['2001:db8:1::', '203.0.113.5'])
+})
+
+test('an edge that is down leaves the group, and comes back', (t) => {
+  const lab = new Lab()
+  lab.attach()
+  const membersAfter = (isDown: boolean): number | undefined => {
+    lab.world.put('host', { ...edge(2), isDown })
+    return lab.commit()['host-1']?.hostGroups?.[0]?.members.length
+  }
+  t.is(membersAfter(true), 1)
+  t.is(membersAfter(false), 2)
+})

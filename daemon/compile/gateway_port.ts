@@ -1,0 +1,87 @@
+/**
+ * Gateways: where they are served, for the hosts that send to them; and as ports, for the hosts
+ * that serve them.
+ *
+ *     every host of the VPC   VpcData.gateways: id → group of hosts, MTU
+ *     each edge               PortData: what comes to the gateway's id is taken up here
+ */
+import { idBits, idFromBits } from '../base/ids.ts'
+import { PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY } from '../dataplane/tables/update.ts'
+import type { PortData } from '../dataplane/tables/update.ts'
+import { INTERNET_MTU } from '../dataplane/steps/internet_gateway.ts'
+import { internetGatewayOf } from '../model/internet_gateway.ts'
+import { routeTableOfGateway } from '../model/route_table.ts'
+import type { RouteTable } from '../model/route_table.ts'
+import type { CompileContext, Mark, UpdateDraft } from './compiled_table.ts'
+import { EDGE_GROUP } from './host_group_table.ts'
+
+const INTERNET_GATEWAY_ID = /^igw-/
+
+/** Whether the key of a port is a gateway's id, not an ENI's. */
+export function isGatewayId (id: string): boolean { return INTERNET_GATEWAY_ID.test(id) }
+
+/** [n × GATEWAY_WORDS] gateways of a VPC, for VpcData. */
+export function gatewaysOf (vpcId: string, { snapshot, indexes }: CompileContext): Uint32Array {
+  const gateway = internetGatewayOf(snapshot, vpcId)
+  if (gateway === undefined) return new Uint32Array(0)
+  const { high, low } = idBits(gateway.id)
+  return Uint32Array.of(high, low, indexes.host.indexOf(EDGE_GROUP), INTERNET_MTU)
+}
+
+/** As CompiledTable.build. */
+export function buildGatewayPort (
+  key: string, context: CompileContext, draft: UpdateDraft
+): string | null {
+  const { hostName, snapshot, directory, indexes } = context
+  const vpcId = snapshot.tables.internetGateway.get(key)?.vpcId ?? null
+  if (vpcId === null || !isServedHere(key, vpcId, hostName, directory)) return null
+  const vpcIndex = indexes.vpc.indexOf(vpcId)
+  const portIndex = vpcIndex === 0 ? 0 : indexes.port.ensure(key)
+  if (portIndex === 0) return null
+  const { high: eniIdHigh, low: eniIdLow } = idBits(key)
+  const table = routeTableOfGateway(snapshot, vpcId, key)
+  draft.ports.push({
+    portIndex,
+    kind: PORT_KIND_INTERNET_GATEWAY,
+    eniIdHigh,
+    eniIdLow,
+    vpcIndex,
+    subnetIndex: 0,
+    routeTableIndex: table === undefined ? 0 : indexes.routeTable.indexOf(table.id),
+    sourceDestCheck: false,
+    addresses: new Uint32Array(0),
+    mtu: INTERNET_MTU,
+    securityGroups: new Uint32Array(0),
+    tcpEstablishedTimeoutS: 0,
+    udpStreamTimeoutS: 0,
+    udpTimeoutS: 0
+  })
+  return vpcId
+}
+
+/** Marks gateways that a route table has come to, or has left. */
+export function noteGatewayTable (
+  previous: RouteTable | null, record: RouteTable | null, mark: Mark
+): void {
+  for (const table of [previous, record]) {
+    for (const { gatewayId } of table?.associations ?? []) if (gatewayId !== null) mark(gatewayId)
+  }
+}
+
+function isServedHere (
+  id: string, vpcId: string, hostName: string, directory: CompileContext['directory']
+): boolean {
+  for (const port of directory.interfacesOn(hostName, vpcId)) if (port === id) return true
+  return false
+}
+
+/** Id of the record behind a port. */
+export function recordOfPort (
+  { kind, eniIdHigh, eniIdLow }: Pick<PortData, 'kind' | 'eniIdHigh' | 'eniIdLow'>
+): string {
+  switch (kind) {
+    case PORT_KIND_INTERNET_GATEWAY: return idFromBits('igw', eniIdHigh, eniIdLow)
+    case PORT_KIND_EGRESS_ONLY: return idFromBits('eigw', eniIdHigh, eniIdLow)
+    default: return idFromBits('eni', eniIdHigh, eniIdLow)
+  }
+}
