@@ -13,14 +13,15 @@ export const FORWARDED_MAX = 256
 /** How long one resolver is waited for, ms; then the next one is asked. */
 export const FORWARD_MS_MAX = 2000
 const DNS_PORT = 53
+const HEADER_BYTES = 12
 const ID_MAX = 0x10000
 
-interface Pending { readonly question: Buffer, readonly settle: (answer: Buffer | null) => void }
+type Settle = (answer: Buffer | null) => void
 
 export class Forwarder {
   readonly #servers: readonly { readonly address: string, readonly port: number }[]
   readonly #socket: Socket
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending = new Map<number, Settle>()
 
   /** @param servers addresses of one family, `192.0.2.53` or `192.0.2.53#5353`; at least one */
   constructor (servers: readonly string[]) {
@@ -62,13 +63,14 @@ export class Forwarder {
         this.#pending.delete(id)
         resolve(answer)
       }
-      this.#pending.set(id, { question: sent, settle })
+      this.#pending.set(id, settle)
       this.#socket.send(sent, port, address)
     })
   }
 
   #hear (message: Buffer, from: string): void {
-    if (message.length < 12 || !this.#servers.some(({ address }) => address === from)) return
-    this.#pending.get(message.readUInt16BE(0))?.settle(message)
+    const isFromServer = this.#servers.some(({ address }) => address === from)
+    if (!isFromServer || message.length < HEADER_BYTES) return
+    this.#pending.get(message.readUInt16BE(0))?.(message)
   }
 }
