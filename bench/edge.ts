@@ -6,6 +6,7 @@
  * A part is a file of `edge/` that gives some figures by name, and a line in PARTS.
  */
 import { parseArgs } from 'node:util'
+import { measureDns } from './edge/dns.ts'
 import { measureInternetGateway } from './edge/internet_gateway.ts'
 import { measureNatGateway } from './edge/nat_gateway.ts'
 import { significant } from './statistics.ts'
@@ -18,7 +19,7 @@ export interface EdgeOptions {
 
 type Part = (options: EdgeOptions) => Promise<Readonly<Record<string, number>>>
 
-const PARTS: readonly Part[] = [measureInternetGateway, measureNatGateway]
+const PARTS: readonly Part[] = [measureInternetGateway, measureNatGateway, measureDns]
 
 export async function run (args: readonly string[]): Promise<void> {
   const { values } = parseArgs({

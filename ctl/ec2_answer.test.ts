@@ -112,6 +112,8 @@ const ACTIONS: Readonly<Record<Ec2Action, true>> = {
   DescribeVpcAttribute: true, DescribeVpcs: true, DetachNetworkInterface: true,
   DisassociateRouteTable: true, DisassociateSubnetCidrBlock: true, DisassociateVpcCidrBlock: true,
   GetSubnetCidrReservations: true, ModifyAvailabilityZoneGroup: true,
+  GetInstanceMetadataDefaults: true, ModifyInstanceMetadataDefaults: true,
+  ModifyInstanceMetadataOptions: true, ModifyPrivateDnsNameOptions: true,
   ModifyInstanceAttribute: true, ModifyNetworkInterfaceAttribute: true,
   ModifySubnetAttribute: true, ModifyVpcAttribute: true, ModifyVpcTenancy: true,
   RebootInstances: true, RegisterImage: true, ReplaceNetworkAclAssociation: true,

@@ -23,6 +23,8 @@ import type {
   DescribeRegionsResult, DescribeRouteTablesResult, DescribeSecurityGroupRulesResult,
   DescribeSecurityGroupsResult, DescribeSubnetsResult, DescribeTagsResult,
   DescribeVpcAttributeResult, DescribeVpcsResult, GetSubnetCidrReservationsResult,
+  GetInstanceMetadataDefaultsResult, ModifyInstanceMetadataDefaultsResult,
+  ModifyInstanceMetadataOptionsResult, ModifyPrivateDnsNameOptionsResult,
   InstanceAttribute, ModifyAvailabilityZoneGroupResult, ModifyVpcTenancyResult,
   RegisterImageResult, ReplaceNetworkAclAssociationResult, ReplaceRouteTableAssociationResult,
   Reservation,
@@ -169,6 +171,10 @@ export interface Ec2Results {
   GetSubnetCidrReservations: GetSubnetCidrReservationsResult
   ModifyAddressAttribute: ModifyAddressAttributeResult
   ModifyAvailabilityZoneGroup: ModifyAvailabilityZoneGroupResult
+  GetInstanceMetadataDefaults: GetInstanceMetadataDefaultsResult
+  ModifyInstanceMetadataDefaults: ModifyInstanceMetadataDefaultsResult
+  ModifyInstanceMetadataOptions: ModifyInstanceMetadataOptionsResult
+  ModifyPrivateDnsNameOptions: ModifyPrivateDnsNameOptionsResult
   ModifyInstanceAttribute: Nothing
   ModifyManagedPrefixList: ModifyManagedPrefixListResult
   ModifyNetworkInterfaceAttribute: Nothing

@@ -92,7 +92,8 @@ export function packetText (packet: WalkedPacket): string {
 export function printWalk (output: Output, walk: Walk): void {
   output.text(packetText(walk.packet))
   for (const side of walk.sides) printSide(output, side)
-  if (walk.obstacle === null) output.text(`Delivered to ${walk.deliveredTo ?? ''}.`)
+  if (walk.service !== null) output.text(`Answered by the ${walk.service} service of the VPC.`)
+  else if (walk.obstacle === null) output.text(`Delivered to ${walk.deliveredTo ?? ''}.`)
   else printObstacle(output, walk.obstacle)
 }
 

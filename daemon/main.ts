@@ -108,9 +108,7 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
   const { trail, recorder, history } = await openPast(lab, engine, log)
-  const { spinUs, flowCapacity, uplink } = config
-  const theLab =
-    new Lab({ lab, replica, clock: systemClock, log, uplink, spinUs, flowCapacity, fill })
+  const theLab = openLab(lab, config, { replica, log, fill })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const calls = new CallMetrics()
@@ -167,6 +165,18 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
   const { revision } = replica.snapshot
   log.info({ endpointUrl, metricsUrl, hosts: config.hosts.length, revision }, 'the lab is up')
+}
+
+function openLab (
+  lab: string, { spinUs, flowCapacity, uplink }: LabConfig,
+  parts: {
+    readonly replica: Replica
+    readonly log: Log
+    readonly fill: () => Promise<number>
+  }
+): Lab {
+  return new Lab(
+    { lab, clock: systemClock, random: systemRandom, uplink, spinUs, flowCapacity, ...parts })
 }
 
 /** Flow logs, and the log groups that they deliver to. */

@@ -20,6 +20,7 @@ import {
 } from '../resolve.ts'
 import { imageOfDirectory, isDirectory } from './image.ts'
 import { instanceAttributeCommands } from './instance_attribute.ts'
+import { instanceOptionCommands } from './instance_options.ts'
 import { insideCommands } from './instance_inside.ts'
 
 /** The built-in image: the root file system of the machine itself. */
@@ -131,6 +132,7 @@ export const instanceCommands: readonly Command[] = [
   }),
   lifeCycleCommand('terminate', 'Terminate instances for good', 'TerminateInstances', 'terminated'),
   ...instanceAttributeCommands,
+  ...instanceOptionCommands,
   ...insideCommands
 ]
 

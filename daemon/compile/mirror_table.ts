@@ -12,16 +12,14 @@ import {
   RULE_ALLOW, RULE_ANY, RULE_DENY
 } from '../dataplane/tables/update.ts'
 import type { MirrorSessionData } from '../dataplane/tables/update.ts'
-import { addressPrefix, cidrPrefix, wordAt } from '../mapping/prefix.ts'
+import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { PortRange, TrafficMirrorFilterRule } from '../model/traffic_mirror_filter.ts'
 import type { TrafficMirrorSession } from '../model/traffic_mirror_session.ts'
 import type { CompileContext, CompiledTable, Mark } from './compiled_table.ts'
 import { ENI_MTU_MAX, portMtu } from './port_table.ts'
-
-/** The VPC's resolver has the address base + 2 of its first block. */
-const RESOLVER_OFFSET = 2
+import { resolverWords } from './vpc_table.ts'
 const SESSION_FIELDS = [
   'targetId', 'filterId', 'sessionNumber', 'packetLength', 'virtualNetworkId'
 ] as const
@@ -79,7 +77,7 @@ export const mirrorTable: CompiledTable = {
     draft.mirrors.push({
       portIndex,
       vpcIndex: indexes.vpc.indexOf(source.vpcId),
-      resolver: resolverOf(source.vpcId, context),
+      resolver: resolverWords(context.snapshot.tables.vpc.get(source.vpcId)),
       sessions: sessions.map((session) => sessionData(session, source, context))
     })
     return source.vpcId
@@ -96,15 +94,6 @@ function markSources (field: 'filterId' | 'targetId', id: string, { snapshot }: 
   for (const session of snapshot.tables.trafficMirrorSession.by(field, id)) {
     mark(session.networkInterfaceId)
   }
-}
-
-function resolverOf (vpcId: string, { snapshot }: CompileContext): Uint32Array {
-  const block = snapshot.tables.vpc.get(vpcId)?.cidrBlocks[0]?.cidrBlock
-  const words = new Uint32Array(4)
-  if (block === undefined) return words
-  words.set(cidrPrefix(block).words)
-  words[3] = wordAt(words, 3) + RESOLVER_OFFSET
-  return words
 }
 
 function sessionData (session: TrafficMirrorSession, source: NetworkInterface,

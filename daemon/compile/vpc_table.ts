@@ -10,6 +10,7 @@ import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import { blocksOf, peeringMtu, peersOf } from '../model/vpc_peering.ts'
 import type { PeerVpc } from '../model/vpc_peering.ts'
+import type { Vpc } from '../model/vpc.ts'
 import { NO_VPC, packPrefixes } from './compiled_table.ts'
 import type { CompileContext, CompiledTable } from './compiled_table.ts'
 import { gatewaysOf } from './gateway_port.ts'
@@ -30,12 +31,26 @@ export function concernedBy (vpcId: string, { snapshot }: CompileContext): strin
   return [vpcId, ...peersOf(snapshot, vpcId).map((peer) => peer.vpcId)]
 }
 
+/** The VPC's resolver has the address base + 2 of its first block. */
+const RESOLVER_OFFSET = 2
+
+/** [4] address of the VPC's resolver; zeros when there is no VPC. */
+export function resolverWords (vpc: Vpc | undefined): Uint32Array {
+  const block = vpc?.cidrBlocks[0]?.cidrBlock
+  const words = new Uint32Array(4)
+  if (block === undefined) return words
+  words.set(cidrPrefix(block).words)
+  words[3]! += RESOLVER_OFFSET
+  return words
+}
+
 export const vpcTable: CompiledTable = {
   name: 'vpcs',
 
   note (change, _context, mark) {
     if (change.noun === 'vpc') {
-      if (changesField<'vpc'>(change, ['vni', 'cidrBlocks', 'ipv6CidrBlocks'])) mark(change.id)
+      const fields = ['vni', 'cidrBlocks', 'ipv6CidrBlocks', 'enableDnsSupport'] as const
+      if (changesField<'vpc'>(change, fields)) mark(change.id)
     } else if (change.noun === 'vpcPeeringConnection') {
       if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
       const peering = change.record ?? change.previous
@@ -64,9 +79,12 @@ export const vpcTable: CompiledTable = {
     const vpcIndex = indexes.vpc.ensure(key)
     if (vpcIndex === 0) return null
     draft.vpcs.push({
-      vpcIndex, vni: vpc.vni, mappingsComplete: directory.isComplete(key),
+      vpcIndex,
+      vni: vpc.vni,
+      mappingsComplete: directory.isComplete(key),
       blocks: packPrefixes(blocksOf(vpc).map(cidrPrefix)),
       peers: packPeers(knowledge === 'held' ? peersOf(snapshot, key) : [], context),
+      resolver: resolverWords(vpc.enableDnsSupport ? vpc : undefined),
       gateways: knowledge === 'held' ? gatewaysOf(key, context) : new Uint32Array(0)
     })
     return key

@@ -62,6 +62,8 @@ export const DROP_NAT_IDLE = 42
 export const DROP_PORT_ALLOCATION = 43
 export const DROP_NAT_TABLE_FULL = 44
 export const DROP_REPLICATION = 45
+// Services of the VPC
+export const DROP_LINK_LOCAL_ALLOWANCE = 46
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -236,5 +238,9 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'replication',
     meaning: 'The other HyperPlane nodes of the resource did not confirm the flow in time.'
+  },
+  {
+    name: 'link-local-allowance',
+    meaning: 'The ENI sent more than 1,024 packets in a second to the services of its VPC.'
   }
 ]

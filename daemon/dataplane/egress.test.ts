@@ -125,7 +125,9 @@ const REFUSED: readonly (readonly [string, Uint8Array, string])[] = [
   ['multicast over IPv6', ipPacket({ src: '2001:db8:0:1::10', dst: 'ff02::1' }), '1/multicast'],
   ['link-local', from1({ dst: '169.254.1.1' }), '1/link-local'],
   ['link-local over IPv6', ipPacket({ src: '2001:db8:0:1::10', dst: 'fe80::1' }), '1/link-local'],
-  ['a service address of the VPC', ipPacket({ src: '2001:db8:0:1::10', dst: 'fd00:ec2::254' }),
+  ['a service address, and no service of the VPC', ipPacket({
+    src: '2001:db8:0:1::10', dst: 'fd00:ec2::254', dstPort: 81
+  }),
     '1/link-local'],
   ['no-route', from1({ dst: '8.8.8.8' }), '1/no-route'],
   ['no-route over IPv6', ipPacket({ src: '2001:db8:0:1::10', dst: '2001:db8:ffff::1' }),

@@ -152,8 +152,10 @@ test('an update of one VPC leaves the cached flows of another alone', (t) => {
   lab.apply(buildTables([VPC, other], 2))
   send(lab, '10.0.1.40')
   lab.toWorker.push({ kind: 'tables', revision: 2,
-    vpcs: [{ vpcIndex: 2, vni: 200, mappingsComplete: true, gateways: new Uint32Array(0),
-      blocks: new Uint32Array(0), peers: new Uint32Array(0) }] })
+    vpcs: [{
+      vpcIndex: 2, vni: 200, mappingsComplete: true, resolver: new Uint32Array(4),
+      gateways: new Uint32Array(0), blocks: new Uint32Array(0), peers: new Uint32Array(0)
+    }] })
   send(lab, '10.0.1.40')
   lab.pass()
   t.is(readWorkerCounters(lab.sharedCounters)['fast_path_packets'], 1)

@@ -247,6 +247,9 @@ export class Loop {
       case 'tables': this.#applyTables(message); break
       case 'open-port': this.#openPort(message.portIndex, message.namespacePath,
         message.deviceName); break
+      case 'open-services':
+        this.#openServices(message.namespacePath, message.deviceName)
+        break
       case 'open-uplink': this.#openUplink(message.namespacePath, message.deviceName); break
       case 'close-port': this.#closePort(message.portIndex); break
       case 'resolved':
@@ -296,6 +299,22 @@ export class Loop {
     }
   }
 
+  #openServices (namespacePath: string, deviceName: string): void {
+    this.#closeServices()
+    try {
+      this.router.services.nicPort = this.#nic.openTun(namespacePath, deviceName)
+      this.#link.post({ kind: 'services-opened' })
+    } catch (error) {
+      this.#link.post({ kind: 'services-failed', error: messageOf(error) })
+    }
+  }
+
+  #closeServices (): void {
+    const { services } = this.router
+    if (services.nicPort !== 0) this.#nic.closeTun(services.nicPort)
+    services.nicPort = 0
+  }
+
   #closePort (portIndex: number): void {
     const nicPort = this.tables.ports.nicPort[portIndex]
     if (nicPort === 0) return
@@ -320,6 +339,11 @@ export class Loop {
   }
 
   #takeFailure (nicPort: number, error: string): void {
+    if (nicPort === this.router.services.nicPort) {
+      if (error === DEVICE_GONE) this.#closeServices()
+      this.#link.post({ kind: 'services-failed', error })
+      return
+    }
     if (nicPort === this.tables.uplinkNicPort) {
       if (error === DEVICE_GONE) this.#closeUplink()
       this.#link.post({ kind: 'uplink-failed', error })

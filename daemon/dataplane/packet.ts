@@ -148,8 +148,13 @@ export class PacketContext {
   natAt = -1
   /** ACTION_* (action.ts). */
   action = ACTION_NONE
-  /** ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC. */
+  /**
+   * ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC.
+   * ACTION_SERVICE: SERVICE_*.
+   */
   target = 0
+  /** ACTION_SERVICE: which of the ENI's addresses is the source (link_local_service.ts). */
+  addressIndex = 0
   /** Largest packet of the path, bytes. */
   mtu = 0
   /** 1 when it crosses from subnet to subnet. */

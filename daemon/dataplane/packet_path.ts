@@ -20,6 +20,7 @@ import { PORT_NONE } from './counters.ts'
 import { DROP_NONE, DROP_PORT_UNKNOWN, DROP_TOO_BIG } from './drop_reason.ts'
 import { NAT_INWARD, NAT_NONE, NAT_OUTWARD } from './hyperplane/nat_counts.ts'
 import type { HyperplaneNode } from './hyperplane/node.ts'
+import { SERVICE_NONE } from './link_local_service.ts'
 import type { PacketContext } from './packet.ts'
 import { combineCongestion } from './steps/congestion.ts'
 import { checkDestination, checkReceiver } from './steps/destination_check.ts'
@@ -30,6 +31,7 @@ import {
   takePublicSource
 } from './steps/internet_gateway.ts'
 import { checkCarried, isInward, takeInward, takeOutward } from './steps/hyperplane.ts'
+import { enterService, findService } from './steps/link_local_service.ts'
 import { findMapping } from './steps/mapping.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
@@ -60,7 +62,8 @@ export function runEgressPath (p: PacketContext, tables: Tables, view: DataView)
   p.vpcIndex = tables.ports.vpcIndex[p.portIndex]
   let drop = parsePacket(p, view)
   if (drop !== DROP_NONE) return drop
-  // (1) Place of the link-local services: DHCP, DNS, metadata, time.
+  const service = findService(p, tables) // (1)
+  if (service !== SERVICE_NONE) return enterService(p, tables, service)
   drop = checkDestinationScope(p)
   if (drop !== DROP_NONE) return drop
   drop = checkSource(p, tables.ports) // (2)

@@ -14,7 +14,8 @@
 import * as descriptor from '../tun/descriptor.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
 import {
-  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_UPLINK, dropIsAnswered, dropIsCacheable,
+  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
+  dropIsCacheable,
   prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
 import {
@@ -23,8 +24,9 @@ import {
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import {
-  DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NAT_IDLE,
-  DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_TTL_EXPIRED
+  DROP_CONNECTION_TABLE_FULL, DROP_LINK_LOCAL_ALLOWANCE, DROP_MAPPING_QUEUE_FULL,
+  DROP_MAPPING_TIMEOUT, DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
+  DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
@@ -38,8 +40,12 @@ import { PacketContext } from './packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
+import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
+import { advertiseRouter } from './router_advertisement.ts'
 import type { RouterParts } from './router_parts.ts'
+import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
+import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
@@ -92,6 +98,7 @@ export class Router implements RouterParts {
   /** The HyperPlane node that this worker may be. */
   readonly node: NodePort
   readonly mirror: Mirror
+  readonly services = new ServicePort()
   /**
    * False switches the fast path and the keeping of decisions off: slower, and nothing else.
    * Connections are kept all the same.
@@ -224,6 +231,8 @@ export class Router implements RouterParts {
     this.counters.add(COUNT_SLOW_PATH, 1)
     if (rx[rxAt + RX_PORT] === PORT_UNDERLAY) {
       this.#slowIngress(p, rx, rxAt)
+    } else if (this.services.nicPort !== 0 && rx[rxAt + RX_PORT] === this.services.nicPort) {
+      this.#deliverFromServices(p)
     } else if (p.portIndex === PORT_NONE && rx[rxAt + RX_PORT] === this.tables.uplinkNicPort) {
       this.#slowUplink(p, rx, rxAt)
     } else if (p.portIndex === PORT_NONE) {
@@ -280,6 +289,10 @@ export class Router implements RouterParts {
       this.#refuse(p, outcome)
       return
     }
+    if (p.action === ACTION_SERVICE) {
+      this.#handToServices(p)
+      return
+    }
     const { segments, wireBytesSum } = p
     const senderRelated = p.relatedAt
     if (p.action === ACTION_ENCAPSULATE) {
@@ -328,6 +341,40 @@ export class Router implements RouterParts {
       this.#countIngress(p.target, receiverFlow, segments, wireBytesSum)
       this.#countRelated(p.relatedAt, INGRESS)
     }
+  }
+
+  /** A packet for a service of the VPC: no flow, no flow log. */
+  #handToServices (p: PacketContext): void {
+    const { segments, wireBytesSum } = p
+    const isForRouter = p.target === SERVICE_ROUTER
+    let drop = DROP_NONE
+    if (!isForRouter) drop = this.services.hand(p, this, this.nowMs)
+    else if (!this.services.takeAllowance(p, this.nowMs)) drop = DROP_LINK_LOCAL_ALLOWANCE
+    else drop = advertiseRouter(p, this)
+    if (drop !== DROP_NONE) {
+      this.counters.drop(p.portIndex, drop, segments)
+      return
+    }
+    this.counters.egress(p.portIndex, segments, wireBytesSum)
+    if (isForRouter) this.counters.ingress(p.portIndex, 1, p.totalBytes)
+  }
+
+  /** What a service answers. That it finds nobody says nothing about any ENI: it is not counted. */
+  #deliverFromServices (p: PacketContext): void {
+    const service = this.services.readdress(p, this)
+    if (service === SERVICE_NONE) return
+    const { segments, wireBytesSum } = p
+    if (!this.transmit.hasRoom(1)) {
+      this.counters.drop(p.portIndex, DROP_TRANSMIT_QUEUE_FULL, segments)
+      return
+    }
+    this.transmit.deliver(p, this.tables.ports.nicPort[p.portIndex])
+    this.counters.ingress(p.portIndex, segments, wireBytesSum)
+    if (service !== SERVICE_DNS_VPC) return
+    p.isCopy = 0
+    p.mirrorSession = MIRROR_NONE
+    chooseMirror(p, this.tables, INGRESS)
+    if (isMirrored(p)) this.mirror.copy(p, p.portIndex, INGRESS, this.nowMs)
   }
 
   /**

@@ -10,8 +10,9 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { isGatewayId } from '../compile/gateway_port.ts'
-import { ACTION_DELIVER, ACTION_UPLINK } from '../dataplane/action.ts'
+import { ACTION_DELIVER, ACTION_SERVICE, ACTION_UPLINK } from '../dataplane/action.ts'
 import { DROP_NONE, DROP_REASONS } from '../dataplane/drop_reason.ts'
+import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import type { Directory } from '../mapping/directory.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
@@ -97,6 +98,7 @@ export class Explainer {
   #converse (from: Place, opening: PacketFields, target: string | null): Reach {
     const { snapshot, directory } = this.#options
     const forward = this.#walk(from, opening, 'new')
+    if (forward.service !== null) return answeredHere(forward, forward.service)
     if (forward.deliveredTo === null) return refused(forward, null)
     if (isGatewayId(forward.deliveredTo)) return this.#answerFromOutside(from, forward)
     // The receiver's VPC: across a peering, the peer.
@@ -130,6 +132,11 @@ export class Explainer {
     const sender = this.#side(from, 'egress', packet, left, null)
     const sides = [sideOf(sender)]
     if (left.drop !== DROP_NONE) return stopped(packet, sides, sender)
+    if (left.p.action === ACTION_SERVICE) {
+      const service = SERVICE_NAMES[left.p.target] ?? null
+      return { packet: inWords(packet), sides, deliveredTo: null, service, obstacle: null,
+        arrived: packet }
+    }
     // As the router does, before the packet enters: an ENI may speak to itself.
     view.remember(left.p, EGRESS)
     return this.#carry(packet, sides, sender, from, left, routed(packet, left), memory)
@@ -168,7 +175,8 @@ export class Explainer {
       told = this.#side(to, isGateway ? 'egress' : 'ingress', fields, entered, fromHost)
       sides.push(sideOf(told))
       if (entered.drop !== DROP_NONE) return stopped(packet, sides, told)
-      const walk = { packet: inWords(packet), sides, deliveredTo: next.eni, obstacle: null }
+      const walk = { packet: inWords(packet), sides, deliveredTo: next.eni, service: null,
+        obstacle: null }
       if (!isGateway) {
         nextView.remember(entered.p, INGRESS)
         return { ...walk, arrived: fields }
@@ -284,7 +292,8 @@ function obstacleOf (passed: Passed, steps: Side['steps']): Obstacle {
 }
 
 function stopped (packet: PacketFields, sides: readonly Side[], { obstacle }: Told): Walked {
-  return { packet: inWords(packet), sides, deliveredTo: null, obstacle, arrived: packet }
+  return { packet: inWords(packet), sides, deliveredTo: null, service: null, obstacle,
+    arrived: packet }
 }
 
 /** The packet as it is after the sender's router: a hop older, and not larger than the path. */
@@ -301,6 +310,14 @@ function refused (forward: Walked, answer: Walked | null): Reach {
   const what = answer === null ? 'The packet that opens it' : 'It arrives, but its answer'
   return { verdict: 'no', text: `${what} is dropped: ${obstacle?.text ?? ''}.`,
     forward: plain(forward), answer: answer === null ? null : plain(answer), obstacle }
+}
+
+/** Neither groups nor ACLs nor routes have a say, on the way back neither. */
+function answeredHere (forward: Walk, service: string): Reach {
+  return {
+    verdict: 'yes', text: `The ${service} service of the VPC answers it on the same host.`,
+    forward, answer: null, obstacle: null
+  }
 }
 
 /** A route handed the packet to an instance that is to pass it on. */

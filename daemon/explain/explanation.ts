@@ -13,7 +13,7 @@ export type Direction = 'egress' | 'ingress'
 export type StepName =
   | 'parse' | 'scope' | 'source-check' | 'security-groups' | 'same-subnet' | 'network-acl' | 'route'
   | 'mapping' | 'ttl' | 'mtu' | 'send' | 'vpc-header' | 'destination-check' | 'deliver'
-  | 'internet-scope' | 'public-address' | 'gateway-route'
+  | 'internet-scope' | 'public-address' | 'gateway-route' | 'service'
 
 export interface Step {
   readonly step: StepName
@@ -72,8 +72,13 @@ export interface WalkedPacket {
 export interface Walk {
   readonly packet: WalkedPacket
   readonly sides: readonly Side[]
-  /** The ENI, or the gateway to the internet, that got it; null when something stopped it. */
+  /**
+   * The ENI, or the gateway to the internet, that got it; null when something stopped it, or a
+   * service answers.
+   */
   readonly deliveredTo: string | null
+  /** The service of the VPC that answers it on the sender's own host: `DNS`; null for none. */
+  readonly service: string | null
   readonly obstacle: Obstacle | null
 }
 

@@ -14,6 +14,8 @@ import {
   DROP_SECURITY_GROUP_INGRESS, DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED,
   DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
 } from '../dataplane/drop_reason.ts'
+import { ACTION_SERVICE } from '../dataplane/action.ts'
+import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import type { PacketContext } from '../dataplane/packet.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -65,6 +67,12 @@ const EGRESS_STEPS: readonly StepKind[] = [
   { step: 'ttl', drops: [DROP_TTL_EXPIRED], tell: tellTtl },
   { step: 'mtu', drops: [DROP_TOO_BIG], tell: tellMtu },
   { step: 'send', drops: [], tell: tellSend }
+]
+
+/** Of a packet for a service of the VPC: no other step is taken. */
+const SERVICE_STEPS: readonly StepKind[] = [
+  ...EGRESS_STEPS.slice(0, 1),
+  { step: 'service', drops: [DROP_SOURCE_SPOOFED, DROP_LINK_LOCAL], tell: tellService }
 ]
 
 const INGRESS_STEPS: readonly StepKind[] = [
@@ -174,6 +182,11 @@ export function stepsOf (side: Passed): Step[] {
   return steps
 }
 
+function kindsOf ({ direction, p }: Passed): readonly StepKind[] {
+  if (direction === 'ingress') return INGRESS_STEPS
+  return p.action === ACTION_SERVICE ? SERVICE_STEPS : EGRESS_STEPS
+}
+
 /** A broadcast address of a block is found out one step later than multicast. */
 function dropsHere ({ step, drops }: StepKind, { drop, p, eni }: Passed): boolean {
   if (drop < DROP_NONE) {
@@ -206,6 +219,16 @@ function tellSource ({ eni, snapshot, packet, drop, view, p }: Passed): Told {
   return { object: eni, text: view.tables.ports.sourceDestCheck[p.portIndex] === 0
     ? `the source/destination check of ${label} is off`
     : `${packet.source} is an address of ${label}` }
+}
+
+function tellService ({ eni, snapshot, packet, drop, p }: Passed): Told {
+  const name = SERVICE_NAMES[p.target] ?? ''
+  if (drop !== DROP_NONE) {
+    return { object: eni, text: `${packet.source} is no address of ${labelOf(snapshot, eni)}: ` +
+      `the ${name} service answers an ENI at its own addresses alone` }
+  }
+  return { object: eni, text: `the ${name} service of the VPC answers on this host: groups, ` +
+    'ACLs and routes are not asked' }
 }
 
 function tellDestination ({ eni, snapshot, packet, drop, view, p }: Passed): Told {

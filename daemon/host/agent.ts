@@ -22,7 +22,9 @@ import { COUNTER_BYTES } from '../dataplane/counters.ts'
 import { FlowReader } from '../dataplane/flow_reader.ts'
 import type { ProcessOptions } from '../dataplane/process.ts'
 import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
-import type { CaptureMessage, FlowRecordsMessage, MappingKey } from '../dataplane/tables/update.ts'
+import type {
+  CaptureMessage, ControlMessage, FlowRecordsMessage, MappingKey
+} from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Host } from '../model/lab.ts'
@@ -48,6 +50,8 @@ export const NAT_CAPACITY = 262_144
 
 export type WireMode = 'offload' | 'per-packet'
 
+type OpenServicesMessage = Extract<ControlMessage, { kind: 'open-services' }>
+
 export interface HostAgentOptions {
   readonly lab: string
   readonly host: Host
@@ -65,6 +69,8 @@ export interface HostAgentOptions {
   readonly flowCapacity: number
   /** appliedRevision may have moved. */
   readonly onApplied: () => void
+  /** The device of the services went away. */
+  readonly onServicesFailed: () => void
   /** An edge went down, or is up again. */
   readonly onDown?: (host: string, isDown: boolean) => void
   /** A HyperPlane node has complete copies of a resource's flows, as of an epoch. */
@@ -86,6 +92,7 @@ export class HostAgent implements Ports {
   #wireMode: WireMode = 'offload'
   #capture: CaptureMessage | null = null
   #flowRecords: FlowRecordsMessage | null = null
+  #services: OpenServicesMessage | null = null
   #seenRevision: number
   #flowReader: FlowReader | null = null
   /** Files shared with a worker in another process: name → how often it was made. */
@@ -126,6 +133,10 @@ export class HostAgent implements Ports {
       },
       onEnd: () => { this.#setDown(true) },
       onPortFailed: (portIndex, error) => { this.#onPortFailed(portIndex, error) },
+      onServicesFailed: (error) => {
+        this.#log.warn({ error }, 'the device of the services is not open')
+        options.onServicesFailed()
+      },
       onUplinkFailed: (error) => { this.#onUplinkFailed(error) },
       onCopyComplete: ({ eniIdHigh, eniIdLow, epoch }) => {
         options.onCopyComplete?.(host.id, eniIdFromBits(eniIdHigh, eniIdLow), epoch)
@@ -260,6 +271,12 @@ export class HostAgent implements Ports {
       { kind: 'capture', epoch: 0, ring: null, snapBytes: 0, points: new Int32Array(0) })
   }
 
+  /** Where the TUN to the services is: opened now, and by every worker that starts. */
+  openServices (path: string, deviceName: string): void {
+    this.#services = { kind: 'open-services', namespacePath: path, deviceName }
+    this.#link.post(this.#services)
+  }
+
   /** Whose flows the worker is to record from now on, and where. */
   setFlowRecords (message: FlowRecordsMessage): void {
     this.#flowRecords = message
@@ -293,6 +310,7 @@ export class HostAgent implements Ports {
     this.#link.post({ kind: 'wire-mode', mode: this.#wireMode })
     if (this.#capture !== null) this.#link.post(this.#capture)
     if (this.#flowRecords !== null) this.#link.post(this.#flowRecords)
+    if (this.#services !== null) this.#link.post(this.#services)
     this.reconciler.reconcileAll()
   }
 

@@ -36,6 +36,7 @@ serial.beforeEach(async (t) => {
       log: silentLog(),
       onApplied: (revision) => { context.applied.push(revision); wake() },
       onPortFailed: (portIndex) => { context.failedPorts.push(portIndex) },
+      onServicesFailed: () => undefined,
       onResolve: () => undefined,
       onSpawn: () => {
         context.spawns++

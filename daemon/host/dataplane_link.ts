@@ -33,6 +33,8 @@ export interface DataplaneLinkOptions {
   readonly onApplied: (revision: number) => void
   /** A device that was open has gone (`portIndex`). */
   readonly onPortFailed: (portIndex: number, error: string) => void
+  /** The device of the services is not open (any more). */
+  readonly onServicesFailed: (error: string) => void
   /** The device toward the internet could not be opened, or has gone. */
   readonly onUplinkFailed?: (error: string) => void
   /** The worker has ended, and is not there for a while. */
@@ -223,7 +225,11 @@ export class DataplaneLink {
       case 'port-failed':
         this.#onPortFailed(message.portIndex, message.error)
         return
+      case 'services-opened':
       case 'uplink-opened':
+        return
+      case 'services-failed':
+        this.#options.onServicesFailed(message.error)
         return
       case 'uplink-failed':
         this.#options.onUplinkFailed?.(message.error)

@@ -4,11 +4,10 @@
  * EC2 gives an instance its host name, name servers and search domain by DHCP; here the host writes
  * what the options of the VPC say. VPC User Guide, "DHCP option sets in Amazon VPC".
  */
-import { formatAddress, knownCidr } from '../model/cidr.ts'
 import { AMAZON_PROVIDED_DNS } from '../model/dhcp_options.ts'
 import { interfacesOfInstance } from '../model/instance.ts'
 import type { Instance } from '../model/instance.ts'
-import { ipName, privateDnsSuffix, resourceName } from '../model/private_dns.ts'
+import { ipName, privateDnsSuffix, resolverAddress, resourceName } from '../model/private_dns.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { EtcFiles } from './instance_root.ts'
 
@@ -43,20 +42,11 @@ export function etcFiles (snapshot: Snapshot, instance: Instance): EtcFiles {
 function resolverFile (snapshot: Snapshot, { vpcId, region }: Instance): string {
   const vpc = snapshot.tables.vpc.get(vpcId)
   const options = snapshot.tables.dhcpOptions.get(vpc?.dhcpOptionsId ?? '')?.options ?? {}
-  const [block] = vpc?.cidrBlocks ?? []
   const servers = (options['domain-name-servers'] ?? []).flatMap((server) => {
     if (server !== AMAZON_PROVIDED_DNS) return [server]
-    return block === undefined || vpc?.enableDnsSupport !== true
-      ? []
-      : [resolverAddress(block.cidrBlock)]
+    return vpc?.enableDnsSupport === true ? [resolverAddress(vpc)] : []
   })
   const domains = options['domain-name'] ?? [privateDnsSuffix(region)]
   return [`search ${domains.join(' ')}`, ...servers.map((server) => `nameserver ${server}`)]
     .join('\n') + '\n'
-}
-
-/** "The Amazon DNS server": the base of the VPC's primary block plus two. */
-function resolverAddress (block: string): string {
-  const { family, first } = knownCidr(block)
-  return formatAddress({ family, value: first + 2n })
 }

@@ -11,7 +11,9 @@
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import type { Random } from '../base/random.ts'
 import { VpclabError } from '../base/errors.ts'
+import { portMtu } from '../compile/port_table.ts'
 import { HyperplaneController } from '../hyperplane/controller.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
@@ -21,6 +23,7 @@ import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import type { Host } from '../model/lab.ts'
 import { planReapPeerings } from '../model/vpc_peering_plan.ts'
 import type { Log } from '../observe/log.ts'
+import { ServicesLink } from '../services/link.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
@@ -31,9 +34,11 @@ import { layerIds, removeLayer } from './instance_root.ts'
 import { Limiter } from './limiter.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
 import {
-  instanceLogPath, internetNamespace, namespaceName, routerNamespace, underlayNamespace
+  instanceLogPath, internetNamespace, namespaceName, namespacePath, routerNamespace,
+  underlayNamespace
 } from './paths.ts'
 import { ensureRealUplink, removeRealUplink } from './real_uplink.ts'
+import { SERVICE_DEVICE, ensureServiceNamespace, serviceNamespace } from './service_namespace.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
 import type { DesiredHost } from './topology_plan.ts'
@@ -51,6 +56,7 @@ export interface LabOptions {
   readonly lab: string
   readonly replica: Replica
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly uplink: 'lab' | 'real'
   readonly spinUs: number
@@ -73,7 +79,10 @@ export class Lab {
   readonly #limiter = new Limiter(RECONCILES_MAX)
   readonly #monitor: NamespaceMonitor
   readonly #capture: CaptureWatch
+  readonly #services: ServicesLink
   #agents: readonly HostAgent[] = []
+  /** Hosts whose services are to be opened again. */
+  readonly #servicesFailed = new Set<HostAgent>()
   #waiters: Waiter[] = []
   readonly #appliedListeners = new Set<() => void>()
   #repairTimer: NodeJS.Timeout | undefined
@@ -104,6 +113,17 @@ export class Lab {
       }
     })
     this.hyperplane = new HyperplaneController({ replica, log })
+    this.#services = new ServicesLink({
+      snapshot: () => replica.snapshot,
+      directory: this.directory,
+      hosts: () => this.#agents.map(({ host, compiler }) => ({
+        name: host.id, mtu: portMtu(host), portOf: (eni) => compiler.portOf(eni)
+      })),
+      log,
+      random: options.random,
+      forwarders: [],
+      onApplied: () => { this.#onApplied() }
+    })
     replica.onCommit((revision, changes) => { this.#onCommit(revision, changes) })
   }
 
@@ -113,7 +133,8 @@ export class Lab {
   get appliedRevision (): number {
     let applied = this.#options.replica.snapshot.revision
     for (const agent of this.#agents) applied = Math.min(applied, agent.appliedRevision)
-    return applied
+    const posted = this.#services.oldestPostedRevision
+    return posted === null ? applied : Math.min(applied, posted - 1)
   }
 
   /**
@@ -143,13 +164,17 @@ export class Lab {
       monitor: this.#monitor,
       uplinkNamespace: routerNamespace(lab),
       onApplied: () => { this.#onApplied() },
+      onServicesFailed: () => { this.#onServicesFailed(host.id) },
       onDown: (host, isDown) => {
         this.hyperplane.noteNode(host, isDown)
         void this.#noteLiveness(host, isDown)
       },
       onCopyComplete: (host, eni, epoch) => { this.hyperplane.copyIsComplete(host, eni, epoch) }
     }))
-    await Promise.all(this.#agents.map(async (agent) => { await agent.start() }))
+    const started = this.#agents.map(async (agent) => { await agent.start() })
+    this.#services.start() // with the indices that the agents have just given out
+    const opened = this.#agents.map(async (agent) => { await this.#openServices(agent) })
+    await Promise.all([...started, ...opened])
     this.hyperplane.begin()
     this.#capture.start()
     this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
@@ -162,6 +187,7 @@ export class Lab {
     clearTimeout(this.#repairTimer)
     this.#capture.stop()
     this.#monitor.stop()
+    await this.#services.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
   }
 
@@ -246,6 +272,7 @@ export class Lab {
     this.#removeLayers(changes)
     for (const agent of this.#agents) agent.onCommit(revision, changes)
     this.hyperplane.onCommit(changes)
+    this.#services.onCommit(revision, changes)
     this.#onApplied()
   }
 
@@ -308,12 +335,33 @@ export class Lab {
       if (repair.underlayCreated || repair.createdHosts.length > 0) this.#capture.reopen()
       for (const agent of this.#agents) {
         if (repair.createdHosts.includes(agent.host.id)) await agent.restartWorker()
+        if (this.#servicesFailed.delete(agent)) await this.#openServices(agent)
       }
     } catch (error) {
       log.error({ err: error }, 'the underlay could not be mended')
     } finally {
       this.#repairing = false
     }
+  }
+
+  #onServicesFailed (hostName: string): void {
+    const agent = this.#agents.find(({ host }) => host.id === hostName)
+    if (agent !== undefined) this.#servicesFailed.add(agent)
+    this.#scheduleRepair()
+  }
+
+  /**
+   * Makes or mends the namespace of a host's services, and both ends of their TUN. Where no
+   * instance can be, nobody asks.
+   */
+  async #openServices (agent: HostAgent): Promise<void> {
+    const { lab } = this.#options
+    const { host } = agent
+    if (!host.roles.includes('compute')) return
+    await ensureServiceNamespace(lab, host.id, portMtu(host))
+    const path = namespacePath(serviceNamespace(lab, host.id))
+    await this.#services.openHost(host.id, path)
+    agent.openServices(path, SERVICE_DEVICE)
   }
 
   /** Lets everybody know that an edge is not to be sent to, or is again. */

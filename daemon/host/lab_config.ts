@@ -226,7 +226,7 @@ function parseHosts (
   }
   const hosts = text.split(',').map((entry) => {
     const [name = '', zone = ''] = entry.split(':')
-    const reserved = RESERVED_HOST_NAMES.includes(name) || /^(i|edge|internet)-/.test(name)
+    const reserved = RESERVED_HOST_NAMES.includes(name) || /^(i|edge|internet|services)-/.test(name)
     if (!HOST_NAME_PATTERN.test(name) || reserved) {
       throw badFlag('--hosts', entry,
         'a number, or name:zone,… with names of at most 15 lower-case letters, digits and dashes')

@@ -16,6 +16,7 @@
 import { AwsError } from './aws_error.ts'
 import { refuseForeign } from './instance_guest.ts'
 import type { Guest } from './instance_guest.ts'
+import type { MetadataOptions } from './instance_metadata.ts'
 import { removalOf } from './network_interface.ts'
 import type { NetworkInterface } from './network_interface.ts'
 import { assignPublicIp } from './instance_public_ip.ts'
@@ -58,6 +59,11 @@ export interface Instance extends OwnedRecord {
   readonly disableApiStop: boolean
   readonly instanceInitiatedShutdownBehavior: 'stop' | 'terminate'
   readonly hostnameType: 'ip-name' | 'resource-name'
+  /** Absent: false (model/instance_dns.ts). */
+  readonly enableResourceNameDnsARecord?: boolean
+  readonly enableResourceNameDnsAaaaRecord?: boolean
+  /** Absent: EC2's defaults (model/instance_metadata.ts). */
+  readonly metadataOptions?: MetadataOptions
   readonly launchedMs: number
   /** When the state last changed. */
   readonly stateChangedMs: number

@@ -12,8 +12,12 @@ import { AddressPool } from './address_pool.ts'
 import { AwsError } from './aws_error.ts'
 import { findImage } from './image.ts'
 import type { Instance } from './instance.ts'
+import { newPrivateDnsOptions } from './instance_dns.ts'
+import type { PrivateDnsNameInput } from './instance_dns.ts'
 import { GUEST_IMAGE_ID } from './instance_guest.ts'
 import type { Guest, NamespaceGuest } from './instance_guest.ts'
+import { newMetadataOptions } from './instance_metadata.ts'
+import type { MetadataOptionsInput } from './instance_metadata.ts'
 import { findInstanceType } from './instance_type.ts'
 import type { InstanceType } from './instance_type.ts'
 import { groupsOfNewInterface, newNetworkInterface, refuseManaged } from './network_interface.ts'
@@ -64,8 +68,10 @@ export interface LaunchInput {
   readonly disableApiTermination: boolean
   readonly disableApiStop: boolean
   readonly instanceInitiatedShutdownBehavior: 'stop' | 'terminate'
-  /** null: as the subnet says. */
-  readonly hostnameType: 'ip-name' | 'resource-name' | null
+  /** What is not given is as the subnet says. */
+  readonly dnsNames: PrivateDnsNameInput
+  /** What is not given is as the account's defaults say. */
+  readonly metadata?: MetadataOptionsInput
   readonly tags: Tags
 }
 
@@ -295,7 +301,8 @@ function newInstance (view: AccountView, input: LaunchInput, subnet: Subnet, con
     state: 'pending', goal: 'running', userData: input.userData, bootCount: 0, rebootCount: 0,
     disableApiTermination: input.disableApiTermination, disableApiStop: input.disableApiStop,
     instanceInitiatedShutdownBehavior: input.instanceInitiatedShutdownBehavior,
-    hostnameType: input.hostnameType ?? subnet.hostnameType,
+    ...newPrivateDnsOptions(subnet, input.dnsNames),
+    metadataOptions: newMetadataOptions(view, input.metadata),
     launchedMs: context.nowMs, stateChangedMs: context.nowMs, stateReason: ''
   }
 }

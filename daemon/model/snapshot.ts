@@ -18,6 +18,7 @@ import type { FlowLog } from './flow_log.ts'
 import type { HyperplaneShard } from './hyperplane_shard.ts'
 import type { Image } from './image.ts'
 import type { Instance } from './instance.ts'
+import type { MetadataDefaults } from './instance_metadata.ts'
 import type { InternetGateway } from './internet_gateway.ts'
 import type { Counter, Host, IdempotencyRecord, QuotaOverride } from './lab.ts'
 import type { NatGateway } from './nat_gateway.ts'
@@ -44,6 +45,7 @@ export interface NounRecords {
   networkInterface: NetworkInterface
   networkInterfacePermission: NetworkInterfacePermission
   instance: Instance
+  metadataDefaults: MetadataDefaults
   image: Image
   routeTable: RouteTable
   internetGateway: InternetGateway
@@ -88,6 +90,7 @@ const NOUN_INDEXES: {
   networkInterface: ['ownerId', 'vpcId', 'subnetId', 'attachment.instanceId', 'autoPublicIp'],
   networkInterfacePermission: ['ownerId', 'networkInterfaceId'],
   instance: ['ownerId', 'vpcId', 'subnetId', 'hostName'],
+  metadataDefaults: [],
   image: ['ownerId'],
   routeTable: ['ownerId', 'vpcId'],
   internetGateway: ['ownerId', 'vpcId'],

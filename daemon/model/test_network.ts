@@ -31,7 +31,7 @@ export const LAUNCH: Omit<LaunchInput, 'interfaces'> = {
   minCount: 1, maxCount: 1, imageId: 'host', instanceType: 'm5.large', keyName: null, zoneId: null,
   hostName: null, userData: '', clientToken: '', disableApiTermination: false,
   disableApiStop: false,
-  instanceInitiatedShutdownBehavior: 'stop', hostnameType: null, tags: {}
+  instanceInitiatedShutdownBehavior: 'stop', dnsNames: {}, tags: {}
 }
 
 export const SLOTS_PER_HOST = 2

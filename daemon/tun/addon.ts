@@ -31,6 +31,8 @@ export interface Addon {
   closeDescriptor(fd: number): void
   mapSharedFile(path: string, bytes: number): ArrayBuffer
   openInNamespace(namespacePath: string, path: string): number
+  openSocket(namespacePath: string, isStream: 0 | 1, address: string, port: number): number
+  setHopLimit(fd: number, isIpv6: 0 | 1, hops: number): void
 }
 
 export const FEATURE_TUN_TSO = 1

@@ -4,7 +4,7 @@
  *
  *     base ◀ wire ◀ encap, tun ◀ dataplane
  *     base ◀ wire ◀ model ◀ store
- *     dataplane, model ◀ mapping, compile ◀ observe ◀ host ◀ api ◀ main
+ *     dataplane, model ◀ mapping, compile ◀ observe ◀ services ◀ host ◀ api ◀ main
  *     store ◀ audit ◀ api
  *
  * Type imports count: what a file names, its reader must know.
@@ -33,9 +33,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   explain: [...BELOW_DATAPLANE, 'dataplane', 'model', 'mapping', 'compile'],
   audit: ['base', 'model', 'store', 'observe'],
   hyperplane: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'observe'],
-  host: [...BELOW_HOST, 'hyperplane'],
-  flow_logs: [...BELOW_HOST, 'audit', 'host'],
-  api: [...BELOW_HOST, 'hyperplane', 'explain', 'audit', 'host', 'flow_logs']
+  services: BELOW_HOST,
+  host: [...BELOW_HOST, 'hyperplane', 'services'],
+  flow_logs: [...BELOW_HOST, 'services', 'audit', 'host'],
+  api: [...BELOW_HOST, 'hyperplane', 'services', 'explain', 'audit', 'host', 'flow_logs']
 }
 
 /** What `ctl` may know of the daemon: the words of its API, its flags, where its files are. */

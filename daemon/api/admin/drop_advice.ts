@@ -124,6 +124,8 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     `${host} has no room for more connections: "vpcctl flows --host ${host}" shows whose they are.`,
   'mirror-target': ({ eni }) => `The target of a mirror session of ${labelOf(eni)} is gone, ` +
     'stopped, or in another VPC: "vpcctl mirror list" and "vpcctl mirror-target list" show them.',
+  'link-local-allowance': ({ eni }) => `${labelOf(eni)} asks DNS, metadata and time more often ` +
+    'than EC2 answers (`linklocal_allowance_exceeded`): keep answers, or ask from another ENI.',
   'mirror-queue-full': ({ eni }) => `${labelOf(eni)} sends and receives faster than its copies ` +
     'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.',
   'no-public-address': ({ capture }) => 'An internet gateway sends on what has an Elastic IP, an ' +

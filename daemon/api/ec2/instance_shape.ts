@@ -12,6 +12,7 @@ import { interfacesOfInstance, REASON_SEPARATOR } from '../../model/instance.ts'
 import type { Instance, InstanceState } from '../../model/instance.ts'
 import { shutdownBehavior } from '../../model/instance_attribute.ts'
 import type { LaunchInput, LaunchInterface } from '../../model/instance_launch.ts'
+import { metadataOptionsOf } from '../../model/instance_metadata.ts'
 import { findInstanceType, INSTANCE_TYPE_DEFAULT } from '../../model/instance_type.ts'
 import { HOST_IMAGE, ROOT_DEVICE_NAME, imageById } from '../../model/image.ts'
 import type { NetworkInterface } from '../../model/network_interface.ts'
@@ -23,6 +24,9 @@ import { printTags, tagsFromSpecifications } from '../../model/tag.ts'
 import { zoneFromInput, zoneName } from '../../model/zone.ts'
 import type { LabStatus } from './action.ts'
 import type { FilterTable } from './describe.ts'
+import {
+  METADATA_FILTERS, metadataFromInput, printDnsOptions, printMetadataOptions
+} from './instance_options_shape.ts'
 import {
   networkInterfaceFilters, newInterfaceFromInput, printGroups, printNetworkInterface
 } from './network_interface_shape.ts'
@@ -36,7 +40,7 @@ export function launchFromInput (view: AccountView, input: RunInstancesRequest):
     'ImageId', 'InstanceType', 'Ipv6AddressCount', 'Ipv6Addresses', 'KeyName', 'MaxCount',
     'MinCount', 'Placement',
     'SecurityGroupIds', 'SecurityGroups', 'SubnetId', 'UserData', 'TagSpecifications',
-    'PrivateDnsNameOptions',
+    'PrivateDnsNameOptions', 'MetadataOptions',
     'DisableApiStop', 'DisableApiTermination', 'InstanceInitiatedShutdownBehavior',
     'PrivateIpAddress', 'NetworkInterfaces'])
   const { ImageId, MinCount, MaxCount, Placement: placement = {},
@@ -48,7 +52,8 @@ export function launchFromInput (view: AccountView, input: RunInstancesRequest):
   refuseUnbuilt('RunInstances Placement', placement.Tenancy === 'default'
     ? { ...placement, Tenancy: undefined } : placement,
     ['AvailabilityZone', 'AvailabilityZoneId', 'HostId'])
-  refuseUnbuilt('RunInstances PrivateDnsNameOptions', names, ['HostnameType'])
+  refuseUnbuilt('RunInstances PrivateDnsNameOptions', names,
+    ['HostnameType', 'EnableResourceNameDnsARecord', 'EnableResourceNameDnsAAAARecord'])
   return {
     minCount: MinCount, maxCount: MaxCount, imageId: ImageId, instanceType: input.InstanceType ??
       INSTANCE_TYPE_DEFAULT,
@@ -62,7 +67,12 @@ export function launchFromInput (view: AccountView, input: RunInstancesRequest):
     disableApiStop: input.DisableApiStop ?? false,
     instanceInitiatedShutdownBehavior: shutdownBehavior(input.InstanceInitiatedShutdownBehavior ??
       'stop'),
-    hostnameType: names.HostnameType ?? null,
+    dnsNames: {
+      hostnameType: names.HostnameType,
+      enableResourceNameDnsARecord: names.EnableResourceNameDnsARecord,
+      enableResourceNameDnsAaaaRecord: names.EnableResourceNameDnsAAAARecord
+    },
+    metadata: metadataFromInput(input.MetadataOptions ?? {}),
     tags: tagsFromSpecifications(input.TagSpecifications, 'instance', RESOURCES)
   }
 }
@@ -210,8 +220,9 @@ export function printInstance (view: AccountView, instance: Instance,
       PublicIpAddress: publicIpOf(view, primary),
       Ipv6Address: primary.ipv6Addresses[0],
       SourceDestCheck: primary.sourceDestCheck,
-      PrivateDnsNameOptions: { HostnameType: instance.hostnameType }
-    })
+      PrivateDnsNameOptions: printDnsOptions(instance)
+    }),
+    MetadataOptions: printMetadataOptions(metadataOptionsOf(instance))
   }
 }
 
@@ -325,6 +336,7 @@ export function instanceFilters (lab: LabStatus): FilterTable<Instance> {
     'key-name': ({ keyName }) => keyName,
     'launch-index': ({ launchIndex }) => launchIndex,
     'launch-time': ({ launchedMs }) => new Date(launchedMs).toISOString(),
+    ...METADATA_FILTERS,
     'monitoring-state': () => 'disabled',
     'owner-id': ({ ownerId }) => ownerId,
     platform: nothing,

@@ -44,6 +44,8 @@ export class PortTable {
   readonly generation = new Int32Array(PORTS_MAX)
   /** [PORTS_MAX] flow port number, or FLOW_PORT_NONE. */
   readonly flowPort = new Int32Array(PORTS_MAX).fill(FLOW_PORT_NONE)
+  /** [PORTS_MAX] which ENI of those that had the index, 0..EPOCH_MASK (link_local_service.ts). */
+  readonly epoch = new Uint8Array(PORTS_MAX)
   /** [PORTS_MAX] port of the NIC; 0 while the device is not open. */
   readonly nicPort = new Int32Array(PORTS_MAX)
   /** [NIC_PORTS_MAX] port index of each port of the NIC; 0 = none. */

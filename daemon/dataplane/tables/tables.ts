@@ -10,6 +10,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { HyperplaneNode } from '../hyperplane/node.ts'
+import { EPOCH_MASK } from '../link_local_service.ts'
 import type { FlowTable } from './flow_table.ts'
 import { FragmentTable } from './fragment_table.ts'
 import { HostTable } from './host_table.ts'
@@ -235,6 +236,7 @@ export class Tables {
       this.flows.closePort(ports.flowPort[port])
     }
     ports.set(data)
+    if (!sameEni) ports.epoch[port] = (ports.epoch[port] + 1) & EPOCH_MASK
     if (!sameEni && data.kind === PORT_KIND_ENI) {
       ports.flowPort[port] = this.flows.openPort(data.eniIdHigh | 0, data.eniIdLow | 0)
     }

@@ -100,6 +100,8 @@ export interface VpcData {
   readonly vni: number
   /** True when the mapping shards hold every address of the VPC: a miss is then final. */
   readonly mappingsComplete: boolean
+  /** [4] address of the resolver (base + 2); zeros when the VPC has no DNS support. */
+  readonly resolver: Uint32Array
   /** [n × GATEWAY_WORDS] gateways of the VPC, and where they are served. */
   readonly gateways: Uint32Array
   /** [n × PREFIX_WORDS] all blocks of the VPC. */
@@ -381,6 +383,12 @@ export type ControlMessage =
    * Open the TUN toward the internet: the device stands in the namespace of the internet's router.
    */
   | { readonly kind: 'open-uplink', readonly namespacePath: string, readonly deviceName: string }
+  /** Open the TUN to the services of the VPCs (dataplane/service_port.ts). */
+  | {
+    readonly kind: 'open-services'
+    readonly namespacePath: string
+    readonly deviceName: string
+  }
   /** Close the TUN's descriptor. The device itself is the reconciler's to delete. */
   | { readonly kind: 'close-port', readonly portIndex: number }
   /**
@@ -401,6 +409,9 @@ export type WorkerMessage =
   | { readonly kind: 'port-opened', readonly portIndex: number }
   /** The kernel refused, or the device went away while open (`errno` name, `EBADFD`). */
   | { readonly kind: 'port-failed', readonly portIndex: number, readonly error: string }
+  | { readonly kind: 'services-opened' }
+  /** The services' device cannot be opened, or went away while open. */
+  | { readonly kind: 'services-failed', readonly error: string }
   | { readonly kind: 'uplink-opened' }
   /** The kernel refused, or the device went away while open. */
   | { readonly kind: 'uplink-failed', readonly error: string }

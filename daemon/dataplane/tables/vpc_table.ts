@@ -13,6 +13,8 @@ export interface Vpc {
   readonly vni: number
   /** True when a miss in `mappings` is final. */
   readonly mappingsComplete: boolean
+  /** [4] address of the resolver; zeros when the VPC has no DNS support. */
+  readonly resolver: Uint32Array
   readonly mappings: MappingTable
   /** [n × PREFIX_WORDS] */
   readonly blocks: Uint32Array
@@ -66,6 +68,7 @@ export class VpcTable {
       vpcIndex: data.vpcIndex,
       vni: data.vni,
       mappingsComplete: data.mappingsComplete,
+      resolver: data.resolver,
       mappings: known?.mappings ?? new MappingTable(),
       blocks: data.blocks,
       peers: data.peers,

@@ -100,6 +100,8 @@ export interface VpcSpec {
   readonly blocks?: readonly string[]
   /** VPCs of active peerings. */
   readonly peers?: readonly { readonly vpc: number, readonly mtu: number }[]
+  /** Absent: none. */
+  readonly resolver?: string
   readonly subnets: readonly {
     readonly subnet: number
     readonly cidrs: readonly string[]
@@ -291,10 +293,11 @@ export function buildTables (
     hosts: Array.from({ length: hosts }, (_host, index) => ({
       hostIndex: index + 1, underlayAddress: addressWords(hostAddress(index + 1)), isNode: true
     })),
-    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, gateways = [], blocks, peers }) => ({
+    vpcs: vpcs.map(({ vpc, vni, mappingsComplete, gateways = [], blocks, peers, resolver }) => ({
       vpcIndex: vpc, vni, mappingsComplete: mappingsComplete ?? true,
       blocks: words(blocks ?? []),
       peers: Uint32Array.from((peers ?? []).flatMap((peer) => [peer.vpc, peer.mtu])),
+      resolver: resolver === undefined ? new Uint32Array(4) : addressWords(resolver),
       gateways: Uint32Array.from(
         gateways.flatMap(({ gateway, host, mtu }) => [GATEWAY_HIGH, gateway, host, mtu]))
     })),

@@ -33,6 +33,7 @@ port.on('message', (message: ControlMessage) => {
       return
     case 'capture':
     case 'flow-records':
+    case 'open-services':
     case 'resolved':
     case 'wire-mode':
   }

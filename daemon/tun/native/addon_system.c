@@ -1,21 +1,29 @@
-/* Node-API glue of three small things that Node itself cannot do:
+/* Node-API glue of small things that Node itself cannot do:
  *
  *     createDoorbell() → fd            an eventfd, non-blocking
  *     closeDescriptor(fd)              of one that was opened here
  *     mapSharedFile(path, bytes) → ArrayBuffer    MAP_SHARED over a file
  *     openInNamespace(namespacePath, path) → fd   a file of /proc that shows the opener's namespace
+ *     openSocket(namespacePath, isStream, address, port) → fd    bound, inside the namespace
+ *     setHopLimit(fd, isIpv6, hops)    TTL or hop limit of what the socket sends from now on
  *
- * ../doorbell.ts, ../shared_memory.ts and ../packet_sockets.ts say what for.
+ * ../doorbell.ts, ../shared_memory.ts, ../packet_sockets.ts and ../sockets.ts say what for.
  */
 #include "addon.h"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "namespace.h"
+#include "underlay.h"
+
+/* Room in the kernel for datagrams that wait for Node, bytes. */
+#define SOCKET_BUFFER_BYTES (4 << 20)
+#define HOPS_MAX            255
 
 static napi_value create_doorbell(napi_env env, napi_callback_info info) {
   struct failure failure;
@@ -100,9 +108,74 @@ static napi_value open_in_namespace(napi_env env, napi_callback_info info) {
   return fd < 0 ? throw_failure(env, &failure) : make_int(env, fd);
 }
 
+/* Precondition: the thread is in the socket's namespace. */
+static int open_bound(bool is_stream, const union endpoint *address, struct failure *failure) {
+  int family = address->any.sa_family, on = 1, buffer = SOCKET_BUFFER_BYTES;
+  int type = is_stream ? SOCK_STREAM : SOCK_DGRAM;
+  int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(failure, "socket");
+  if (is_stream) {
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  } else {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer);
+  }
+  if (family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (bind(fd, &address->any, endpoint_bytes(address)) == 0) return fd;
+  fail(failure, "bind");
+  close(fd);
+  return -1;
+}
+
+static napi_value open_socket(napi_env env, napi_callback_info info) {
+  napi_value a[4];
+  char namespace_path[TEXT_BYTES_MAX], text[TEXT_BYTES_MAX];
+  int32_t is_stream, port;
+  union endpoint address;
+  struct failure failure;
+  if (!take_arguments(env, info, 4, a, NULL) || !take_text(env, a[0], namespace_path) ||
+      !take_int(env, a[1], &is_stream) || !take_text(env, a[2], text) ||
+      !take_int(env, a[3], &port)) {
+    return NULL;
+  }
+  if (port < 0 || port > UINT16_MAX || !endpoint_parse(text, (uint16_t)port, &address)) {
+    napi_throw_range_error(env, NULL, "not an address and port");
+    return NULL;
+  }
+  int namespace_fd = namespace_open(namespace_path, &failure);
+  if (namespace_fd < 0) return throw_failure(env, &failure);
+  int previous = namespace_enter(namespace_fd, &failure);
+  close(namespace_fd);
+  if (previous < 0) return throw_failure(env, &failure);
+  int fd = open_bound(is_stream != 0, &address, &failure);
+  namespace_leave(previous);
+  return fd < 0 ? throw_failure(env, &failure) : make_int(env, fd);
+}
+
+static napi_value set_hop_limit(napi_env env, napi_callback_info info) {
+  napi_value a[3];
+  int32_t fd, is_ipv6, hops;
+  struct failure failure;
+  if (!take_arguments(env, info, 3, a, NULL) || !take_int(env, a[0], &fd) ||
+      !take_int(env, a[1], &is_ipv6) || !take_int(env, a[2], &hops)) {
+    return NULL;
+  }
+  if (hops < 1 || hops > HOPS_MAX) {
+    napi_throw_range_error(env, NULL, "not a hop limit");
+    return NULL;
+  }
+  int level = is_ipv6 != 0 ? IPPROTO_IPV6 : IPPROTO_IP;
+  int name = is_ipv6 != 0 ? IPV6_UNICAST_HOPS : IP_TTL;
+  if (setsockopt(fd, level, name, &hops, sizeof hops) == 0) return NULL;
+  fail(&failure, "setsockopt hop limit");
+  return throw_failure(env, &failure);
+}
+
 void export_system(napi_env env, napi_value exports) {
   export_function(env, exports, "createDoorbell", create_doorbell);
   export_function(env, exports, "closeDescriptor", close_descriptor);
   export_function(env, exports, "mapSharedFile", map_shared_file);
   export_function(env, exports, "openInNamespace", open_in_namespace);
+  export_function(env, exports, "openSocket", open_socket);
+  export_function(env, exports, "setHopLimit", set_hop_limit);
 }

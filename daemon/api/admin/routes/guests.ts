@@ -109,7 +109,7 @@ function launchOf (body: AttachRequest, guest: NamespaceGuest): LaunchInput {
     disableApiTermination: false,
     disableApiStop: false,
     instanceInitiatedShutdownBehavior: 'terminate',
-    hostnameType: null,
+    dnsNames: {},
     tags: { ...tagsFromInput(tags), [GUEST_TAG]: guest.label }
   }
 }

@@ -28,6 +28,7 @@ import { instanceFilters, launchFromInput, printInstance, printState } from '../
 import { printGroups } from '../network_interface_shape.ts'
 import { refuseUnbuilt } from '../unbuilt.ts'
 import { imageActions } from './image.ts'
+import { instanceOptionActions } from './instance_options.ts'
 import { instanceTypeActions } from './instance_type.ts'
 
 const runInstances = defineWrite<RunInstancesRequest, LaunchResult, Reservation>({
@@ -235,5 +236,5 @@ const describeInstanceAttribute = defineRead<DescribeInstanceAttributeRequest, I
 export const instanceActions: readonly Action[] = [
   runInstances, terminateInstances, stopInstances, startInstances, rebootInstances,
   describeInstances, describeInstanceStatus, modifyInstanceAttribute, describeInstanceAttribute,
-  ...imageActions, ...instanceTypeActions
+  ...imageActions, ...instanceTypeActions, ...instanceOptionActions
 ]

@@ -1,0 +1,50 @@
+/**
+ * Where names come from: the seam of the resolver. A source says which of a name's zones is its
+ * own and what stands there; the resolver (resolver.ts) asks the sources in order, follows aliases
+ * across them, and builds the message. A source sees who asks, since the same name may lead
+ * elsewhere for another VPC.
+ */
+import type { Viewer } from '../viewer.ts'
+
+/** Types that a source may hold. */
+export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT'
+
+/** One record as dns-packet encodes it. Names are lower-case and without a dot at the end. */
+export interface ZoneRecord {
+  readonly name: string
+  readonly type: RecordType
+  /** Seconds. */
+  readonly ttl: number
+  readonly data: unknown
+}
+
+export interface ZoneQuestion {
+  /** Lower-case, without a dot at the end; empty for the root. */
+  readonly name: string
+  /** As asked for: `A`, `ANY`, `TYPE65` … */
+  readonly type: string
+}
+
+export interface ZoneAnswer {
+  /** Name of the zone that decides: of the SOA record of an answer without records. */
+  readonly zone: string
+  /** False: NXDOMAIN. */
+  readonly nameExists: boolean
+  readonly records: readonly ZoneRecord[]
+}
+
+export interface ZoneSource {
+  /** @returns null when no zone of this source holds the name: the next source is asked */
+  answer (question: ZoneQuestion, viewer: Viewer): ZoneAnswer | null
+}
+
+/** The name lies in the zone, or is its top. The root holds everything. */
+export function isInZone (name: string, zone: string): boolean {
+  return zone === '' || name === zone || name.endsWith(`.${zone}`)
+}
+
+/** What of a name's records answers the type. */
+export function matching (records: readonly ZoneRecord[], type: string): readonly ZoneRecord[] {
+  return records.filter((record) =>
+    record.type === type || record.type === 'CNAME' || type === 'ANY')
+}
