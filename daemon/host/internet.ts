@@ -3,8 +3,10 @@
  * looks, and adds what is missing. Devices of edges are persistent, so that a data plane that
  * starts again finds its own.
  */
-import { runIpBatch } from './command.ts'
-import { INTERNET_SETTINGS, planInternet, ROUTER_SETTINGS } from './internet_plan.ts'
+import { runCommand, runIpBatch } from './command.ts'
+import {
+  INTERNET_SETTINGS, planInternet, ROUTER_RULES, ROUTER_SETTINGS
+} from './internet_plan.ts'
 import { internetNamespace, routerNamespace } from './paths.ts'
 import { ensureNamespace, requireView } from './topology.ts'
 
@@ -18,7 +20,9 @@ export async function ensureInternet (lab: string, edges: readonly string[]): Pr
   const router = routerNamespace(lab)
   const hosts = internetNamespace(lab)
   await ensureNamespace(hosts, INTERNET_SETTINGS)
-  await ensureNamespace(router, ROUTER_SETTINGS)
+  if (await ensureNamespace(router, ROUTER_SETTINGS)) {
+    await runCommand('ip', ['netns', 'exec', router, 'nft', ROUTER_RULES])
+  }
   const plan =
     planInternet(hosts, edges, await requireView(router), await requireView(hosts))
   if (plan.routerLines.length > 0) await runIpBatch(router, plan.routerLines)

@@ -43,6 +43,10 @@ export const ROUTER_SETTINGS = [
   'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0',
   'net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0'
 ]
+/** What the router's kernel says of its own to neighbours in IPv6, no edge is to hear. */
+export const ROUTER_RULES = `add table ip6 quiet
+  add chain ip6 quiet out { type filter hook output priority filter; }
+  add rule ip6 quiet out oifname != "${HOSTS_DEVICE}" ip6 daddr ff00::/8 drop`
 export const INTERNET_SETTINGS = [
   'net.ipv4.ip_forward=0', 'net.ipv6.conf.all.forwarding=0',
   'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0'
