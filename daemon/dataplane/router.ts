@@ -13,6 +13,7 @@
  */
 import * as descriptor from '../tun/descriptor.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
+import { loadI32 } from '../wire/bytes.ts'
 import {
   ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
   dropIsCacheable,

@@ -258,8 +258,8 @@ function publicOwner ({ tables }: Snapshot, address: string): string | undefined
 /** A walk, and the packet as it was at its end. */
 interface Walked extends Walk { readonly arrived: PacketFields }
 
-function plain ({ packet, sides, deliveredTo, obstacle }: Walked): Walk {
-  return { packet, sides, deliveredTo, obstacle }
+function plain ({ packet, sides, deliveredTo, service, obstacle }: Walked): Walk {
+  return { packet, sides, deliveredTo, service, obstacle }
 }
 
 /** The packet with the addresses that a gateway gave it. */

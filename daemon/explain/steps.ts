@@ -119,9 +119,10 @@ const GATEWAY_IN_STEPS: readonly StepKind[] = [
   { step: 'send', drops: BEYOND_DROPS, tell: tellBeyond }
 ]
 
-function kindsOf ({ eni, direction }: Passed): readonly StepKind[] {
-  if (!isGatewayId(eni)) return direction === 'egress' ? EGRESS_STEPS : INGRESS_STEPS
-  return direction === 'egress' ? GATEWAY_OUT_STEPS : GATEWAY_IN_STEPS
+function kindsOf ({ eni, direction, p }: Passed): readonly StepKind[] {
+  if (isGatewayId(eni)) return direction === 'egress' ? GATEWAY_OUT_STEPS : GATEWAY_IN_STEPS
+  if (direction === 'ingress') return INGRESS_STEPS
+  return p.action === ACTION_SERVICE ? SERVICE_STEPS : EGRESS_STEPS
 }
 
 function tellPublicSource ({ packet, p, drop, eni }: Passed): Told {
@@ -180,11 +181,6 @@ export function stepsOf (side: Passed): Step[] {
     if (isDropped) break
   }
   return steps
-}
-
-function kindsOf ({ direction, p }: Passed): readonly StepKind[] {
-  if (direction === 'ingress') return INGRESS_STEPS
-  return p.action === ACTION_SERVICE ? SERVICE_STEPS : EGRESS_STEPS
 }
 
 /** A broadcast address of a block is found out one step later than multicast. */

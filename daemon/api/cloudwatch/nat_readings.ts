@@ -18,7 +18,7 @@ export interface NatReading {
 
 interface NatMetric {
   readonly name: string
-  readonly unit: string
+  readonly unit: 'Bytes' | 'Count'
   /** True: a number of now; otherwise one that rises. */
   readonly isGauge: boolean
 }
