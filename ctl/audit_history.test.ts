@@ -42,7 +42,7 @@ async function openLab (t: ExecutionContext): Promise<LabWithPast> {
     t.is(code, 0, stderr)
     return stdout.trim()
   }
-  await output('lab', 'up', '--hosts', '0', '--api-port', '0')
+  await output('lab', 'up', '--hosts', '0', '--api-port', '0', '--default-vpc', 'off')
   await output('vpc', 'create', '10.0.0.0/16', '--name', 'web')
   await output('subnet', 'create', 'web', '10.0.1.0/24', '--name', 'front')
   const eni = await output('eni', 'create', 'front', '-q')

@@ -13,14 +13,13 @@
  */
 import * as descriptor from '../tun/descriptor.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
-import { loadI32 } from '../wire/bytes.ts'
 import {
   ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
   dropIsCacheable,
   prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
 import {
-  COUNT_FAST_PATH, COUNT_FLOW_TABLE_FULL, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH,
+  COUNT_FAST_PATH, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH,
   PORT_NONE
 } from './counters.ts'
 import type { Counters } from './counters.ts'
@@ -31,10 +30,11 @@ import {
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
-  countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress, swapPorts
+  countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
 import { IcmpErrors } from './icmp_error.ts'
+import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
 import { HELD_BYTES, NodePort } from './node_port.ts'
 import { PacketContext } from './packet.ts'
@@ -59,7 +59,7 @@ import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
 import { REWRITE_SOURCE } from './translate.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
-import { TCP_AT_ACKNOWLEDGMENT, TCP_AT_SEQUENCE, TCP_FLAGS_NOTED } from '../wire/tcp.ts'
+import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
@@ -80,8 +80,6 @@ export function scratchBytes (txMax: number): number {
   return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES + HELD_BYTES
 }
 
-/** In place of an entry of the flow table: the packet has none. */
-const NO_ENTRY = -1
 /** Gateways of one host that a packet may pass, one after the other. */
 const GATEWAY_HOPS_MAX = 4
 /** Below this number of packets there is nothing to overlap. */
@@ -407,39 +405,9 @@ export class Router implements RouterParts {
   /** @returns word offset of the sender's flow entry, or NO_ENTRY when the packet has none */
   #keepEgress (p: PacketContext, sender: number): number {
     const { ports, flows } = this.tables
-    const at = this.#keepConnection(p, sender, EGRESS)
+    const at = keepConnection(p, sender, EGRESS, this)
     if (at === NO_ENTRY || !this.#isCached(p)) return at
     storeEgressAction(flows.words, at + HALF_WORD, p, ports.generation[sender])
-    return at
-  }
-
-  /**
-   * The entry of the packet's conversation, a new one if need be.
-   * @param port the ENI whose side it is; its steps have set `connectionAt` and `isTracked`
-   */
-  #keepConnection (p: PacketContext, port: number, direction: number): number {
-    const { ports, flows } = this.tables
-    if (p.hasConnection === 0 || ports.flowPort[port] < 0) return NO_ENTRY
-    let at = p.connectionAt
-    if (p.opensConnection !== 0) {
-      if (at >= 0) flows.remove(at)
-      const key = (ports.flowPort[port] << 8) | p.protocol
-      at = direction === EGRESS
-        ? flows.create(key, p.src0, p.src1, p.src2, p.src3, p.dst0, p.dst1, p.dst2, p.dst3,
-          p.ports, EGRESS)
-        : flows.create(key, p.dst0, p.dst1, p.dst2, p.dst3, p.src0, p.src1, p.src2, p.src3,
-          swapPorts(p.ports), INGRESS)
-      if (at < 0) {
-        this.counters.set(COUNT_FLOW_TABLE_FULL, flows.fullCount)
-        return NO_ENTRY
-      }
-    }
-    if (at < 0) return NO_ENTRY
-    if (p.isTracked !== 0) flows.track(at)
-    if (p.tcpFlags !== 0) {
-      flows.noteTcpFlags(at, direction, p.tcpFlags, loadI32(this.view, p.l4At + TCP_AT_SEQUENCE),
-        loadI32(this.view, p.l4At + TCP_AT_ACKNOWLEDGMENT))
-    }
     return at
   }
 
@@ -577,7 +545,7 @@ export class Router implements RouterParts {
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */
   #keepIngress (p: PacketContext, receiver: number): number {
     const { ports, flows } = this.tables
-    const at = this.#keepConnection(p, receiver, INGRESS)
+    const at = keepConnection(p, receiver, INGRESS, this)
     if (at === NO_ENTRY || !this.#isCached(p)) return at
     storeIngressAction(flows.words, at + HALF_WORD + HALF_WORDS, p, ports.generation[receiver],
       ports.mtu[receiver])

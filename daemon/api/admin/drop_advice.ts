@@ -150,7 +150,7 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   'nat-idle': () => 'The connection was silent for 350 s, or lost with its nodes: the client was ' +
     'reset and has to connect again. TCP keepalives below 350 s keep it.',
   'port-allocation': () => 'One address has 55,000 flows to one destination: give the NAT ' +
-    'gateway another address ("vpcctl nat associate"), or let clients reuse connections.',
+    'gateway another address ("vpcctl nat-gateway add-address"), or let clients reuse connections.',
   'nat-table-full': ({ host }) => `${host} keeps as many flows as it has room for: end some, or ` +
     'wait until idle ones have ended (350 s).',
   replication: ({ host }) => `${host} got no answer of the resource\'s other nodes in time: ` +

@@ -114,7 +114,11 @@ const SEED = {
   'traffic-mirror-targets-per-region': 10_000, 'traffic-mirror-filters-per-region': 10_000,
   'traffic-mirror-rules-per-filter': 10, 'traffic-mirror-sessions-per-region': 10_000,
   'traffic-mirror-sessions-per-source': 3, 'traffic-mirror-sources-per-target': 10,
-  'images-per-region': 1000, 'instances-per-region': 1000, 'stacks-per-region': 2000
+  'images-per-region': 1000, 'instances-per-region': 1000, 'stacks-per-region': 2000,
+  'internet-gateways-per-region': 5, 'egress-only-internet-gateways-per-region': 5,
+  'elastic-ips-per-region': 5, 'nat-gateways-per-zone': 5, 'elastic-ips-per-nat-gateway': 2,
+  'private-ips-per-nat-gateway': 8, 'active-peerings-per-vpc': 50,
+  'outstanding-peering-requests': 25
 }
 
 for (const [quotaProfile, defaults] of [

@@ -116,8 +116,9 @@ for (const [what, parameters, code] of [
   ['a group name and a subnet', { SubnetId: NO_SUBNET, SecurityGroups: ['web'] },
     'InvalidParameterCombination'],
   ['a launch template', { LaunchTemplate: { LaunchTemplateName: 'x' } }, 'UnsupportedOperation'],
-  ['a public address', { NetworkInterfaces: [{ DeviceIndex: 0, AssociatePublicIpAddress: true }] },
-    'UnsupportedOperation'],
+  ['a public address, and no subnet or default VPC',
+    { NetworkInterfaces: [{ DeviceIndex: 0, AssociatePublicIpAddress: true }] },
+    'VPCIdNotSpecified'],
   ['dedicated tenancy', { Placement: { Tenancy: 'dedicated' } }, 'UnsupportedOperation'],
   ['an unknown zone', { Placement: { AvailabilityZone: 'us-east-1z' } }, 'InvalidParameterValue'],
   ['monitoring', { Monitoring: { Enabled: true } }, 'UnsupportedOperation']

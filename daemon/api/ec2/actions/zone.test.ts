@@ -62,7 +62,8 @@ test('Regions and account attributes are shown by name, and others are refused',
   const { AccountAttributes = [] } = await ec2.send(new DescribeAccountAttributesCommand({}))
   t.deepEqual(AccountAttributes.map(({ AttributeName, AttributeValues }) =>
     [AttributeName, AttributeValues?.[0]?.AttributeValue]), [
-    ['supported-platforms', 'VPC'], ['default-vpc', 'none'], ['max-instances', '1000'],
+    ['supported-platforms', 'VPC'], ['default-vpc', 'none'], ['max-elastic-ips', '5'],
+    ['vpc-max-elastic-ips', '5'], ['max-instances', '1000'],
     ['vpc-max-security-groups-per-interface', '7']
   ])
 })
