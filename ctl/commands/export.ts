@@ -42,7 +42,9 @@ export const exportCommand: Command = {
       : [...live.resources.values()].find((resource) => resource.id === id)?.name ?? id
     const file = labFileOf(live, {
       name: input.text('name') ?? onlyOwner(live) ?? context.lab,
-      hosts: Object.fromEntries(status.hosts.map(({ name, zoneId }) => [name, zoneId])),
+      hosts: Object.fromEntries(status.hosts.filter(({ roles }) => roles.includes('compute'))
+        .map(({ name, zoneId }) => [name, zoneId])),
+      edges: status.hosts.filter(({ roles }) => roles.includes('edge')).length,
       region: status.region,
       underlayMtu: readConfig(context.lab)?.underlayMtu,
       vpc

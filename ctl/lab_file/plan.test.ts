@@ -241,7 +241,7 @@ test('the file written from a lab means the same lab', (t) => {
   const written = labFileText(labFileOf(live,
     {
       name: 'own', hosts: { 'host-1': 'use1-az1', 'host-2': 'use1-az2' }, region: 'us-east-1',
-      underlayMtu: 9216, vpc: null
+      edges: 0, underlayMtu: 9216, vpc: null
     }), [], 'x')
   t.deepEqual(actionsOf(plan(written, live)), [], written)
   t.deepEqual(actionsOf(plan(written, EMPTY_LAB)).toSorted(),

@@ -369,6 +369,8 @@ export const LAB_FILE_SCHEMA = z.strictObject({
   description: z.string().optional(),
   hosts: hosts.optional(),
   region: z.string().optional(),
+  edges: z.int().min(0).max(32).optional()
+    .describe('Doors to the internet; 3 unless the file says so, 0 for none.'),
   'underlay-mtu': z.int().min(1280).max(65_535).optional(),
   'dhcp-options': z.record(z.string(), dhcpOptions).optional(),
   vpcs: z.record(z.string(), vpc).optional(),

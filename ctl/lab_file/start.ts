@@ -15,10 +15,10 @@ export async function startLab (context: Context, file: LabFile, apiPort: string
     throw new CtlError('VPCLAB_ERR_LAB_DOWN', `The lab "${context.lab}" is down, and the file ` +
       `"${file.name}" has no "hosts" to start it with: use "vpcctl lab up"`)
   }
-  const { hosts, region, underlayMtu } = flagsOf(file)
+  const { hosts, edges, region, underlayMtu } = flagsOf(file)
   const flags = [
-    ['--hosts', hosts], ['--region', region], ['--underlay-mtu', underlayMtu],
-    ['--api-port', apiPort]
+    ['--hosts', hosts], ['--edges', edges], ['--region', region],
+    ['--underlay-mtu', underlayMtu], ['--api-port', apiPort]
   ].flatMap(([flag = '', value]) => value === undefined ? [] : [flag, value])
   context.output.note(`Starting the lab "${context.lab}" ...`)
   await startDaemon(context, flags, timeoutMs)
@@ -42,6 +42,7 @@ export async function checkHosts (context: Context, file: LabFile): Promise<void
   }
   const differing = ([
     ['hosts', flags.hosts, hostsText(wanted), hostsText(running)],
+    ['edges', flags.edges, String(wanted.edges), String(running.edges)],
     ['region', flags.region, wanted.region, running.region],
     ['underlay-mtu', flags.underlayMtu, String(wanted.underlayMtu), String(running.underlayMtu)]
   ] as const).filter(([, given, now, then]) => given !== undefined && now !== then)
@@ -65,6 +66,7 @@ function flagsOf (file: LabFile): LabFlags {
     hosts: hosts === undefined || typeof hosts === 'number'
       ? hosts === undefined ? undefined : String(hosts)
       : Object.entries(hosts).map(([name, zone]) => `${name}:${String(zone)}`).join(','),
+    edges: file.edges === undefined ? undefined : String(file.edges),
     region: file.region,
     underlayMtu: file['underlay-mtu'] === undefined ? undefined : String(file['underlay-mtu'])
   }

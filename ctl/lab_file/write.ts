@@ -20,6 +20,7 @@ export interface ExportOptions {
   readonly name: string
   /** Zone id of each host by its name. */
   readonly hosts: Readonly<Record<string, string>>
+  readonly edges: number
   readonly region: string
   /** Bytes; undefined for a lab whose configuration is not on this machine. */
   readonly underlayMtu: number | undefined
@@ -38,6 +39,7 @@ export function labFileOf (live: LiveLab, options: ExportOptions): Written {
   return {
     name: options.name,
     hosts: options.hosts,
+    edges: options.edges,
     region: options.region,
     ...options.underlayMtu === undefined ? {} : { 'underlay-mtu': options.underlayMtu },
     ...section('dhcp-options', sets),

@@ -41,7 +41,7 @@ export class HyperplaneController {
     const names = nodeNames(snapshot)
     if (names.length < SHARD_SIZE) {
       if (names.length > 0) {
-        options.log.warn({ nodes: names.length, shard: SHARD_SIZE },
+        options.log.info({ nodes: names.length, shard: SHARD_SIZE },
           'too few HyperPlane nodes for a cell: NAT gateways will carry nothing')
       }
       this.cell = null
