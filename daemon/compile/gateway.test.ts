@@ -1,13 +1,15 @@
 /**
- * What an internet gateway makes of the tables of a host that sends to it, and of an edge.
+ * What internet and egress-only gateways make of the tables of a host that sends to them, and of
+ * an edge.
  *
  *     VPC 1, subnet 10.0.1.0/24:   host-1: ENI 10.0.1.1, public 203.0.113.5       edge-1, edge-2
  */
 import test from 'ava'
 import { idBits } from '../base/ids.ts'
 import {
-  GATEWAY_AT_HOST_INDEX, GATEWAY_AT_MTU, HOST_GROUP_ANY, PORT_KIND_INTERNET_GATEWAY,
-  PUBLIC_AT_PRIVATE, PUBLIC_WORDS, TARGET_BLACKHOLE, TARGET_GATEWAY
+  GATEWAY_AT_HOST_INDEX, GATEWAY_AT_MTU, GATEWAY_AT_SENDERS, HOST_GROUP_ANY, HOST_GROUP_SHARD,
+  PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY, PUBLIC_AT_PRIVATE, PUBLIC_WORDS,
+  TARGET_BLACKHOLE, TARGET_GATEWAY
 } from '../dataplane/tables/update.ts'
 import type { TableUpdate } from '../dataplane/tables/update.ts'
 import { Directory } from '../mapping/directory.ts'
@@ -136,6 +138,51 @@ test('an Elastic IP that moves is of one owner in every update', (t) => {
   lab.world.put('address', { ...address, associationId: null, networkInterfaceId: null,
     privateIpAddress: null })
   t.deepEqual(rowsOf(lab.commit()).sort(), ['2001:db8:1::', '203.0.113.5'])
+})
+
+test('an egress-only gateway is served by its shard, sent by any edge, and routed to', (t) => {
+  const lab = new Lab()
+  const { id: vpcId } = newVpc(1)
+  const id = 'eigw-0000000000000000e'
+  lab.world.put('egressOnlyInternetGateway',
+    { id, region: 'us-east-1', ownerId: '123456789012', tags: {}, vpcId })
+  lab.world.put('routeTable', {
+    ...newRouteTable(1, vpcId),
+    associations: [{ id: 'rtbassoc-0000000000000000a', subnetId: null, gatewayId: null }],
+    routes: [{ destination: '::/0', origin: 'CreateRoute',
+      target: { kind: 'egress-only-internet-gateway', gatewayId: id } }]
+  })
+  const { 'host-1': sender, 'edge-1': server } = lab.commit()
+  const { high, low } = idBits(id)
+  const groups = sender?.hostGroups ?? []
+  const gateways = sender?.vpcs?.[0]?.gateways ?? new Uint32Array(0)
+  t.deepEqual([...gateways.subarray(0, 2)], [high, low])
+  t.deepEqual(groups.map(({ kind, hostIndex }) => [kind, hostIndex]),
+    [[HOST_GROUP_SHARD, gateways[GATEWAY_AT_HOST_INDEX]]])
+  const [edges] = lab.compilers.get('host-1')?.compileAll().hostGroups ?? []
+  t.is(gateways[GATEWAY_AT_SENDERS], edges?.hostIndex)
+  t.deepEqual([...sender?.routeTables?.[0]?.targetKind ?? []], [TARGET_GATEWAY])
+  t.deepEqual(server?.ports?.map(({ kind }) => kind), [PORT_KIND_EGRESS_ONLY])
+  const entries = server?.publicAddresses?.[0]?.entries ?? new Uint32Array(0)
+  t.is(entries.length, PUBLIC_WORDS, 'the IPv6 block, and no IPv4 address')
+  t.is(formatAddress(entries, 0), '2001:db8:1::')
+
+  lab.world.put('hyperplaneShard', {
+    id, epoch: 3, shard: ['edge-1'], owners: ['edge-1', 'edge-1', 'edge-1'],
+    replicas: ['edge-1'], joinedEpochs: [1], complete: ['edge-1']
+  })
+  const assigned = lab.commit()
+  t.is(assigned['edge-1']?.shards?.[0]?.addresses.length, 0, 'flows keep their addresses')
+  t.is(assigned['edge-2']?.shards, undefined)
+  t.is(assigned['host-1']?.hostGroups?.[0]?.members.length, 3)
+
+  lab.world.remove('egressOnlyInternetGateway', id)
+  lab.world.remove('hyperplaneShard', id)
+  const gone = lab.commit()
+  t.is(gone['edge-1']?.removedPorts?.length, 1)
+  t.is(gone['edge-1']?.removedShards?.length, 1)
+  t.is(gone['host-1']?.vpcs?.[0]?.gateways.length, 0)
+  t.deepEqual([...gone['host-1']?.routeTables?.[0]?.targetKind ?? []], [TARGET_BLACKHOLE])
 })
 
 test('an edge that is down leaves the group, and comes back', (t) => {

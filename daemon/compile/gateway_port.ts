@@ -11,23 +11,32 @@ import {
 } from '../dataplane/tables/update.ts'
 import type { PortData } from '../dataplane/tables/update.ts'
 import { INTERNET_MTU } from '../dataplane/steps/internet_gateway.ts'
+import { shardGroup } from '../mapping/shard_group.ts'
 import { internetGatewayOf } from '../model/internet_gateway.ts'
 import { routeTableOfGateway } from '../model/route_table.ts'
 import type { RouteTable } from '../model/route_table.ts'
 import type { CompileContext, Mark, UpdateDraft } from './compiled_table.ts'
 import { EDGE_GROUP } from './host_group_table.ts'
 
-const INTERNET_GATEWAY_ID = /^igw-/
+const GATEWAY_ID = /^e?igw-/
 
 /** Whether the key of a port is a gateway's id, not an ENI's. */
-export function isGatewayId (id: string): boolean { return INTERNET_GATEWAY_ID.test(id) }
+export function isGatewayId (id: string): boolean { return GATEWAY_ID.test(id) }
 
 /** [n × GATEWAY_WORDS] gateways of a VPC, for VpcData. */
 export function gatewaysOf (vpcId: string, { snapshot, indexes }: CompileContext): Uint32Array {
-  const gateway = internetGatewayOf(snapshot, vpcId)
-  if (gateway === undefined) return new Uint32Array(0)
-  const { high, low } = idBits(gateway.id)
-  return Uint32Array.of(high, low, indexes.host.indexOf(EDGE_GROUP), INTERNET_MTU)
+  const edges = indexes.host.indexOf(EDGE_GROUP)
+  const gateways: number[] = []
+  const internet = internetGatewayOf(snapshot, vpcId)
+  if (internet !== undefined) {
+    const { high, low } = idBits(internet.id)
+    gateways.push(high, low, edges, INTERNET_MTU, edges)
+  }
+  for (const { id } of snapshot.tables.egressOnlyInternetGateway.by('vpcId', vpcId)) {
+    const { high, low } = idBits(id)
+    gateways.push(high, low, indexes.host.indexOf(shardGroup(id)), INTERNET_MTU, edges)
+  }
+  return Uint32Array.from(gateways)
 }
 
 /** As CompiledTable.build. */
@@ -35,7 +44,8 @@ export function buildGatewayPort (
   key: string, context: CompileContext, draft: UpdateDraft
 ): string | null {
   const { hostName, snapshot, directory, indexes } = context
-  const vpcId = snapshot.tables.internetGateway.get(key)?.vpcId ?? null
+  const egressOnly = snapshot.tables.egressOnlyInternetGateway.get(key)
+  const vpcId = (egressOnly ?? snapshot.tables.internetGateway.get(key))?.vpcId ?? null
   if (vpcId === null || !isServedHere(key, vpcId, hostName, directory)) return null
   const vpcIndex = indexes.vpc.indexOf(vpcId)
   const portIndex = vpcIndex === 0 ? 0 : indexes.port.ensure(key)
@@ -44,7 +54,7 @@ export function buildGatewayPort (
   const table = routeTableOfGateway(snapshot, vpcId, key)
   draft.ports.push({
     portIndex,
-    kind: PORT_KIND_INTERNET_GATEWAY,
+    kind: egressOnly === undefined ? PORT_KIND_INTERNET_GATEWAY : PORT_KIND_EGRESS_ONLY,
     eniIdHigh,
     eniIdLow,
     vpcIndex,

@@ -8,7 +8,7 @@
 import { HOST_GROUP_ANY, HOST_GROUP_SHARD } from '../dataplane/tables/update.ts'
 import { resourceOfGroup, shardGroup } from '../mapping/shard_group.ts'
 import { changesField } from '../model/commit_feed.ts'
-import { isResource } from '../model/hyperplane_shard.ts'
+import { isResource, isResourceId, resourceIds } from '../model/hyperplane_shard.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { NO_VPC } from './compiled_table.ts'
 import type { CompileContext, CompiledTable, UpdateDraft } from './compiled_table.ts'
@@ -31,13 +31,14 @@ export const hostGroupTable: CompiledTable = {
       const isOne = [change.previous, change.record]
         .some((record) => record !== null && isResource(record))
       if (isOne && (change.previous === null || change.record === null)) mark(shardGroup(change.id))
+    } else if (change.noun === 'egressOnlyInternetGateway') {
+      if (change.previous === null || change.record === null) mark(shardGroup(change.id))
     } else if (change.noun === 'hyperplaneShard') mark(shardGroup(change.id))
   },
 
   keysOf (vpcId, { snapshot }) {
     if (vpcId !== NO_VPC) return []
-    const resources = [...snapshot.tables.networkInterface.values()].filter(isResource)
-    return [EDGE_GROUP, ...resources.map(({ id }) => shardGroup(id))]
+    return [EDGE_GROUP, ...resourceIds(snapshot).map(shardGroup)]
   },
 
   build (key, context, draft) {
@@ -66,7 +67,7 @@ function buildShardGroup (
   key: string, { snapshot, indexes }: CompileContext, draft: UpdateDraft
 ): string | null {
   const id = resourceOfGroup(key)
-  if (snapshot.tables.networkInterface.get(id) === undefined) return null
+  if (!isResourceId(snapshot, id)) return null
   const hostIndex = indexes.host.ensure(key)
   if (hostIndex === 0) return null
   const owners = snapshot.tables.hyperplaneShard.get(id)?.owners ?? []

@@ -1,7 +1,7 @@
 /**
  * Public addresses, for edges alone: of every VPC with an internet gateway, which public address a
- * private one has, and the IPv6 blocks. One object, built whole: so an address that moves is never
- * of two owners, nor of none.
+ * private one has; and the IPv6 blocks, also of a VPC with an egress-only one. One object, built
+ * whole: so an address that moves is never of two owners, nor of none.
  */
 import {
   PUBLIC_AT_PRIVATE, PUBLIC_AT_VPC_INDEX, PUBLIC_WORDS
@@ -22,6 +22,8 @@ export const publicAddressTable: CompiledTable = {
     if (!isEdge(context)) return
     if (change.noun === 'internetGateway') {
       if (changesField<'internetGateway'>(change, ['vpcId'])) mark(ALL)
+    } else if (change.noun === 'egressOnlyInternetGateway') {
+      if (change.record === null || change.previous === null) mark(ALL)
     } else if (change.noun === 'vpc') {
       if (changesField<'vpc'>(change, ['ipv6CidrBlocks'])) mark(ALL)
     } else if (change.noun === 'address') {
@@ -41,13 +43,20 @@ export const publicAddressTable: CompiledTable = {
     if (!isEdge(context)) return null
     const { snapshot, indexes } = context
     const rows: { readonly prefix: Prefix, readonly privateWord: number, vpcIndex: number }[] = []
+    const withIpv6 = new Set<string>()
+    for (const { vpcId } of snapshot.tables.egressOnlyInternetGateway.values()) withIpv6.add(vpcId)
     for (const { vpcId } of snapshot.tables.internetGateway.values()) {
       const vpcIndex = vpcId === null ? 0 : indexes.vpc.indexOf(vpcId)
       if (vpcId === null || vpcIndex === 0) continue
+      withIpv6.add(vpcId)
       for (const { publicIp, privateIp } of publicAddressesOf(snapshot, vpcId)) {
         const privateWord = addressPrefix(privateIp).words[3] ?? 0
         rows.push({ prefix: addressPrefix(publicIp), privateWord, vpcIndex })
       }
+    }
+    for (const vpcId of withIpv6) {
+      const vpcIndex = indexes.vpc.indexOf(vpcId)
+      if (vpcIndex === 0) continue
       for (const { cidrBlock } of snapshot.tables.vpc.get(vpcId)?.ipv6CidrBlocks ?? []) {
         rows.push({ prefix: cidrPrefix(cidrBlock), privateWord: 0, vpcIndex })
       }

@@ -6,6 +6,7 @@ import { idBits } from '../base/ids.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import { natGatewayOf, openAddresses } from '../model/hyperplane_shard.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import { NO_VPC } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
 
@@ -13,8 +14,9 @@ export const shardTable: CompiledTable = {
   name: 'shards',
 
   note (change, _context, mark) {
-    if (change.noun === 'hyperplaneShard') mark(change.id)
-    else if (change.noun === 'natGateway') {
+    if (change.noun === 'hyperplaneShard' || change.noun === 'egressOnlyInternetGateway') {
+      mark(change.id)
+    } else if (change.noun === 'natGateway') {
       if (!changesField<'natGateway'>(change, ['addresses', 'state', 'networkInterfaceId'])) return
       for (const record of [change.previous, change.record]) {
         if (record !== null && record.networkInterfaceId !== null) mark(record.networkInterfaceId)
@@ -29,10 +31,8 @@ export const shardTable: CompiledTable = {
 
   build (key, { hostName, snapshot, indexes }, draft) {
     const record = snapshot.tables.hyperplaneShard.get(key)
-    const gateway = natGatewayOf(snapshot, key)
-    if (record === undefined || gateway === undefined || !record.shard.includes(hostName)) {
-      return null
-    }
+    const addresses = sourceAddresses(key, snapshot)
+    if (record === undefined || addresses === null || !record.shard.includes(hostName)) return null
     const { high: eniIdHigh, low: eniIdLow } = idBits(key)
     draft.shards.push({
       eniIdHigh,
@@ -42,8 +42,7 @@ export const shardTable: CompiledTable = {
         (name) => name === null ? 0 : indexes.host.indexOf(name)),
       replicas: Uint32Array.from(record.replicas, (name) => indexes.host.indexOf(name)),
       joinedEpochs: Uint32Array.from(record.joinedEpochs),
-      addresses: Uint32Array.from(openAddresses(gateway)
-        .flatMap((address) => [...addressPrefix(address).words]))
+      addresses: Uint32Array.from(addresses.flatMap((address) => [...addressPrefix(address).words]))
     })
     return NO_VPC
   },
@@ -52,4 +51,11 @@ export const shardTable: CompiledTable = {
     const { high: eniIdHigh, low: eniIdLow } = idBits(key)
     draft.removedShards.push({ eniIdHigh, eniIdLow })
   }
+}
+
+/** What new flows of a resource may get: nothing where they keep their own; null: there is none. */
+function sourceAddresses (id: string, snapshot: Snapshot): string[] | null {
+  if (snapshot.tables.egressOnlyInternetGateway.get(id) !== undefined) return []
+  const gateway = natGatewayOf(snapshot, id)
+  return gateway === undefined ? null : openAddresses(gateway)
 }

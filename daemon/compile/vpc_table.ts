@@ -60,6 +60,9 @@ export const vpcTable: CompiledTable = {
       for (const record of [change.previous, change.record]) {
         if (record !== null && record.vpcId !== null) mark(record.vpcId)
       }
+    } else if (change.noun === 'egressOnlyInternetGateway') {
+      const vpcId = (change.record ?? change.previous)?.vpcId
+      if (vpcId !== undefined && (change.record === null || change.previous === null)) mark(vpcId)
     }
   },
 

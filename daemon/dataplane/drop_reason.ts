@@ -213,11 +213,11 @@ export const DROP_REASONS: readonly DropReason[] = [
   },
   {
     name: 'nat-protocol',
-    meaning: 'A NAT gateway carries TCP, UDP and ICMP echo, and the packet is neither.'
+    meaning: 'A NAT gateway carries TCP, UDP and ICMP echo, an egress-only one those of IPv6.'
   },
   {
     name: 'nat-fragment',
-    meaning: 'A NAT gateway forwards fragments of UDP alone, after the first one.'
+    meaning: 'A NAT or egress-only gateway forwards fragments of UDP alone, after the first one.'
   },
   {
     name: 'nat-no-flow',

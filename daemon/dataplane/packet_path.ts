@@ -10,7 +10,8 @@
  *     ingress   runIngressPath        from the underlay to an ENI, or to a gateway of this host,
  *                                     whose steps follow by its kind:
  *               runInternetGatewayPath    to the internet, or back to another public address
- *               runHyperplanePath         through a NAT or egress-only gateway, either way
+ *               runHyperplanePath         through a NAT gateway, either way
+ *               runEgressOnlyPath         through an egress-only internet gateway, either way
  *     uplink    runUplinkPath         from the internet to its VPC
  */
 import { ECN_MASK } from '../encap/ecn.ts'
@@ -25,6 +26,7 @@ import type { PacketContext } from './packet.ts'
 import { combineCongestion } from './steps/congestion.ts'
 import { checkDestination, checkReceiver } from './steps/destination_check.ts'
 import { checkDestinationScope } from './steps/destination_scope.ts'
+import { checkIsIpv6, chooseEntrance, findOwner, isForVpc } from './steps/egress_only_gateway.ts'
 import { followFragments } from './steps/fragment.ts'
 import {
   checkInternetDestination, checkInternetSource, leaveForInternet, takePrivateDestination,
@@ -48,7 +50,7 @@ import { EGRESS, INGRESS } from './tables/flow_layout.ts'
 import { NAT_AT_ENI } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
 import {
-  PORT_KIND_ENI, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
+  PORT_KIND_EGRESS_ONLY, PORT_KIND_ENI, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
 } from './tables/update.ts'
 
 /**
@@ -158,7 +160,7 @@ export function runIngressPath (p: PacketContext, tables: Tables, view: DataView
 
 /**
  * From the internet to the VPC that has the destination. Precondition: the context was loaded, `at`
- * is the IP header. `portIndex` is the VPC's internet gateway as soon as it is known.
+ * is the IP header. `portIndex` is the gateway of the VPC as soon as it is known.
  * @returns as runEgressPath
  */
 export function runUplinkPath (p: PacketContext, tables: Tables, view: DataView): number {
@@ -180,6 +182,7 @@ function enterByKind (p: PacketContext, tables: Tables, view: DataView): number 
     case PORT_KIND_ENI: return enterPort(p, tables, view)
     case PORT_KIND_INTERNET_GATEWAY: return runInternetGatewayPath(p, tables)
     case PORT_KIND_NAT_GATEWAY: return runHyperplanePath(p, tables, view)
+    case PORT_KIND_EGRESS_ONLY: return runEgressOnlyPath(p, tables, view)
     default: return DROP_PORT_UNKNOWN // a kind of gateway that this worker does not know
   }
 }
@@ -250,9 +253,56 @@ function leaveHyperplane (
   return p.mustFragment !== 0 && p.run !== 0 ? DROP_TOO_BIG : drop
 }
 
-/** By the gateway `portIndex` into its VPC. @returns as runEgressPath */
+/**
+ * Through the egress-only internet gateway `portIndex`: out to the internet, or back to the ENI
+ * that opened the flow. Addresses stay as they are.
+ * @returns as runHyperplanePath
+ */
+function runEgressOnlyPath (p: PacketContext, tables: Tables, view: DataView): number {
+  const node = tables.hyperplane
+  if (node === null) return DROP_PORT_UNKNOWN
+  p.action = ACTION_NONE
+  let drop = checkIsIpv6(p)
+  if (drop !== DROP_NONE) return drop
+  followFragments(p, tables, view)
+  drop = checkCarried(p)
+  if (drop !== DROP_NONE) return drop
+  if (isForVpc(p, tables)) return comeBackIn(p, tables, node, view)
+  drop = checkInternetDestination(p)
+  if (drop !== DROP_NONE) return drop
+  drop = takePublicSource(p, tables)
+  if (drop !== DROP_NONE) return drop
+  const outcome = takeOutward(p, tables, node, view)
+  if (outcome !== DROP_NONE) return outcome
+  if (takePrivateDestination(p, tables) === DROP_NONE) return enterVpc(p, tables)
+  return leaveForInternet(p, tables)
+}
+
+function comeBackIn (
+  p: PacketContext, tables: Tables, node: HyperplaneNode, view: DataView
+): number {
+  let outcome = takeInward(p, tables, node, view)
+  if (outcome !== DROP_NONE) return outcome
+  p.isSameSubnet = 0
+  p.isRoutedToGateway = 0
+  p.isRoutedToEni = 1
+  p.targetEniHigh = node.table.words[p.natAt + NAT_AT_ENI]
+  p.targetEniLow = node.table.words[p.natAt + NAT_AT_ENI + 1]
+  outcome = findMapping(p, tables)
+  if (outcome !== DROP_NONE) return outcome
+  const expired = checkTtl(p)
+  return expired === DROP_NONE ? checkMtu(p, tables) : expired
+}
+
+/** By a gateway into its VPC: `portIndex`, or its other one. @returns as runEgressPath */
 function enterVpc (p: PacketContext, tables: Tables): number {
   p.isSameSubnet = 0
+  const chosen = chooseEntrance(p, tables)
+  if (chosen !== DROP_NONE) return chosen
+  if (tables.ports.kind[p.portIndex] === PORT_KIND_EGRESS_ONLY) {
+    const found = findOwner(p, tables)
+    return found === DROP_NONE ? checkMtu(p, tables) : found
+  }
   const drop = findIngressRoute(p, tables) // (9)
   if (drop !== DROP_NONE) return drop
   const outcome = findMapping(p, tables)

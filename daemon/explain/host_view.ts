@@ -76,12 +76,14 @@ export class HostView {
   readonly revision: number
   readonly compiler: HostCompiler
   readonly tables: Tables
+  readonly #snapshot: Snapshot
   readonly #routeTables = new Map<number, RouteTableData>()
   readonly #ports: readonly number[]
   #conversations: number[] = []
 
   constructor ({ host, snapshot, directory, clock }: HostViewOptions) {
     this.host = host
+    this.#snapshot = snapshot
     this.revision = snapshot.revision
     this.compiler = new HostCompiler({ hostName: host.id, snapshot, directory, clock })
     const update = this.compiler.compileAll()
@@ -242,9 +244,11 @@ export class HostView {
   /** Where the packet goes next. */
   nextHop (p: PacketContext): { readonly eni: string, readonly host: string } {
     const place = p.action === ACTION_ENCAPSULATE ? p.target : p.mapping.hostIndex
-    const prefix = p.isRoutedToGateway === 0 ? 'eni' : 'igw'
+    const idWith = (prefix: string): string =>
+      idFromBits(prefix, p.mapping.eniHigh >>> 0, p.mapping.eniLow >>> 0)
+    const egressOnly = this.#snapshot.tables.egressOnlyInternetGateway.get(idWith('eigw'))
     return {
-      eni: idFromBits(prefix, p.mapping.eniHigh >>> 0, p.mapping.eniLow >>> 0),
+      eni: p.isRoutedToGateway === 0 ? idWith('eni') : egressOnly?.id ?? idWith('igw'),
       host: this.compiler.idOf('host', place) ?? ''
     }
   }

@@ -5,6 +5,7 @@
 import {
   DROP_BLACKHOLE, DROP_DESTINATION_CHECK, DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS,
   DROP_NO_MAPPING, DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_CLOSED,
+  DROP_PORT_UNKNOWN,
   DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS, DROP_SOURCE_SPOOFED, DROP_TOO_BIG
 } from '../dataplane/drop_reason.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -44,6 +45,8 @@ export function remedyOf (side: Passed): Remedy {
     case DROP_PORT_CLOSED: return startOwner(side.snapshot, side.eni)
     case DROP_PEER_TRANSIT: return none('A peering gives no transit: neither gateways nor ' +
       'other peers of the peer VPC. Peer the two VPCs directly, or use a gateway of the own VPC.')
+    case DROP_PORT_UNKNOWN: return none('Nothing is known to be wrong: a real packet tells, and ' +
+      '"vpcctl drops" whether the gateway drops it.')
     case DROP_TOO_BIG: return none(`Send at most ${String(side.p.mtu)} bytes, or without DF.`)
     default: return none('No setting of the lab lets such a packet pass.')
   }

@@ -18,6 +18,7 @@ import { ACTION_SERVICE } from '../dataplane/action.ts'
 import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import type { PacketContext } from '../dataplane/packet.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
+import { PORT_KIND_ENI } from '../dataplane/tables/update.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { routeBehind } from '../model/route_order.ts'
 import type { Direction, Step, StepName } from './explanation.ts'
@@ -346,9 +347,13 @@ function tellSend ({ view, p, snapshot }: Passed): Told {
     : `over the underlay to ${host} (${to}), VNI ${String(view.vniOf(p, EGRESS))}` }
 }
 
-function tellHeader ({ view, p, drop, fromHost, snapshot }: Passed): Told {
+function tellHeader ({ view, p, eni, drop, fromHost, snapshot }: Passed): Told {
   const peer = view.peerOf(p)
   const over = peer === null ? '' : `, over the peering with ${labelOf(snapshot, peer)}`
+  if (drop === DROP_PORT_UNKNOWN && view.tables.ports.kind[p.portIndex] !== PORT_KIND_ENI) {
+    return { object: eni, text: `the way is told as far as ${labelOf(snapshot, eni)}: what ` +
+      'becomes of a packet there is up to its flows, which are not looked at' }
+  }
   if (fromHost === null) return { text: `none: it comes from this host${over}` }
   if (drop < DROP_NONE) return { text: `the place of the sender is not known on ${view.host.id}` }
   const wrong = INGRESS_STEPS[0]!.drops.includes(drop)

@@ -4,13 +4,16 @@
  * (model/hyperplane_shard.ts), from which every host learns it.
  *
  *     node's process ended ─┐
- *     NAT gateway came ─────┼─▶ Cell ─▶ assignments ─▶ transaction ─▶ change feed ─▶ hosts, nodes
+ *     a gateway came ───────┼─▶ Cell ─▶ assignments ─▶ transaction ─▶ change feed ─▶ hosts, nodes
  *     copy is complete ─────┘
  *
- * A lab with fewer nodes than a shard has no cell, and its NAT gateways carry nothing.
+ * A lab with fewer nodes than a shard has no cell, and its NAT and egress-only gateways
+ * carry nothing.
  */
 import type { AppliedChange } from '../model/commit_feed.ts'
-import { isResource, nodeNames } from '../model/hyperplane_shard.ts'
+import {
+  isResource, isResourceId, nodeNames, resourceIds, resourceOfDigits
+} from '../model/hyperplane_shard.ts'
 import type { HyperplaneShard } from '../model/hyperplane_shard.ts'
 import { put, remove } from '../model/snapshot.ts'
 import type { Change, Snapshot } from '../model/snapshot.ts'
@@ -55,9 +58,7 @@ export class HyperplaneController {
     const { cell } = this
     if (cell === null) return
     const { tables } = this.#replica.snapshot
-    for (const record of tables.networkInterface.values()) {
-      if (isResource(record)) cell.addResource(record.id)
-    }
+    for (const id of resourceIds(this.#replica.snapshot)) cell.addResource(id)
     for (const name of cell.nodes) cell.nodeUp(name)
     for (const { id } of tables.hyperplaneShard.values()) {
       if (cell.assignment(id) === null) this.#pending.set(id, null)
@@ -72,8 +73,9 @@ export class HyperplaneController {
     this.#publish(isDown ? cell.nodeDown(name) : cell.nodeUp(name))
   }
 
-  /** A node has complete copies of a resource's flows. */
-  copyIsComplete (name: string, resourceId: string, epoch: number): void {
+  /** A node has complete copies of a resource's flows. @param eniId as resourceOfDigits takes it */
+  copyIsComplete (name: string, eniId: string, epoch: number): void {
+    const resourceId = resourceOfDigits(this.#replica.snapshot, eniId)
     const changed = this.cell?.copyIsComplete(name, resourceId, epoch) ?? null
     if (changed !== null) this.#publish([changed])
   }
@@ -82,11 +84,10 @@ export class HyperplaneController {
     const { cell } = this
     if (cell === null || !cell.hasBegun) return
     for (const change of changes) {
-      if (change.noun !== 'networkInterface') continue
+      if (!isOfResource(change)) continue
       const { id, record, previous } = change
-      if (record !== null && previous === null && isResource(record)) {
-        this.#publish([cell.addResource(id)])
-      } else if (record === null && previous !== null && isResource(previous)) {
+      if (record !== null && previous === null) this.#publish([cell.addResource(id)])
+      else if (record === null && previous !== null) {
         cell.removeResource(id)
         this.#pending.set(id, null)
         this.#publish([])
@@ -117,13 +118,22 @@ export class HyperplaneController {
   }
 
   #changeOf (id: string, assignment: Assignment | null): Change[] {
-    const { tables } = this.#replica.snapshot
-    if (assignment === null || tables.networkInterface.get(id) === undefined) {
+    const { snapshot } = this.#replica
+    const { tables } = snapshot
+    if (assignment === null || !isResourceId(snapshot, id)) {
       return tables.hyperplaneShard.get(id) === undefined ? [] : [remove('hyperplaneShard', id)]
     }
     const { epoch, shard, owners, replicas, joinedEpochs, complete } = assignment
     return [put('hyperplaneShard', { id, epoch, shard, owners, replicas, joinedEpochs, complete })]
   }
+}
+
+/** Whether the change is of a record that stands for a resource. */
+function isOfResource (change: AppliedChange): boolean {
+  if (change.noun === 'egressOnlyInternetGateway') return true
+  if (change.noun !== 'networkInterface') return false
+  const record = change.record ?? change.previous
+  return record !== null && isResource(record)
 }
 
 /** What an earlier daemon knew. */

@@ -145,6 +145,9 @@ export class Directory {
     for (const gateway of snapshot.tables.internetGateway.values()) {
       if (gateway.vpcId !== null) this.#placeGateway(gateway.id, gateway.vpcId)
     }
+    for (const gateway of snapshot.tables.egressOnlyInternetGateway.values()) {
+      this.#placeGateway(gateway.id, gateway.vpcId)
+    }
     this.#touched = new TouchDraft(snapshot.revision)
   }
 
@@ -200,7 +203,7 @@ export class Directory {
     return this.#placed.get(hostName)?.keys() ?? []
   }
 
-  /** Live ENIs of a VPC on a host; and, on an edge, the VPC's internet gateway. */
+  /** Live ENIs of a VPC on a host; and, on an edge, the VPC's gateways. */
   interfacesOn (hostName: string, vpcId: string): Iterable<string> {
     return this.#placed.get(hostName)?.get(vpcId) ?? []
   }
@@ -321,10 +324,10 @@ export class Directory {
 
   // ----------------------------------------------------------------------------------- gateways
 
-  /** An internet gateway is served by every edge, up or not: each of them holds its VPC. */
+  /** Gateways are served by every edge, up or not: each of them holds their VPCs. */
   #followGateways (changes: readonly AppliedChange[]): void {
     for (const change of changes) {
-      if (change.noun !== 'internetGateway') continue
+      if (change.noun !== 'internetGateway' && change.noun !== 'egressOnlyInternetGateway') continue
       const before = change.previous?.vpcId ?? null
       const now = change.record?.vpcId ?? null
       if (before === now) continue

@@ -2,14 +2,15 @@
  * Who serves a HyperPlane resource: control's word on its shard (daemon/hyperplane/cell.ts), kept
  * as a record, so that it is durable, watched and told to every host like everything else.
  *
- * The resource is named by its ENI: that of a NAT gateway.
+ * The resource is named by its ENI, that of a NAT gateway; or, where it has none, by its own id: an
+ * egress-only internet gateway.
  */
 import type { NatGateway } from './nat_gateway.ts'
 import type { NetworkInterface } from './network_interface.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface HyperplaneShard {
-  /** ENI of the resource. */
+  /** ENI of the resource, or its own id. */
   readonly id: string
   /** Rises with every change, and never falls. */
   readonly epoch: number
@@ -31,6 +32,25 @@ const NAT_GATEWAY_INTERFACE = 'nat_gateway'
 /** Whether an ENI is that of a resource: it lives on a group of nodes, not on a host. */
 export function isResource (record: NetworkInterface): boolean {
   return record.interfaceType === NAT_GATEWAY_INTERFACE
+}
+
+/** Whether there is a resource of that id. */
+export function isResourceId ({ tables }: Snapshot, id: string): boolean {
+  return tables.networkInterface.get(id) !== undefined ||
+    tables.egressOnlyInternetGateway.get(id) !== undefined
+}
+
+/** Ids of all resources. */
+export function resourceIds ({ tables }: Snapshot): string[] {
+  return [
+    ...[...tables.networkInterface.values()].filter(isResource),
+    ...tables.egressOnlyInternetGateway.values()
+  ].map(({ id }) => id)
+}
+
+/** Nodes know a resource by the digits of its id. @param eniId an ENI's id of these digits */
+export function resourceOfDigits (snapshot: Snapshot, eniId: string): string {
+  return isResourceId(snapshot, eniId) ? eniId : eniId.replace('eni-', 'eigw-')
 }
 
 /** Names of the lab's HyperPlane nodes, whether up or not. */

@@ -142,11 +142,13 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     'does not have: it gives neither its gateways nor its other peers. "vpcctl route-table show ' +
     `${routeTable?.id ?? '<route table>'}" shows the route.`,
   'nat-protocol': ({ capture }) =>
-    `A NAT gateway carries TCP, UDP and ICMP echo: ${capture} shows what else was sent.`,
+    `NAT and egress-only gateways carry TCP, UDP and ICMP echo: ${capture} shows what else was ` +
+    'sent.',
   'nat-fragment': ({ capture }) => 'Send TCP and ICMP in packets that fit the path (1,500 bytes ' +
     `to the internet): ${capture} shows the fragments.`,
-  'nat-no-flow': ({ capture }) => 'Nothing is opened from outside through a NAT gateway: give ' +
-    `the instance an address of its own. ${capture} shows who calls.`,
+  'nat-no-flow': ({ capture }) => 'Nothing is opened from outside through a NAT or egress-only ' +
+    'gateway: give the instance an address of its own, or its subnet a route to an internet ' +
+    `gateway. ${capture} shows who calls.`,
   'nat-idle': () => 'The connection was silent for 350 s, or lost with its nodes: the client was ' +
     'reset and has to connect again. TCP keepalives below 350 s keep it.',
   'port-allocation': () => 'One address has 55,000 flows to one destination: give the NAT ' +

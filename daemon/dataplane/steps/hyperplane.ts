@@ -200,6 +200,9 @@ function noteInward (p: PacketContext, shard: Shard, node: HyperplaneNode, at: n
 }
 
 // ------------------------------------------------------------------------------------- ICMP errors
+//
+// An error is sent to the slot of whoever made it, which may be another node's than the flow's. So
+// any copy will do, however young: who quotes a packet has seen it pass, and then the flow counts.
 
 /**
  * Reads the header that an error quotes into `p.quote`; addresses stay where they are.
@@ -251,7 +254,6 @@ function takeInwardError (
   const at = table.findOutside()
   if (at < 0) return DROP_NAT_NO_FLOW
   p.natAt = at
-  if (!node.serves(shard, at)) return WAIT_FOR_COPY
   if (!table.isTranslated(at)) return DROP_NONE
   p.dst3 = words[at + NAT_AT_INSIDE + 3]
   p.quotedPort = words[at + NAT_AT_INSIDE_PORTS] >>> 16
@@ -274,7 +276,6 @@ function takeOutwardError (
   const at = table.findInside()
   if (at < 0) return DROP_NAT_NO_FLOW
   p.natAt = at
-  if (!node.serves(shard, at)) return WAIT_FOR_COPY
   if (!table.isTranslated(at)) return DROP_NONE
   p.src3 = table.words[at + NAT_AT_OUTSIDE + 3]
   p.quotedPort = table.words[at + NAT_AT_OUTSIDE_PORTS] >>> 16

@@ -15,7 +15,7 @@ import {
 } from '../drop_reason.ts'
 import type { PacketContext } from '../packet.ts'
 import type { Tables } from '../tables/tables.ts'
-import { PORT_KIND_INTERNET_GATEWAY } from '../tables/update.ts'
+import { PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY } from '../tables/update.ts'
 import { REWRITE_DESTINATION, REWRITE_SOURCE } from '../translate.ts'
 
 /** Largest packet that crosses between a VPC and the internet, bytes. */
@@ -69,7 +69,8 @@ export function takePublicSource (p: PacketContext, tables: Tables): number {
 
 /**
  * Finds the VPC that has the destination, and gives the packet the private address behind it:
- * `vpcIndex`, and `portIndex` is the VPC's internet gateway.
+ * `vpcIndex`, and `portIndex` is the VPC's internet gateway; for IPv6, its egress-only one when
+ * it has no other.
  * @returns DROP_NONE or DROP_PUBLIC_ADDRESS_UNKNOWN
  */
 export function takePrivateDestination (p: PacketContext, tables: Tables): number {
@@ -78,7 +79,10 @@ export function takePrivateDestination (p: PacketContext, tables: Tables): numbe
   let vpcIndex = 0
   if (!isIpv4) vpcIndex = publicAddresses.findIpv6(p.dst0, p.dst1, p.dst2, p.dst3)
   else if (publicAddresses.findPrivate(p.dst3)) vpcIndex = publicAddresses.foundVpcIndex
-  const gateway = vpcIndex === 0 ? 0 : ports.gatewayOf(vpcIndex, PORT_KIND_INTERNET_GATEWAY)
+  let gateway = vpcIndex === 0 ? 0 : ports.gatewayOf(vpcIndex, PORT_KIND_INTERNET_GATEWAY)
+  if (gateway === 0 && vpcIndex !== 0 && !isIpv4) {
+    gateway = ports.gatewayOf(vpcIndex, PORT_KIND_EGRESS_ONLY)
+  }
   if (gateway === 0) return DROP_PUBLIC_ADDRESS_UNKNOWN
   p.vpcIndex = vpcIndex
   p.portIndex = gateway

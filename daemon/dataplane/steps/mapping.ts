@@ -10,11 +10,12 @@ import {
   DROP_BLACKHOLE, DROP_ENI_NOT_HERE, DROP_GATEWAY_DOWN, DROP_NO_MAPPING, DROP_NONE,
   DROP_PEER_TRANSIT
 } from '../drop_reason.ts'
+import { NAT_INWARD } from '../hyperplane/nat_counts.ts'
 import type { PacketContext } from '../packet.ts'
 import { shardSlot } from '../tables/host_table.ts'
 import { RESOLVED_FOUND, RESOLVED_NOBODY } from '../tables/resolved_table.ts'
 import type { Tables } from '../tables/tables.ts'
-import { GATEWAY_AT_MTU, HOST_GROUP_ANY } from '../tables/update.ts'
+import { GATEWAY_AT_MTU, GATEWAY_AT_SENDERS, HOST_GROUP_ANY } from '../tables/update.ts'
 import { findGateway } from '../tables/vpc_table.ts'
 import { finishHash } from '../tables/word_table.ts'
 import { farVpcIndex, reachesPeer } from './peering.ts'
@@ -76,7 +77,8 @@ export function pickHost (p: PacketContext, tables: Tables, place: number): numb
   }
   const { eniHigh, eniLow } = p.mapping
   const isIcmp = p.protocol === PROTOCOL_ICMP || p.protocol === PROTOCOL_ICMPV6
-  const isOutward = p.isRoutedToEni !== 0 || p.isRoutedToGateway !== 0
+  const isOutward = (p.isRoutedToEni !== 0 || p.isRoutedToGateway !== 0) &&
+    p.natDirection !== NAT_INWARD
   const slot = isOutward
     ? shardSlot(p.dst0, p.dst1, p.dst2, p.dst3, isIcmp ? 0 : p.ports & 0xffff, p.protocol,
       eniHigh, eniLow, members.length)
@@ -85,7 +87,8 @@ export function pickHost (p: PacketContext, tables: Tables, place: number): numb
   return members[slot]
 }
 
-function findByAddress (p: PacketContext, tables: Tables): number {
+/** Finds where the destination address lives. @returns DROP_* or WAIT_FOR_ADDRESS */
+export function findByAddress (p: PacketContext, tables: Tables): number {
   const vpcIndex = farVpcIndex(p)
   const vpc = tables.vpcs.get(vpcIndex)
   if (vpc === undefined) return DROP_NO_MAPPING
@@ -99,8 +102,8 @@ function findByAddress (p: PacketContext, tables: Tables): number {
 }
 
 /**
- * Finds where the ENI, or the gateway, `targetEniHigh/Low` of the VPC lives. Gateways of a peer VPC
- * are not looked for: nothing crosses a peering from or to them.
+ * Finds where the ENI `targetEniHigh/Low` of the VPC lives, or who may send as the gateway of that
+ * id. Gateways of a peer VPC are not looked for: nothing crosses a peering from or to them.
  * @returns DROP_* or WAIT_FOR_ENI
  */
 export function findEniMapping (p: PacketContext, tables: Tables): number {
@@ -108,8 +111,12 @@ export function findEniMapping (p: PacketContext, tables: Tables): number {
   const vpc = tables.vpcs.get(vpcIndex)
   if (vpc === undefined) return DROP_NO_MAPPING
   if (vpc.mappings.findEni(p.targetEniHigh, p.targetEniLow, p.mapping)) return DROP_NONE
-  if (p.peerVpcIndex === 0 &&
-    findGateway(vpc, p.targetEniHigh, p.targetEniLow, p.mapping) >= 0) return DROP_NONE
+  const gateway = p.peerVpcIndex === 0
+    ? findGateway(vpc, p.targetEniHigh, p.targetEniLow, p.mapping) : -1
+  if (gateway >= 0) {
+    p.mapping.hostIndex = vpc.gateways[gateway + GATEWAY_AT_SENDERS]
+    return DROP_NONE
+  }
   if (vpc.mappingsComplete) return DROP_NO_MAPPING
   const resolved = tables.resolved.findEni(
     vpcIndex, p.targetEniHigh, p.targetEniLow, tables.flows.nowTick, p.mapping)

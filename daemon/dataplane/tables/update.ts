@@ -93,7 +93,8 @@ export const GATEWAY_AT_ID_HIGH = 0
 export const GATEWAY_AT_ID_LOW = 1
 export const GATEWAY_AT_HOST_INDEX = 2 // of its group
 export const GATEWAY_AT_MTU = 3 // bytes
-export const GATEWAY_WORDS = 4
+export const GATEWAY_AT_SENDERS = 4 // host index of the group that may send as the gateway
+export const GATEWAY_WORDS = 5
 
 export interface VpcData {
   readonly vpcIndex: number

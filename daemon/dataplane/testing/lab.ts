@@ -88,6 +88,8 @@ export interface GatewaySpec {
   /** A host, or a group. */
   readonly host: number
   readonly mtu: number
+  /** Group that may send as the gateway. Absent: `host`. */
+  readonly senders?: number
   /** PORT_KIND_* where this host serves it. */
   readonly kind?: number
   readonly routeTable?: number
@@ -299,7 +301,8 @@ export function buildTables (
       peers: Uint32Array.from((peers ?? []).flatMap((peer) => [peer.vpc, peer.mtu])),
       resolver: resolver === undefined ? new Uint32Array(4) : addressWords(resolver),
       gateways: Uint32Array.from(
-        gateways.flatMap(({ gateway, host, mtu }) => [GATEWAY_HIGH, gateway, host, mtu]))
+        gateways.flatMap(({ gateway, host, mtu, senders }) =>
+          [GATEWAY_HIGH, gateway, host, mtu, senders ?? host]))
     })),
     subnets: vpcs.flatMap((vpc) => vpc.subnets.map((subnet) => ({
       subnetIndex: subnet.subnet,
