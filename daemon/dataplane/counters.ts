@@ -232,6 +232,11 @@ export function readNatCounts (shared: ArrayBufferLike, portIndex: number): Floa
   return new Float64Array(shared).slice(at, at + NAT_COUNT_WORDS)
 }
 
+/** A number that changes at least once a second while the worker's loop turns. */
+export function readHeartbeat (shared: ArrayBufferLike): number {
+  return new Float64Array(shared)[COUNT_RUNNING_MS]
+}
+
 /** The worker's counters by name. */
 export function readWorkerCounters (shared: ArrayBufferLike): Record<string, number> {
   const words = new Float64Array(shared)

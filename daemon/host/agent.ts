@@ -18,7 +18,7 @@ import { eniIdFromBits } from '../base/ids.ts'
 import { HostCompiler } from '../compile/host_compiler.ts'
 import type { CacheStatistics } from '../compile/host_compiler.ts'
 import { portMtu } from '../compile/port_table.ts'
-import { COUNTER_BYTES } from '../dataplane/counters.ts'
+import { COUNTER_BYTES, readHeartbeat } from '../dataplane/counters.ts'
 import { FlowReader } from '../dataplane/flow_reader.ts'
 import type { ProcessOptions } from '../dataplane/process.ts'
 import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
@@ -36,6 +36,7 @@ import { startProcess, startThread } from './dataplane_carrier.ts'
 import type { Carrier, CarrierEvents } from './dataplane_carrier.ts'
 import { DataplaneLink } from './dataplane_link.ts'
 import { DropHistory } from './drop_history.ts'
+import { HangWatch } from './hang_watch.ts'
 import { InstanceReconciler } from './instance_reconciler.ts'
 import type { Ports } from './instance_reconciler.ts'
 import type { Limiter } from './limiter.ts'
@@ -97,6 +98,7 @@ export class HostAgent implements Ports {
   #flowReader: FlowReader | null = null
   /** Files shared with a worker in another process: name → how often it was made. */
   readonly #shared = new Map<string, number>()
+  readonly #hangWatch: HangWatch
   #isDown = false
   #uplinkTimer: NodeJS.Timeout | undefined
 
@@ -109,6 +111,7 @@ export class HostAgent implements Ports {
     const counters = this.share('counters', COUNTER_BYTES)
     this.counters = counters.buffer
     this.drops = new DropHistory(this.counters)
+    this.#hangWatch = new HangWatch(() => readHeartbeat(this.counters), () => { this.#fence() })
     this.compiler =
       new HostCompiler({ hostName: host.id, snapshot: ledger.snapshot, directory, clock })
     this.reconciler = new InstanceReconciler({
@@ -142,7 +145,10 @@ export class HostAgent implements Ports {
         options.onCopyComplete?.(host.id, eniIdFromBits(eniIdHigh, eniIdLow), epoch)
       },
       onResolve: ({ key }) => { this.#resolve(key) },
-      onSpawn: () => { this.#postEverything() }
+      onSpawn: () => {
+        this.#hangWatch.begin()
+        this.#postEverything()
+      }
     })
   }
 
@@ -194,6 +200,12 @@ export class HostAgent implements Ports {
     this.#options.onDown?.(this.host.id, isDown)
   }
 
+  /** A process that hangs is ended first; then others hear that they have to do without it. */
+  #fence (): void {
+    this.#log.error({ pid: this.pid }, 'the data plane process hangs and is killed')
+    void this.#link.kill()
+  }
+
   get namespace (): string { return namespaceName(this.#options.lab, this.host.id) }
   /** Conversations that the host remembers at most. */
   get flowCapacity (): number { return flowCapacity(this.#options.flowCapacity) }
@@ -231,12 +243,14 @@ export class HostAgent implements Ports {
     // Gives the host its index, which the worker is started with.
     this.compiler.compileAll()
     await this.#link.start()
+    if (this.#isProcess) this.#hangWatch.start()
     this.reconciler.start()
   }
 
   /** Leaves namespaces, devices and flow state for the next daemon. */
   async stop (): Promise<void> {
     clearTimeout(this.#uplinkTimer)
+    this.#hangWatch.stop()
     await this.reconciler.stop()
     await this.#link.stop()
   }

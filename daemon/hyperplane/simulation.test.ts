@@ -58,6 +58,18 @@ test('a larger cell, worse networks, slower control: the same', (t) => {
   }
 })
 
+test('deaths that overlap before control has noticed: the same', (t) => {
+  const near = { nodes: 3, loss: 0.05, repeats: 0.05, delayMs: 4, controlMs: 40 }
+  const far = { nodes: 5, loss: 0.15, repeats: 0.1, delayMs: 30, controlMs: 200 }
+  live(t, { ...near, seed: 5508 }, 1000, 0.02) // a copy older than its node was called complete
+  live(t, { ...far, seed: 7072 }, 1000, 0.02) // a flow counted where it was decided no more
+  live(t, { ...near, seed: 39 }, 1000, 0.05)
+  for (let seed = 201; seed < 209; seed += 2) {
+    live(t, { ...near, seed }, 600, 0.1)
+    live(t, { ...far, seed }, 600, 0.1)
+  }
+})
+
 test('with one node left flows go on, and come back to three', (t) => {
   const sim = new Simulation(
     { nodes: 3, seed: 5, loss: 0, repeats: 0, delayMs: 1, controlMs: 2 })

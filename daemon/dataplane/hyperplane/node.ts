@@ -6,6 +6,7 @@
  *                  have confirmed (`isConfirmed`); alone in the shard, it counts at once
  *     end of one   DELETE to the others, in the same order; the port rests
  *     owner dies   control names another, which has all that counted; copies' idle times begin anew
+ *     new epoch    what has not counted yet, or may not have, its owner tells again
  *     node joins   it is copied to, row by row, beside the running work; then control may use it
  *
  * Rows change hands in a sweep: a bounded piece of it per pass walks over all rows, arms timers of
@@ -14,13 +15,12 @@
  * The node knows no NIC and no thread: who owns it (router.ts, or a test) feeds datagrams in, takes
  * datagrams out, and moves its clock.
  */
-import { FLOW_TICK_MS } from '../tables/flow_layout.ts'
 import { rowAt } from '../tables/nat_destinations.ts'
 import {
-  NAT_AT_CREATED, NAT_AT_ENI, NAT_AT_EPOCH, NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_OUTSIDE,
+  NAT_AT_ENI, NAT_AT_EPOCH, NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_OUTSIDE,
   NAT_AT_OUTSIDE_PORTS, NAT_AT_PROTOCOL, NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_AT_SERIAL,
   NAT_AT_SLOT, NAT_AT_STAMP, NAT_AT_STATE, NAT_AT_UNCONFIRMED, NAT_COPY, NAT_LIVE,
-  NAT_REMOTE_PORT_MASK, NAT_RESTORED
+  NAT_REMOTE_PORT_MASK
 } from '../tables/nat_layout.ts'
 import { choosePort } from '../tables/nat_ports.ts'
 import { sameAddress } from '../tables/nat_table.ts'
@@ -28,8 +28,12 @@ import type { NatTable } from '../tables/nat_table.ts'
 import { shardSlot } from '../tables/host_table.ts'
 import type { ShardData } from '../tables/update.ts'
 import { NAT_COUNT_ACTIVE, NAT_COUNT_IDLE } from './nat_counts.ts'
+import {
+  becomeCopy, doubt, isTold, mayNotHaveCounted, noteTold, servesRow
+} from './certainty.ts'
 import { PeerChannels } from './peer_channels.ts'
 import type { ChannelUser } from './peer_channel.ts'
+import type { NodeCounts, NodeEvents } from './node_events.ts'
 import {
   readFlow, RECORD_AT_COPY_EPOCHS, RECORD_AT_EPOCH, RECORD_AT_RESOURCE, RECORD_AT_SLOTS,
   RECORD_DELETE, RECORD_FLOW, RECORD_GRANT, RECORD_SYNC_BEGIN, RECORD_SYNC_END, RECORD_TAKE,
@@ -43,11 +47,6 @@ import { SHARD_SLOTS } from './slots.ts'
 /** Rows that a sweep looks at per pass, and a copy to a node that joins. */
 const SWEEP_ROWS = 4096
 const COPY_ROWS = 2048
-/**
- * A copy may be of a flow that never counted, because its owner died before all had it. After this
- * time it has counted: control fences a node that answers nobody much sooner. 30 s.
- */
-const YOUNG_TICKS = 30_000 / FLOW_TICK_MS
 /** Idle flows that are ended per pass. */
 const EXPIRE_MAX = 256
 /** Rows that are looked through for rested ports per pass. */
@@ -60,25 +59,6 @@ export const OPEN_NOT_OWNER = -1
 export const OPEN_NO_PORT = -2
 export const OPEN_TABLE_FULL = -3
 export const OPEN_BUSY = -4
-
-export interface NodeEvents {
-  /** All other nodes have confirmed a row: what is held for it may go. */
-  confirmed(at: number, serial: number): void
-  /** The node may decide about a shard's slots: what is held for it may go. */
-  decides(shard: Shard): void
-  /** The copies of all slots of a resource are complete, as of an epoch. */
-  complete(shard: Shard): void
-}
-
-/** Counters of a node. */
-export interface NodeCounts {
-  /** Flows that began without a second node. */
-  alone: number
-  /** Flows of others for which this node had no room. */
-  copiesRefused: number
-  /** Copies that gave way to one with the same key. */
-  conflicts: number
-}
 
 export class HyperplaneNode implements ChannelUser {
   readonly table: NatTable
@@ -169,21 +149,8 @@ export class HyperplaneNode implements ChannelUser {
     return at
   }
 
-  /**
-   * Whether packets of the flow may pass here: it counts, as far as this node can know. The owner
-   * knows; who has a copy believes it when it is not young, which is for packets of hosts that have
-   * not heard of a new owner yet.
-   */
-  serves (shard: Shard, at: number): boolean {
-    const { words } = this.table
-    const unconfirmed = words[at + NAT_AT_UNCONFIRMED]
-    return unconfirmed === 0 ||
-      (unconfirmed === NAT_COPY && !shard.owns(words[at + NAT_AT_SLOT]) && !this.#isYoung(at))
-  }
-
-  #isYoung (at: number): boolean {
-    return this.table.nowTick - this.table.words[at + NAT_AT_CREATED] < YOUNG_TICKS
-  }
+  /** Whether packets of the flow may pass here (certainty.ts). */
+  serves (shard: Shard, at: number): boolean { return servesRow(this.table, shard, at) }
 
   /** Ends idle flows that this node owns. */
   expire (): void {
@@ -319,10 +286,17 @@ export class HyperplaneNode implements ChannelUser {
     }
   }
 
-  confirmed (at: number, serial: number): void {
+  /**
+   * Another node has a flow. That counts under the epoch in which it was told, and no longer once
+   * this node knows of a later one, or has promised to: its owner then tells the flow again.
+   */
+  confirmed (at: number, serial: number, epoch: number): void {
     const { words } = this.table
     if (words[at + NAT_AT_SERIAL] !== serial || words[at + NAT_AT_STATE] !== NAT_LIVE ||
-      words[at + NAT_AT_UNCONFIRMED] === 0 || words[at + NAT_AT_UNCONFIRMED] >= NAT_COPY) return
+      words[at + NAT_AT_UNCONFIRMED] === 0 || words[at + NAT_AT_UNCONFIRMED] >= NAT_COPY ||
+      words[at + NAT_AT_EPOCH] !== epoch) return
+    const shard = this.findShard(words[at + NAT_AT_RESOURCE], words[at + NAT_AT_RESOURCE + 1])
+    if (shard === undefined || shard.epoch !== epoch || shard.promised > epoch) return
     words[at + NAT_AT_UNCONFIRMED]--
     if (words[at + NAT_AT_UNCONFIRMED] === 0) this.#events.confirmed(at, serial)
   }
@@ -362,7 +336,9 @@ export class HyperplaneNode implements ChannelUser {
       const host = shard.replicas[other]
       if (shard.copyWanted[other] !== 0 && !this.#copyRow.has(host)) this.#copyRow.set(host, -1)
     }
-    if (!could) this.#events.decides(shard)
+    if (could) return
+    this.#mustSweep = true // what may not have counted waits to be told again
+    this.#events.decides(shard)
   }
 
   #takeFlow (shard: Shard, record: Int32Array): void {
@@ -384,9 +360,9 @@ export class HyperplaneNode implements ChannelUser {
         return
       }
       words[at + NAT_AT_SLOT] = slot
-      words[at + NAT_AT_UNCONFIRMED] = NAT_COPY
+      becomeCopy(table, shard, at)
     } else {
-      if (words[at + NAT_AT_UNCONFIRMED] === NAT_RESTORED) words[at + NAT_AT_UNCONFIRMED] = NAT_COPY
+      noteTold(table, shard, at)
       words[at + NAT_AT_ENI] = key[NAT_AT_ENI]
       words[at + NAT_AT_ENI + 1] = key[NAT_AT_ENI + 1]
       words[at + NAT_AT_EPOCH] = Math.max(words[at + NAT_AT_EPOCH], key[NAT_AT_EPOCH])
@@ -438,10 +414,12 @@ export class HyperplaneNode implements ChannelUser {
 
   #beginSync (shard: Shard, record: Int32Array): void {
     const epoch = record[RECORD_AT_EPOCH]
+    // What an old owner says may come late: it tells neither what a new one has decided since, nor
+    // what it decided itself while this node was not of the shard.
+    if (epoch < shard.promised || epoch < shard.joinedEpoch) return
     this.#stamp++
     for (let slot = 0; slot < SHARD_SLOTS; slot++) {
       const bit = 1 << slot
-      // What an old owner said may come after the word of a new one.
       if ((record[RECORD_AT_SLOTS] & ~shard.own & bit) === 0 || epoch < shard.copyEpochs[slot]) {
         continue
       }
@@ -563,23 +541,30 @@ export class HyperplaneNode implements ChannelUser {
       this.#disarm(shard, at)
       table.remove(at)
     } else if (shard.owns(slot)) {
-      if (!table.isArmed(at)) return this.#takeOver(shard, at)
+      if (!table.isArmed(at) || !isTold(table, shard, at)) return this.#takeOver(shard, at)
     } else {
       this.#disarm(shard, at)
+      doubt(table, shard, at)
     }
     return true
   }
 
-  /** A row is this node's own from now on. A young one is told to the others, who may lack it. */
+  /**
+   * A row is this node's own from now on. One that may not have counted is told to the others, who
+   * may lack it; not before all have granted, because its end may still be on its way here.
+   * @returns as sweepOne
+   */
   #takeOver (shard: Shard, at: number): boolean {
     const { table } = this
     const unconfirmed = table.words[at + NAT_AT_UNCONFIRMED]
-    if (unconfirmed === NAT_COPY && this.#isYoung(at) && shard.replicaCount > 0) {
+    const isDoubtful = mayNotHaveCounted(table, at)
+    if (isDoubtful && !shard.mayDecide()) return true // the next sweep begins when it may
+    if (isDoubtful && shard.replicaCount > 0) {
       if (!this.#allHaveRoom(shard)) return false
       table.words[at + NAT_AT_UNCONFIRMED] = shard.replicaCount
       table.words[at + NAT_AT_EPOCH] = shard.epoch
       this.#tell(shard, RECORD_FLOW, at, true)
-    } else if (unconfirmed >= NAT_COPY) {
+    } else if (unconfirmed !== 0) {
       table.words[at + NAT_AT_UNCONFIRMED] = 0
       this.#events.confirmed(at, table.words[at + NAT_AT_SERIAL])
     }

@@ -20,7 +20,7 @@ import { writeU16, writeU32, loadI32, loadU16 } from '../../wire/bytes.ts'
 import {
   GENEVE_AT_FLAGS, GENEVE_AT_PROTOCOL, GENEVE_AT_VNI, GENEVE_FLAG_CONTROL, GENEVE_HEADER_BYTES_MIN
 } from '../../encap/geneve.ts'
-import { RECORD_BYTES, RECORD_WORDS } from './record.ts'
+import { RECORD_AT_EPOCH, RECORD_BYTES, RECORD_WORDS } from './record.ts'
 
 /** EtherType of the nodes' own messages: "local experimental 1" of IEEE 802. */
 export const ETHERTYPE_HYPERPLANE = 0x88b5
@@ -52,8 +52,11 @@ const TOKEN_WORDS = 2
 export interface ChannelUser {
   /** A record of the peer, in order. @param record [RECORD_WORDS], used again */
   take(hostIndex: number, record: Int32Array): void
-  /** The peer has a record, or never will, because it is gone. `at`, `serial`: its token. */
-  confirmed(at: number, serial: number): void
+  /**
+   * The peer has a record, or never will, because it is gone. `at`, `serial`: its token; `epoch`:
+   * under which it was told.
+   */
+  confirmed(at: number, serial: number, epoch: number): void
   /** The peer has started anew: it knows nothing. */
   restarted(hostIndex: number): void
 }
@@ -141,10 +144,13 @@ export class PeerChannel {
   }
 
   #confirm (number: number): void {
-    const token = (number % CHANNEL_RECORDS_MAX) * TOKEN_WORDS
+    const place = number % CHANNEL_RECORDS_MAX
+    const token = place * TOKEN_WORDS
     const at = this.#tokens[token]
     this.#tokens[token] = 0
-    if (at !== 0) this.#user.confirmed(at, this.#tokens[token + 1])
+    if (at === 0) return
+    const epoch = this.#ring[place * RECORD_WORDS + RECORD_AT_EPOCH]
+    this.#user.confirmed(at, this.#tokens[token + 1], epoch)
   }
 
   /** Milliseconds until something is to be sent again; Infinity when nothing waits. */

@@ -32,6 +32,8 @@ export class Shard {
   own = 0
   /** True while control counts this node to the shard. */
   isMember = false
+  /** Epoch at which this life of the node came to the shard: an older copy is not complete. */
+  joinedEpoch = 0
   /** The resource is no more: the next sweep takes its rows, and then this. */
   isGone = false
   isSwept = false
@@ -122,12 +124,21 @@ export class Shard {
    * owner has is complete by definition.
    */
   #take (joinedEpoch: number): void {
+    this.joinedEpoch = joinedEpoch
     for (let slot = 0; slot < SHARD_SLOTS; slot++) {
       const bit = 1 << slot
-      if (this.copyEpochs[slot] < joinedEpoch) this.complete &= ~bit
+      if (this.copyEpochs[slot] < joinedEpoch) this.voidCopy(bit)
       if ((this.own & bit) === 0) continue
       this.complete |= bit
       this.copyEpochs[slot] = this.epoch
     }
+  }
+
+  /** A copy of the slot is not complete, however far it has come. @param bit of the slot */
+  voidCopy (bit: number): void {
+    this.complete &= ~bit
+    this.syncing &= ~bit
+    this.arrived &= ~bit
+    this.sweeping &= ~bit
   }
 }

@@ -64,7 +64,7 @@ export const NAT_AT_LAST_SEEN = 27 // tick
 export const NAT_AT_TCP = 28
 /**
  * Nodes that have not confirmed their copy yet: until it is 0, no packet passes. Or NAT_COPY,
- * NAT_RESTORED.
+ * NAT_DOUBTFUL, NAT_RESTORED.
  */
 export const NAT_AT_UNCONFIRMED = 29
 /** Stamp of the bulk copy that named the row last. */
@@ -77,7 +77,7 @@ export const NAT_AT_DESTINATION = 34
 /** Neighbours in the list of resting rows of the destination, row + 1. */
 export const NAT_AT_NEXT = 35
 export const NAT_AT_BEFORE = 36
-/** Tick of the first packet. */
+/** Tick of the first packet; of a copy, when it was told. */
 export const NAT_AT_CREATED = 37
 /** Epoch of the shard under which it was decided, or told, last: of two that differ, the newer. */
 export const NAT_AT_EPOCH = 38
@@ -89,6 +89,8 @@ export const NAT_RESTING = 2
 
 /** NAT_AT_UNCONFIRMED of a copy: its owner alone knows who else has one. */
 export const NAT_COPY = 0x20000000
+/** NAT_AT_UNCONFIRMED of a copy that may never have counted: its owner may have died early. */
+export const NAT_DOUBTFUL = 0x30000000
 /** NAT_AT_UNCONFIRMED of a row that stood in the file: it may be of yesterday. */
 export const NAT_RESTORED = 0x40000000
 

@@ -69,6 +69,8 @@ export class Simulation {
   readonly #queue: { readonly atMs: number, readonly run: () => void }[] = []
   readonly #live = new Map<string, Flow>()
   readonly #openedMs = new Map<string, number>()
+  /** Outside ends of flows that have ended. */
+  readonly #ended = new Map<string, string>()
   readonly #bytes = new Uint8Array(MESSAGE_BYTES_MAX)
   readonly #target = new Int32Array(1)
   #incarnation = 0
@@ -170,8 +172,13 @@ export class Simulation {
       }
     }
     if (!this.#openedMs.has(name)) this.#openedMs.set(name, this.nowMs)
-    if (node.serves(shard, at)) this.#passed(index, at, { client, remote })
-    else {
+    if (node.serves(shard, at)) {
+      // A packet of a host that has not heard of the new owner, which has just ended the flow,
+      // passes at the old one, as it had a moment before: no flow begins by it.
+      const decides = shard.owns(slot) && shard.mayDecide()
+      if (!decides && this.#ended.get(name) === outsideOf(table, at)) return
+      this.#passed(index, at, { client, remote })
+    } else {
       process.held.set(`${String(at)}/${String(table.words[at + NAT_AT_SERIAL])}`,
         { client, remote })
     }
@@ -187,9 +194,11 @@ export class Simulation {
       const shard = node.findShard(0, RESOURCE)
       if (at < 0 || shard === undefined || !shard.mayDecide() || !table.isArmed(at) ||
         !node.serves(shard, at)) continue
+      const name = `${String(client)}/${String(remote)}`
+      this.#ended.set(name, outsideOf(table, at))
       node.endFlow(shard, at)
-      this.#live.delete(`${String(client)}/${String(remote)}`)
-      this.#openedMs.delete(`${String(client)}/${String(remote)}`)
+      this.#live.delete(name)
+      this.#openedMs.delete(name)
       return
     }
   }
