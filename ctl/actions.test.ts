@@ -12,7 +12,7 @@ const WITHOUT_COMMAND: Readonly<Record<string, string>> = {
   DeleteNetworkInsightsAnalysis: 'as CreateNetworkInsightsPath',
   DescribeNetworkInsightsAnalyses: 'as CreateNetworkInsightsPath',
   DescribePrefixLists: '"prefix-list list" shows more of the same',
-  GetSecurityGroupsForVpc: '"security-group list --vpc" shows the same',
+  GetSecurityGroupsForVpc: '"security-group list --vpc" shows the same'
 }
 
 /** Actions by the commands that name them. */
