@@ -23,7 +23,7 @@ const ROOT = process.cwd()
 const ENTRIES = ['ctl/main.ts', 'daemon/main.ts']
 /** Paths, one per line, listed before they are written: an interrupted packing is undone, too. */
 const WRITTEN_LIST = join(ROOT, '.cache/pack/written')
-/** npm takes exactly these versions when it installs the package, as `npm ci` does in a clone. */
+/** npm takes exactly these versions when it installs the package from a registry. */
 const SHRINKWRAP = 'npm-shrinkwrap.json'
 
 /** `import … from '…'`, `export … from '…'`, `import '…'`, `import('…')`. */
