@@ -9,19 +9,16 @@
  * A connection counts when it stands: each is replicated to the two other nodes first.
  */
 import { internetNamespace } from '../../daemon/host/paths.ts'
-import { eventually, inside, tryCommand } from '../../test/harness/command.ts'
+import { inside, tryCommand } from '../../test/harness/command.ts'
 import { internetGateway, OUTSIDE } from '../../test/harness/internet.ts'
 import type { Instance } from '../../test/harness/instance.ts'
 import { Lab } from '../../test/harness/lab.ts'
 import { natGateway } from '../../test/harness/nat.ts'
 import type { EdgeOptions } from '../edge.ts'
-import { median, significant } from '../statistics.ts'
-import { tcp } from '../tunnel/measure.ts'
+import { median } from '../statistics.ts'
 import type { TunnelSystem } from '../tunnel/system.ts'
+import { oneRun, UNDERLAY_MTU, warmUp } from './ways.ts'
 
-/** 1,500 bytes, and 60 of outer headers. */
-const UNDERLAY_MTU = 1560
-const WARM_UP_SECONDS = 1
 const PINGS = 200
 
 /** Accepts on 7 and closes what its peer closes, as fast as it can. */
@@ -73,8 +70,7 @@ export async function measureNatGateway (
   const lab = await Lab.start({ edges: 3, underlayMtu: UNDERLAY_MTU })
   try {
     const { systems, a } = await build(lab)
-    for (const system of systems) await whenConnected(system)
-    await oneRun(systems, WARM_UP_SECONDS, 0) // the data plane's code is compiled as it runs
+    await warmUp(systems)
     const runs: Record<string, number>[] = []
     const addedUs: number[] = []
     for (let number = 1; number <= options.runs; number++) {
@@ -113,21 +109,6 @@ async function build (lab: Lab): Promise<{ systems: TunnelSystem[], a: Instance 
   }
 }
 
-/** Gbit/s of both ways, mean of both directions. */
-async function oneRun (
-  systems: readonly TunnelSystem[], seconds: number, number: number
-): Promise<Record<string, number>> {
-  const gbps: Record<string, number> = {}
-  for (const system of number % 2 === 0 ? systems : systems.toReversed()) {
-    const forward = await tcp(system, seconds, ['-P', '1'])
-    const reverse = await tcp(system, seconds, ['-P', '1', '-R'])
-    gbps[system.name] = (forward.gbps + reverse.gbps) / 2
-    console.error(`run ${String(number)}: ${system.name} ${String(significant(forward.gbps))} / ` +
-      `${String(significant(reverse.gbps))} Gbit/s`)
-  }
-  return gbps
-}
-
 /** Mean round trip of an echo, µs. */
 async function rttUs ({ a, b }: TunnelSystem): Promise<number> {
   const { stdout } = await tryCommand('ip', inside(a.namespace,
@@ -143,10 +124,4 @@ async function connectionsPerSecond (
   } finally {
     await acceptor.stop()
   }
-}
-
-async function whenConnected ({ name, a, b }: TunnelSystem): Promise<void> {
-  await eventually(`${name}: ${b.address} answers`, async () =>
-    (await tryCommand('ip', inside(a.namespace, ['ping', '-c', '1', '-W', '1', b.address]))).code
-      === 0)
 }
