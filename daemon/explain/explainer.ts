@@ -21,7 +21,7 @@ import { protocolName } from '../wire/ip_protocol.ts'
 import type { Obstacle, Reach, Side, Walk, WalkedPacket } from './explanation.ts'
 import { HostView } from './host_view.ts'
 import type { Passage } from './host_view.ts'
-import { answerTo, destinationOf, openingPacket, sourceOf } from './made_packet.ts'
+import { answerTo, fieldsOf, openingPacket } from './made_packet.ts'
 import type { Opening, PacketFields } from './made_packet.ts'
 import { remedyOf, startOwner } from './remedy.ts'
 import { stepsOf } from './steps.ts'
@@ -166,13 +166,14 @@ export class Explainer {
       const nextView = this.#viewOf(next.host)
       if (nextView === null) return stopped(packet, sides, told)
       const to = { view: nextView, eni: next.eni }
-      const isGateway = isGatewayId(next.eni)
+      const isGateway = nextView.isGateway(next.eni)
       if (memory === 'present' && !isGateway) this.#bring(to, fields, INGRESS)
       const entered = left.p.action === ACTION_DELIVER
         ? from.view.enterLocally(left, fields)
         : nextView.enter(from.view, left, from.eni, fields)
       const fromHost = nextView === from.view ? null : from.view.host.id
-      told = this.#side(to, isGateway ? 'egress' : 'ingress', fields, entered, fromHost)
+      const direction = isGateway && !nextView.isInward(entered.p) ? 'egress' : 'ingress'
+      told = this.#side(to, direction, fields, entered, fromHost)
       sides.push(sideOf(told))
       if (entered.drop !== DROP_NONE) return stopped(packet, sides, told)
       const walk = { packet: inWords(packet), sides, deliveredTo: next.eni, service: null,
@@ -262,9 +263,10 @@ function plain ({ packet, sides, deliveredTo, service, obstacle }: Walked): Walk
   return { packet, sides, deliveredTo, service, obstacle }
 }
 
-/** The packet with the addresses that a gateway gave it. */
+/** The packet with the addresses and ports that a gateway gave it. */
 function translated (packet: PacketFields, { p }: Passage): PacketFields {
-  return { ...packet, source: sourceOf(p), destination: destinationOf(p) }
+  const { source, destination, sourcePort, destinationPort, icmpIdentifier } = fieldsOf(p)
+  return { ...packet, source, destination, sourcePort, destinationPort, icmpIdentifier }
 }
 
 /** A side with what stopped the packet there. */

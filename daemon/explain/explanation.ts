@@ -13,7 +13,7 @@ export type Direction = 'egress' | 'ingress'
 export type StepName =
   | 'parse' | 'scope' | 'source-check' | 'security-groups' | 'same-subnet' | 'network-acl' | 'route'
   | 'mapping' | 'ttl' | 'mtu' | 'send' | 'vpc-header' | 'destination-check' | 'deliver'
-  | 'internet-scope' | 'public-address' | 'gateway-route' | 'service'
+  | 'internet-scope' | 'public-address' | 'gateway-route' | 'carried' | 'flow' | 'service'
 
 export interface Step {
   readonly step: StepName

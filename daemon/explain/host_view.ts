@@ -6,6 +6,9 @@
  *                                                ▲
  *     conversations that a trace is told of ─────┘   (a flow table of its own, of a few entries)
  *
+ * The view of a HyperPlane node decides alone about flows of every slot, in a table of its own. It
+ * does not know the flows of the real nodes.
+ *
  * Nothing here is shared with a worker: no packet can be sent, no counter counted, and no flow of a
  * real table made, touched or kept alive. And no worker runs a step of its own for it.
  */
@@ -13,21 +16,29 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { idBits, idFromBits } from '../base/ids.ts'
 import { systemRandom } from '../base/random.ts'
+import { isGatewayId } from '../compile/gateway_port.ts'
 import { HostCompiler } from '../compile/host_compiler.ts'
 import { ACTION_ENCAPSULATE } from '../dataplane/action.ts'
 import { DROP_NONE } from '../dataplane/drop_reason.ts'
+import { NAT_INWARD } from '../dataplane/hyperplane/nat_counts.ts'
+import { HyperplaneNode } from '../dataplane/hyperplane/node.ts'
+import type { NodeEvents } from '../dataplane/hyperplane/node_events.ts'
 import { pathMtu } from '../dataplane/loop.ts'
 import { PacketContext } from '../dataplane/packet.ts'
 import {
   runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath
 } from '../dataplane/packet_path.ts'
+import { isForVpc } from '../dataplane/steps/egress_only_gateway.ts'
 import { WAIT_FOR_ADDRESS } from '../dataplane/steps/mapping.ts'
 import { parsePacket } from '../dataplane/steps/parse.ts'
 import { farVpcIndex } from '../dataplane/steps/peering.ts'
 import { EGRESS, flowFileBytes, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import { FlowTable } from '../dataplane/tables/flow_table.ts'
+import { natFileBytes } from '../dataplane/tables/nat_layout.ts'
+import { NatTable } from '../dataplane/tables/nat_table.ts'
 import { Tables } from '../dataplane/tables/tables.ts'
-import type { MappingKey, RouteTableData } from '../dataplane/tables/update.ts'
+import { PORT_KIND_EGRESS_ONLY, PORT_KIND_NAT_GATEWAY } from '../dataplane/tables/update.ts'
+import type { MappingKey, RouteTableData, ShardData } from '../dataplane/tables/update.ts'
 import {
   encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES
 } from '../encap/geneve.ts'
@@ -56,6 +67,12 @@ const UPLINK = 1
  * in one peer after the other.
  */
 const RESOLVES_MAX = 128
+/** A node that decides alone has nobody to wait for. */
+const NO_EVENTS: NodeEvents = {
+  confirmed: () => { /* nothing is held */ },
+  decides: () => { /* nothing is held */ },
+  complete: () => { /* nobody asks */ }
+}
 
 export interface HostViewOptions {
   readonly host: Host
@@ -79,7 +96,9 @@ export class HostView {
   readonly #snapshot: Snapshot
   readonly #routeTables = new Map<number, RouteTableData>()
   readonly #ports: readonly number[]
+  readonly #shards: readonly ShardData[]
   #conversations: number[] = []
+  #hasFlows = false
 
   constructor ({ host, snapshot, directory, clock }: HostViewOptions) {
     this.host = host
@@ -97,6 +116,8 @@ export class HostView {
       this.#routeTables.set(table.routeTableIndex, table)
     }
     this.#ports = (update.ports ?? []).map(({ portIndex }) => portIndex)
+    this.#shards = update.shards ?? []
+    this.#forgetFlows()
   }
 
   /** @param isOpen whether the device of an ENI of this host is open now */
@@ -116,13 +137,13 @@ export class HostView {
       p.portIndex = this.#portOf(eni)
       return runEgressPath(p, this.tables, viewOf(bytes))
     }
-    return { p, drop: this.#resolving(p, run) }
+    return this.#passage(p, this.#resolving(p, run))
   }
 
   /** The packet that `leave` has let through to an ENI of the same host arrives there. */
   enterLocally ({ p }: Passage, fields: PacketFields): Passage {
     const bytes = makePacket(fields, PACKET_AT)
-    return { p, drop: runLocalIngressPath(p, this.tables, viewOf(bytes)) }
+    return this.#passage(p, runLocalIngressPath(p, this.tables, viewOf(bytes)))
   }
 
   /** The packet that `sender.leave` has let through to this host arrives. */
@@ -150,7 +171,7 @@ export class HostView {
       loadContext(p, bytes, HEADER_AT)
       return runIngressPath(p, this.tables, viewOf(bytes))
     }
-    return { p, drop: this.#resolving(p, run) }
+    return this.#passage(p, this.#resolving(p, run))
   }
 
   /** The packet comes from the internet, to this edge. */
@@ -161,7 +182,7 @@ export class HostView {
       loadContext(p, bytes, PACKET_AT)
       return runUplinkPath(p, this.tables, viewOf(bytes))
     }
-    return { p, drop: this.#resolving(p, run) }
+    return this.#passage(p, this.#resolving(p, run))
   }
 
   // -------------------------------------------------------------------------------- conversations
@@ -203,6 +224,22 @@ export class HostView {
   forget (): void {
     for (const at of this.#conversations) this.tables.flows.remove(at)
     this.#conversations = []
+    if (this.#hasFlows) this.#forgetFlows()
+  }
+
+  /** A node without flows, where the host is one. */
+  #forgetFlows (): void {
+    if (!this.host.roles.includes('hyperplane')) return
+    const own = this.compiler.indexOfHost(this.host.id)
+    const table = new NatTable(
+      new ArrayBuffer(natFileBytes(CONVERSATIONS_MAX)), CONVERSATIONS_MAX, systemRandom)
+    const node = new HyperplaneNode(own, table, 1, NO_EVENTS)
+    for (const shard of this.#shards) {
+      node.assign({ ...shard, owners: shard.owners.map(() => own),
+        replicas: Uint32Array.of(own), joinedEpochs: Uint32Array.of(shard.epoch) })
+    }
+    this.tables.hyperplane = node
+    this.#hasFlows = false
   }
 
   // ---------------------------------------------------------------------------------------- names
@@ -243,14 +280,30 @@ export class HostView {
 
   /** Where the packet goes next. */
   nextHop (p: PacketContext): { readonly eni: string, readonly host: string } {
-    const place = p.action === ACTION_ENCAPSULATE ? p.target : p.mapping.hostIndex
     const idWith = (prefix: string): string =>
       idFromBits(prefix, p.mapping.eniHigh >>> 0, p.mapping.eniLow >>> 0)
     const egressOnly = this.#snapshot.tables.egressOnlyInternetGateway.get(idWith('eigw'))
     return {
       eni: p.isRoutedToGateway === 0 ? idWith('eni') : egressOnly?.id ?? idWith('igw'),
-      host: this.compiler.idOf('host', place) ?? ''
+      host: p.action === ACTION_ENCAPSULATE
+        ? this.compiler.idOf('host', p.target) ?? ''
+        : this.host.id
     }
+  }
+
+  /** Whether an id is that of a gateway, and not of an ENI of an instance. */
+  isGateway (id: string): boolean {
+    return isGatewayId(id) ||
+      this.tables.ports.kind[this.compiler.portOf(id)] === PORT_KIND_NAT_GATEWAY
+  }
+
+  /** Whether a gateway sends the packet on into its VPC. */
+  isInward (p: PacketContext): boolean {
+    return p.natDirection === NAT_INWARD || (this.isEgressOnly(p) && isForVpc(p, this.tables))
+  }
+
+  isEgressOnly (p: PacketContext): boolean {
+    return this.tables.ports.kind[p.portIndex] === PORT_KIND_EGRESS_ONLY
   }
 
   /** The ENI or gateway that is worked on; null where none could be named. */
@@ -281,6 +334,11 @@ export class HostView {
 
   /** Whether the ENI has a port here. */
   has (eni: string): boolean { return this.compiler.portOf(eni) !== 0 }
+
+  #passage (p: PacketContext, drop: number): Passage {
+    if (p.natAt >= 0) this.#hasFlows = true
+    return { p, drop }
+  }
 
   #subnetOf (p: PacketContext): ReturnType<Tables['subnets']['get']> {
     return this.tables.subnets.get(this.tables.ports.subnetIndex[p.portIndex]!)

@@ -3,9 +3,9 @@
  * the packet allows. Where several things would do, it is the one that changes least.
  */
 import {
-  DROP_BLACKHOLE, DROP_DESTINATION_CHECK, DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS,
-  DROP_NO_MAPPING, DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_CLOSED,
-  DROP_PORT_UNKNOWN,
+  DROP_BLACKHOLE, DROP_DESTINATION_CHECK, DROP_NAT_IDLE, DROP_NAT_NO_FLOW,
+  DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS, DROP_NO_MAPPING, DROP_NO_PUBLIC_ADDRESS,
+  DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_CLOSED, DROP_PORT_UNKNOWN,
   DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS, DROP_SOURCE_SPOOFED, DROP_TOO_BIG
 } from '../dataplane/drop_reason.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -47,6 +47,10 @@ export function remedyOf (side: Passed): Remedy {
       'other peers of the peer VPC. Peer the two VPCs directly, or use a gateway of the own VPC.')
     case DROP_PORT_UNKNOWN: return none('Nothing is known to be wrong: a real packet tells, and ' +
       '"vpcctl drops" whether the gateway drops it.')
+    case DROP_NAT_NO_FLOW: return none('Only what was opened from inside is answered. To be ' +
+      'reached from outside, an instance needs a public address and an internet gateway.')
+    case DROP_NAT_IDLE: return none('A connection that stands passes; one that was idle for ' +
+      '350 s is gone, and has to be opened anew.')
     case DROP_TOO_BIG: return none(`Send at most ${String(side.p.mtu)} bytes, or without DF.`)
     default: return none('No setting of the lab lets such a packet pass.')
   }

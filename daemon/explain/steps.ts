@@ -8,9 +8,10 @@ import {
   DROP_BLACKHOLE, DROP_CONGESTION_MARK, DROP_DESTINATION_CHECK, DROP_ENI_NOT_HERE,
   DROP_FRAGMENT_INVALID, DROP_GATEWAY_DOWN, DROP_GENEVE_CRITICAL_OPTION, DROP_GENEVE_MALFORMED,
   DROP_GENEVE_VERSION, DROP_LINK_LOCAL, DROP_MALFORMED, DROP_MARTIAN, DROP_MULTICAST,
+  DROP_NAT_FRAGMENT, DROP_NAT_IDLE, DROP_NAT_NO_FLOW, DROP_NAT_PROTOCOL, DROP_NAT_TABLE_FULL,
   DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS, DROP_NONE, DROP_NO_MAPPING,
-  DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_CLOSED, DROP_PORT_UNKNOWN,
-  DROP_PUBLIC_ADDRESS_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS,
+  DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_ALLOCATION, DROP_PORT_CLOSED,
+  DROP_PORT_UNKNOWN, DROP_PUBLIC_ADDRESS_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS,
   DROP_SECURITY_GROUP_INGRESS, DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED,
   DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
 } from '../dataplane/drop_reason.ts'
@@ -21,6 +22,7 @@ import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import { PORT_KIND_ENI } from '../dataplane/tables/update.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { routeBehind } from '../model/route_order.ts'
+import { protocolName } from '../wire/ip_protocol.ts'
 import type { Direction, Step, StepName } from './explanation.ts'
 import type { HostView } from './host_view.ts'
 import { destinationOf, sourceOf } from './made_packet.ts'
@@ -120,10 +122,78 @@ const GATEWAY_IN_STEPS: readonly StepKind[] = [
   { step: 'send', drops: BEYOND_DROPS, tell: tellBeyond }
 ]
 
-function kindsOf ({ eni, direction, p }: Passed): readonly StepKind[] {
-  if (isGatewayId(eni)) return direction === 'egress' ? GATEWAY_OUT_STEPS : GATEWAY_IN_STEPS
+/** Where flows are found or opened. */
+const FLOW_STEPS: readonly StepKind[] = [
+  { step: 'carried', drops: [DROP_NAT_PROTOCOL, DROP_NAT_FRAGMENT], tell: tellCarried },
+  { step: 'flow',
+    drops: [DROP_NAT_NO_FLOW, DROP_NAT_IDLE, DROP_PORT_ALLOCATION, DROP_NAT_TABLE_FULL],
+    tell: tellFlow }
+]
+
+/** Through a NAT gateway, either way: it is an ENI of its subnet, without groups. */
+const NAT_STEPS: readonly StepKind[] = [
+  INGRESS_STEPS[0]!,
+  FLOW_STEPS[0]!,
+  { step: 'network-acl', drops: [DROP_NETWORK_ACL_INGRESS], tell: tellAclBefore },
+  FLOW_STEPS[1]!,
+  ...EGRESS_STEPS.slice(EGRESS_STEPS.findIndex(({ step }) => step === 'same-subnet'))
+    .map((kind) => kind.step === 'network-acl'
+      ? { ...kind, tell: (side: Passed) => tellAcl({ ...side, direction: 'egress' }) }
+      : kind)
+]
+
+/** Out of a VPC by its egress-only internet gateway. */
+const EGRESS_ONLY_OUT_STEPS: readonly StepKind[] = [
+  ...GATEWAY_OUT_STEPS.slice(0, 1), FLOW_STEPS[0]!, ...GATEWAY_OUT_STEPS.slice(1, 3),
+  FLOW_STEPS[1]!, ...GATEWAY_OUT_STEPS.slice(4)
+]
+
+/** Back through it, at the node that has the flow. */
+const EGRESS_ONLY_IN_STEPS: readonly StepKind[] = [
+  INGRESS_STEPS[0]!, ...FLOW_STEPS, GATEWAY_IN_STEPS.at(-1)!
+]
+
+function kindsOf ({ view, eni, direction, p, drop }: Passed): readonly StepKind[] {
+  if (isGatewayId(eni)) {
+    if (!view.isEgressOnly(p)) return direction === 'egress' ? GATEWAY_OUT_STEPS : GATEWAY_IN_STEPS
+    if (direction === 'egress') return EGRESS_ONLY_OUT_STEPS
+    return p.natAt >= 0 || drop === DROP_NAT_NO_FLOW ? EGRESS_ONLY_IN_STEPS : GATEWAY_IN_STEPS
+  }
+  if (view.isGateway(eni)) return NAT_STEPS
   if (direction === 'ingress') return INGRESS_STEPS
   return p.action === ACTION_SERVICE ? SERVICE_STEPS : EGRESS_STEPS
+}
+
+function tellCarried ({ packet, drop, eni }: Passed): Told {
+  const name = protocolName(packet.protocol)
+  return { object: eni, text: drop === DROP_NAT_PROTOCOL || drop === DROP_NAT_FRAGMENT
+    ? (DROP_REASONS[drop]?.meaning ?? '').replace(/\.$/, '')
+    : `${name} is carried` }
+}
+
+/** The rule that let it in is forgotten when the one that lets it out is found. */
+function tellAclBefore (side: Passed): Told {
+  if (side.drop === DROP_NETWORK_ACL_INGRESS) return tellAcl({ ...side, direction: 'ingress' })
+  const { acl } = side.view.aclRule(side.p, INGRESS)
+  return { object: acl,
+    text: `inbound entries of ${labelOf(side.snapshot, acl)} let it pass, where they are asked` }
+}
+
+function tellFlow ({ view, packet, p, drop, eni }: Passed): Told {
+  if (drop === DROP_NAT_NO_FLOW) return { object: eni, text: 'no flow that began inside fits' }
+  if (drop === DROP_NAT_IDLE) {
+    return { object: eni, text: 'it opens no connection, and whether one stands is not known here' }
+  }
+  if (FLOW_STEPS[1]!.drops.includes(drop)) {
+    return { object: eni, text: (DROP_REASONS[drop]?.meaning ?? '').replace(/\.$/, '') }
+  }
+  const [was, now] = view.isInward(p)
+    ? [packet.destination, destinationOf(p)]
+    : [packet.source, sourceOf(p)]
+  if (was === now) return { object: eni, text: `a flow of ${was}, which keeps its address` }
+  return { object: eni, text: view.isInward(p)
+    ? `the flow began inside: ${was} becomes ${now} again`
+    : `${was} becomes ${now}, with a port that no other flow to ${packet.destination} has` }
 }
 
 function tellPublicSource ({ packet, p, drop, eni }: Passed): Told {
@@ -194,8 +264,9 @@ function dropsHere ({ step, drops }: StepKind, { drop, p, eni }: Passed): boolea
 }
 
 /** Inside a subnet its ACL and its routes have no say. */
-function skips ({ step }: StepKind, { p, fromHost, direction }: Passed): boolean {
+function skips ({ step }: StepKind, { view, p, fromHost, direction }: Passed): boolean {
   if (step === 'gateway-route') return p.action === ACTION_UPLINK
+  if (step === 'route' && p.natAt >= 0 && view.isInward(p)) return true
   if (step === 'network-acl' || step === 'route') return p.isSameSubnet !== 0
   return step === 'vpc-header' && direction === 'ingress' && fromHost === null
 }
@@ -294,6 +365,7 @@ function tellAcl ({ view, p, snapshot, direction, packet, drop }: Passed): Told 
 
 function tellRoute ({ view, p, snapshot, packet, drop }: Passed): Told {
   if (p.isSameSubnet !== 0) return { text: 'not asked inside a subnet' }
+  if (p.natAt >= 0 && view.isInward(p)) return { text: 'not asked: back to the ENI that opened it' }
   const { table, destination } = view.route(p)
   const label = labelOf(snapshot, table)
   if (destination === null) {

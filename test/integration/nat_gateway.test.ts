@@ -6,9 +6,9 @@
  * the instances.
  */
 import test from 'ava'
-import type { LabStatusAnswer } from '../../daemon/api/admin/contract.ts'
+import type { LabStatusAnswer, ReachAnswer } from '../../daemon/api/admin/contract.ts'
 import { adminRequest } from '../harness/admin.ts'
-import { type Background, eventually } from '../harness/command.ts'
+import { type Background, eventually, ROOT, tryCommand } from '../harness/command.ts'
 import { internetGateway, listening, OUTSIDE } from '../harness/internet.ts'
 import type { Lab } from '../harness/lab.ts'
 import { natGateway } from '../harness/nat.ts'
@@ -110,6 +110,9 @@ test.serial('private instances share one address, each flow with a port of its o
     }
     t.deepEqual([...new Set(seen.map((line) => line.split(' ')[0]))], [nat.publicIp])
     t.is(new Set(seen).size, seen.length, 'distinct ports')
+    const { stdout } = await tryCommand(`${ROOT}/bin/vpcctl`,
+      ['--lab', lab.name, 'can-reach', a.id, OUTSIDE, 'tcp/80', '--json'])
+    t.is((JSON.parse(stdout) as ReachAnswer).verdict, 'yes', 'and so it is explained')
     // Echo passes out, and nothing in: neither an echo nor a connection.
     t.is((await a.ping(OUTSIDE, 2)).received, 2)
     t.regex((await lab.tryInternet('ping', '-c1', '-W1', nat.publicIp)).stdout, / 0 received/)
