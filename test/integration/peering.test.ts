@@ -9,12 +9,15 @@ import * as ec2 from '@aws-sdk/client-ec2'
 import type { Instance } from '../harness/instance.ts'
 import type { Lab, TestVpc } from '../harness/lab.ts'
 import { eventually } from '../harness/command.ts'
+import { elasticIp, internetGateway, OUTSIDE } from '../harness/internet.ts'
+import { natGateway } from '../harness/nat.ts'
 import { withLab } from '../harness/with_lab.ts'
 
 interface Side {
   readonly vpc: TestVpc
   readonly instance: Instance
-  /** The VPC's only security group and route table. */
+  readonly subnet: string
+  /** The VPC's only security group and main route table. */
   readonly group: string
   readonly table: string
 }
@@ -39,6 +42,7 @@ async function build (lab: Lab, cidr: string, host: string,
   const subnet = { id: Subnet?.SubnetId ?? '', vpc, cidr, ipv6Cidr: '' }
   return {
     vpc,
+    subnet: subnet.id,
     instance: await lab.instance(subnet, {
       host, address: cidr.replace('.0.0/16', '.1.10'), client
     }),
@@ -103,6 +107,30 @@ test.serial('A reaches B and C, B does not reach C nor the internet through A, u
     t.is((await a.instance.ping(b.instance.ipv4)).received, 0)
     await lab.waitDrops(a.instance.eni, 'blackhole', 5)
     t.is((await a.instance.ping(c.instance.ipv4)).received, 5, 'the other peering goes on')
+  }))
+
+test.serial('a peer lends neither its internet gateway nor its NAT gateway',
+  withLab({ edges: 3 }, async (t, lab) => {
+    const a = await build(lab, '10.1.0.0/16', 'host-1')
+    const b = await build(lab, '10.2.0.0/16', 'host-2')
+    await internetGateway(lab, b.vpc)
+    const publicIp = await elasticIp(lab, b.instance)
+    const inside = await lab.subnet(b.vpc, '10.2.2.0/24')
+    const nat = await natGateway(lab, { ...inside, id: b.subnet }, inside)
+    const behindNat = await lab.instance(inside, { host: 'host-2' })
+    const pcx = await peer(lab, a, b)
+    await route(a, '0.0.0.0/0', pcx, lab.ec2)
+    await route(b, a.vpc.cidr, pcx, lab.ec2)
+    for (const side of [a, b]) await allow(side, PING, lab.ec2)
+    await lab.waitApplied()
+
+    t.is((await b.instance.ping(OUTSIDE, 2)).received, 2, 'the peer itself: by its gateway')
+    t.is((await behindNat.ping(OUTSIDE, 2)).received, 2, 'and by its NAT gateway')
+    t.is((await a.instance.ping(b.instance.ipv4, 2)).received, 2, 'an address of the peer')
+    for (const [index, address] of [OUTSIDE, publicIp.address, nat.publicIp].entries()) {
+      t.is((await a.instance.ping(address, 2)).received, 0, address)
+      await lab.waitDrops(a.instance.eni, 'peer-transit', 2 * (index + 1))
+    }
   }))
 
 test.serial('rules name groups of the peer, and are stale when the peering is gone',
