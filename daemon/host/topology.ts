@@ -5,7 +5,7 @@
  * Inside a host's namespace the kernel routes nothing: what crosses from an instance to the
  * underlay goes through the data plane or not at all.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import { VpclabError } from '../base/errors.ts'
 import { runCommand, runIp, runIpBatch } from './command.ts'
 import { viewNamespace } from './namespace_view.ts'
@@ -13,6 +13,9 @@ import type { NamespaceView } from './namespace_view.ts'
 import { namespaceName, namespacePath, underlayNamespace } from './paths.ts'
 import { planBridge, planHostLink } from './topology_plan.ts'
 import type { DesiredHost } from './topology_plan.ts'
+
+/** Type of the file system that a namespace's name is mounted from (linux/magic.h). */
+const NSFS_MAGIC = 0x6e736673
 
 /** Kernel settings of the namespaces of a lab's hosts and underlay. */
 const HOST_SETTINGS = [
@@ -76,7 +79,7 @@ export async function ensureNamespace (
   namespace: string, settings: readonly string[]
 ): Promise<boolean> {
   if (existsSync(namespacePath(namespace))) {
-    if (await isSound(namespace)) return false
+    if (isSound(namespace)) return false
     await runIp('netns', 'del', namespace)
   }
   await runIp('netns', 'add', namespace)
@@ -84,15 +87,9 @@ export async function ensureNamespace (
   return true
 }
 
-/** A crash between the two halves of `ip netns add` leaves a name without a namespace behind it. */
-async function isSound (namespace: string): Promise<boolean> {
-  try {
-    await runIp('-n', namespace, 'link', 'show', 'lo')
-    return true
-  } catch (error) {
-    if (error instanceof VpclabError) return false
-    throw error
-  }
+/** A crash between the two halves of `ip netns add` leaves a file without a namespace behind it. */
+function isSound (namespace: string): boolean {
+  return statfsSync(namespacePath(namespace)).type === NSFS_MAGIC
 }
 
 /** @throws VpclabError VPCLAB_ERR_COMMAND when the namespace is not there */
