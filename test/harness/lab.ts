@@ -14,14 +14,16 @@
 import { EC2Client } from '@aws-sdk/client-ec2'
 import * as ec2 from '@aws-sdk/client-ec2'
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type {
   CredentialsAnswer, DropsAnswer, FlowsAnswer, HostStatus, LabStatusAnswer, MappingAnswer,
-  WaitAnswer
+  ResetAnswer, WaitAnswer
 } from '../../daemon/api/admin/contract.ts'
-import { internetNamespace, namespaceName, pidPath } from '../../daemon/host/paths.ts'
+import {
+  internetNamespace, NAMESPACE_DIRECTORY, namespaceName, pidPath
+} from '../../daemon/host/paths.ts'
 import { adminRequest } from './admin.ts'
 import { Capture } from './capture.ts'
 import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
@@ -73,6 +75,12 @@ export class Lab {
   readonly #port: number
   /** Every daemon the lab has had; the last one is the present one. */
   readonly #daemons: Background[]
+  /** Programs on the internet. */
+  readonly #servers: Background[] = []
+  /** Namespaces of the lab while it is empty. */
+  #ownNamespaces: readonly string[] = []
+  /** Packets that were dropped where no ENI can be named before the last reset, by reason. */
+  #droppedBefore = new Map<string, number>()
 
   private constructor (name: string, options: LabOptions, port: number, daemon: Background,
     credentials: CredentialsAnswer) {
@@ -96,7 +104,9 @@ export class Lab {
     try {
       await whenReady(name, daemon)
       const credentials = await adminRequest<CredentialsAnswer>(name, 'GET', '/credentials')
-      return new Lab(name, options, port, daemon, credentials)
+      const lab = new Lab(name, options, port, daemon, credentials)
+      lab.#ownNamespaces = namespacesOf(name)
+      return lab
     } catch (error) {
       await daemon.stop('SIGKILL')
       await tearDown(name)
@@ -109,6 +119,11 @@ export class Lab {
   /** What the daemons of this lab have logged so far, one JSON object per line. */
   get log (): string { return this.#daemons.map((daemon) => daemon.output).join('') }
   hostNamespace (host: string): string { return namespaceName(this.name, host) }
+
+  /** Whether the daemon is the one that the lab began with. */
+  get isAsStarted (): boolean {
+    return this.#daemons.length === 1 && this.#daemons[0]?.running === true
+  }
 
   /** `kill -9` of the daemon. Instances go on. */
   async kill (): Promise<void> { await this.#daemons.at(-1)?.stop('SIGKILL') }
@@ -128,6 +143,21 @@ export class Lab {
     return await leftovers(this.name)
   }
 
+  /** Removes all but the hosts, for the next test. @returns what is still there */
+  async reset (): Promise<string[]> {
+    for (const server of this.#servers.splice(0)) await server.stop('SIGKILL')
+    await adminRequest<ResetAnswer>(this.name, 'POST', '/reset')
+    await this.waitApplied()
+    const left = await eventually('the namespaces of all instances are gone', () => {
+      const more = namespacesOf(this.name).filter((name) => !this.#ownNamespaces.includes(name))
+      return more.length === 0 && more
+    }).catch(() => namespacesOf(this.name))
+    const { drops } = await adminRequest<DropsAnswer>(this.name, 'GET', '/drops')
+    this.#droppedBefore = new Map(drops.filter(({ eni }) => eni === null)
+      .map(({ reason }) => [reason, sumOf(drops, null, reason)]))
+    return left
+  }
+
   status (): Promise<LabStatusAnswer> { return adminRequest(this.name, 'GET', '/status') }
 
   async hostStatus (host: string): Promise<HostStatus> {
@@ -143,11 +173,14 @@ export class Lab {
       `/wait?revision=${String(revision)}&timeoutMs=${String(APPLIED_TIMEOUT_MS)}`)
   }
 
-  /** Packets dropped so far for one reason, at one ENI or (null) where no ENI can be named. */
+  /**
+   * Packets dropped since the last reset for one reason, at one ENI or (null) where no ENI can be
+   * named.
+   */
   async drops (eni: string | null, reason: string): Promise<number> {
-    const answer = await adminRequest<DropsAnswer>(this.name, 'GET', '/drops')
-    return answer.drops.filter((row) => row.eni === eni && row.reason === reason)
-      .reduce((sum, row) => sum + row.packets, 0)
+    const { drops } = await adminRequest<DropsAnswer>(this.name, 'GET', '/drops')
+    const before = eni === null ? this.#droppedBefore.get(reason) ?? 0 : 0
+    return sumOf(drops, eni, reason) - before
   }
 
   /** Waits until the drops of one reason at one ENI have risen to at least `packets`. */
@@ -241,8 +274,10 @@ export class Lab {
 
   /** A program on the internet that runs until it is stopped, or the lab goes. */
   internetServer (program: string, ...args: readonly string[]): Background {
-    return new Background('ip',
+    const server = new Background('ip',
       ['netns', 'exec', internetNamespace(this.name), program, ...args])
+    this.#servers.push(server)
+    return server
   }
 
   /** Starts a capture of the underlay at a host's own device. */
@@ -260,6 +295,15 @@ export class Lab {
     await eventually('wire mode per-packet on every host', async () =>
       (await this.status()).hosts.every((host) => host.wireMode === 'per-packet'))
   }
+}
+
+function namespacesOf (lab: string): string[] {
+  return readdirSync(NAMESPACE_DIRECTORY).filter((name) => name.startsWith(`${lab}-`))
+}
+
+function sumOf (drops: DropsAnswer['drops'], eni: string | null, reason: string): number {
+  return drops.filter((row) => row.eni === eni && row.reason === reason)
+    .reduce((sum, row) => sum + row.packets, 0)
 }
 
 /** The `index`th /64 of a /56, in canonical text as long as the index is not 0. */

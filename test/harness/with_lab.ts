@@ -1,9 +1,14 @@
 /**
- * A lab around a test: it is gone when the test ends, however the test ends, and a test whose lab
- * left anything behind, or whose daemon warned of something unexpected, fails.
+ * A lab around a test: a test that left anything behind, or whose daemon warned of something
+ * unexpected, fails.
  *
  *     test.serial('ping crosses hosts', withLab({}, async (t, lab) => { … }))
+ *
+ * Tests of one file that want the same lab get one after the other what is left of it after a
+ * reset: its hosts, and nothing else. A lab whose test failed, or whose daemon was killed or
+ * started anew, is taken down.
  */
+import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { Lab, type LabOptions } from './lab.ts'
 
@@ -14,23 +19,49 @@ export interface WithLabOptions extends LabOptions {
 
 const WARNING = /"level":"(warn|error|fatal)"/
 
+/** Labs that wait for a test, by their options. */
+const idle = new Map<string, Lab>()
+
+test.after.always('labs are taken down', async (t) => {
+  for (const lab of idle.values()) t.deepEqual(await lab.down(), [], LEFT_BEHIND)
+})
+
+const LEFT_BEHIND = 'the lab left something behind'
+
 export function withLab (
   options: WithLabOptions, body: (t: ExecutionContext, lab: Lab) => Promise<void>):
 (t: ExecutionContext) => Promise<void> {
+  const { expectedWarnings = [], ...labOptions } = options
   return async (t) => {
-    const lab = await Lab.start(options)
-    let warnings: string[] = []
+    const lab = await take(labOptions)
+    const logged = lab.log.length
+    const logOfTest = (): string => lab.log.slice(logged)
     try {
       await body(t, lab)
-      warnings = unexpectedWarnings(lab.log, options.expectedWarnings ?? [])
     } catch (error) {
-      t.log(lab.log.split('\n').slice(-20).join('\n'))
+      t.log(logOfTest().split('\n').slice(-20).join('\n'))
+      t.deepEqual(await lab.down(), [], LEFT_BEHIND)
       throw error
-    } finally {
-      t.deepEqual(await lab.down(), [], 'the lab left something behind')
     }
-    t.deepEqual(warnings, [], 'the daemon warned')
+    t.deepEqual(await giveBack(lab, labOptions, t.passed), [], LEFT_BEHIND)
+    t.deepEqual(unexpectedWarnings(logOfTest(), expectedWarnings), [], 'the daemon warned')
   }
+}
+
+async function take (options: LabOptions): Promise<Lab> {
+  const key = JSON.stringify(options)
+  const lab = idle.get(key)
+  idle.delete(key)
+  return lab ?? await Lab.start(options)
+}
+
+/** @returns what the test has left behind */
+async function giveBack (lab: Lab, options: LabOptions, mayGoOn: boolean): Promise<string[]> {
+  if (!mayGoOn || !lab.isAsStarted) return await lab.down()
+  const left = await lab.reset()
+  if (left.length > 0) await lab.down()
+  else idle.set(JSON.stringify(options), lab)
+  return left
 }
 
 /** Lines of the log at level "warn" or above that no pattern expects. */

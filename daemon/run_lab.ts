@@ -1,0 +1,290 @@
+/**
+ * The daemon of a lab: wiring only. Everything is made here, handed what it needs, and started in
+ * order:
+ *
+ *     store, trail, history ─▶ AWS endpoint ─▶ underlay, agents ─▶ admin socket
+ *
+ * The admin socket comes last: who can talk to it finds a lab that is up. On SIGTERM and SIGINT the
+ * daemon stops and leaves instances, devices and flow state as they are; kill -9 does no more harm
+ * than that, and the next start finds its way from what is there.
+ */
+import { chmodSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createAdminServer } from './api/admin/server.ts'
+import { createStacks } from './api/cloudformation/stacks.ts'
+import { CallRecorder } from './api/cloudtrail/event.ts'
+import { createCloudTrailService } from './api/cloudtrail/service.ts'
+import { MetricHistory } from './api/cloudwatch/metric_history.ts'
+import { startSampling } from './api/cloudwatch/sampler.ts'
+import { createCloudWatchService } from './api/cloudwatch/service.ts'
+import { createConfigService } from './api/config/service.ts'
+import { ACTIONS } from './api/ec2/actions/registry.ts'
+import { ActionRunner } from './api/ec2/runner.ts'
+import { createEc2Service } from './api/ec2/service.ts'
+import { createEndpoint } from './api/endpoint.ts'
+import { createLogsService } from './api/logs/service.ts'
+import { openKeyRing } from './api/key_ring.ts'
+import type { KeyRing } from './api/key_ring.ts'
+import { CallMetrics } from './api/metrics/call_metrics.ts'
+import { createMetricsServer, METRICS_ADDRESS, METRICS_PATH } from './api/metrics/server.ts'
+import type { Service } from './api/service.ts'
+import { createStsService } from './api/sts/service.ts'
+import { ChangeHistory } from './audit/change_history.ts'
+import { AuditTrail } from './audit/trail.ts'
+import { systemClock } from './base/clock.ts'
+import { VpclabError } from './base/errors.ts'
+import { newId } from './base/ids.ts'
+import { systemRandom } from './base/random.ts'
+import { BucketWriter } from './flow_logs/bucket_writer.ts'
+import { FlowLogs } from './flow_logs/flow_logs.ts'
+import { LogGroups } from './flow_logs/log_groups.ts'
+import { Lab } from './host/lab.ts'
+import { hostRecords, writeConfig } from './host/lab_config.ts'
+import type { LabConfig } from './host/lab_config.ts'
+import {
+  adminSocketPath, auditDirectory, bucketsDirectory, credentialsPath, flowLogsDirectory,
+  historyPath, storePath
+} from './host/paths.ts'
+import { releaseLab } from './host/pid_file.ts'
+import { defaultVpcOf, planCreateDefaultVpc } from './model/default_vpc.ts'
+import { isQuotaName, quotaOverrides } from './model/quota.ts'
+import { AccountView, put, remove } from './model/snapshot.ts'
+import type { Change } from './model/snapshot.ts'
+import type { Log } from './observe/log.ts'
+import { Replica } from './store/replica.ts'
+import { SqliteEngine } from './store/sqlite_engine.ts'
+
+/** Resolves when the lab is up; from then on signals and the admin socket decide. */
+export async function runLab (lab: string, config: LabConfig, log: Log): Promise<void> {
+  // A socket that a killed daemon left must not pass for a lab that is up.
+  rmSync(adminSocketPath(lab), { force: true })
+  writeConfig(lab, config)
+  const engine = new SqliteEngine(storePath(lab), systemClock)
+  const replica = await Replica.open(engine)
+  const isNew = replica.snapshot.revision === 0
+  await replica.transact(() => ({ changes: labRecords(config, replica), result: null }))
+  const keyRing = openKeys(lab, config)
+  const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
+  if (isNew) await fill()
+  const { trail, recorder, history } = await openPast(lab, engine, log)
+  const theLab = openLab(lab, config, { replica, log, fill })
+  const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
+  const cloudWatch = openCloudWatch(theLab, replica)
+  const calls = new CallMetrics()
+  const runner = createRunner(replica, theLab, recorder)
+  const stacks = openStacks(replica, theLab, runner, log)
+  const endpoint = createEndpoint({
+    services: [
+      createEc2Service(runner),
+      stacks.service,
+      createCloudTrailService(trail),
+      createConfigService({ history, trail, actions: ACTIONS }),
+      createLogsService(flowLogs.logGroups),
+      cloudWatch.service,
+      createStsService()
+    ],
+    keyRing,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    onCall: (call, durationMs) => {
+      recorder.record(call)
+      calls.observe(call, durationMs)
+    },
+    reset: async () => await theLab.reset()
+  })
+  const endpointUrl = await listen(endpoint, config.apiAddress, config.apiPort, '--api-port')
+  const metrics = createMetricsServer(
+    { lab: theLab, replica, clock: systemClock, region: config.region, calls })
+  const metricsUrl = await listenMetrics(metrics, config.metricsPort)
+  const stop = stopper(log, [
+    () => endpoint.close(),
+    () => metrics.close(),
+    cloudWatch.stopSampling,
+    () => stacks.engine.stop(),
+    () => admin.close(),
+    () => flowLogs.stop(),
+    () => theLab.stop(),
+    () => { replica.close() },
+    () => { history.close() },
+    () => { trail.close() },
+    () => engine.close(),
+    () => { rmSync(adminSocketPath(lab), { force: true }) },
+    () => { releaseLab(lab) }
+  ])
+  const admin = createAdminServer({
+    lab: theLab, replica, trail, keyRing, config, endpointUrl, metricsUrl, clock: systemClock,
+    random: systemRandom, log, stop
+  })
+  await theLab.start()
+  await flowLogs.start()
+  stacks.engine.start()
+  await admin.listen({ path: adminSocketPath(lab) })
+  chmodSync(adminSocketPath(lab), 0o600)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+  const { revision } = replica.snapshot
+  log.info({ endpointUrl, metricsUrl, hosts: config.hosts.length, revision }, 'the lab is up')
+}
+
+function openLab (
+  lab: string, { spinUs, flowCapacity, uplink }: LabConfig,
+  parts: {
+    readonly replica: Replica
+    readonly log: Log
+    readonly fill: () => Promise<number>
+  }
+): Lab {
+  return new Lab(
+    { lab, clock: systemClock, random: systemRandom, uplink, spinUs, flowCapacity, ...parts })
+}
+
+/** Flow logs, and the log groups that they deliver to. */
+function openFlowLogs (
+  lab: string, config: LabConfig,
+  { theLab, replica, log }: { readonly theLab: Lab, readonly replica: Replica, readonly log: Log }
+): FlowLogs {
+  const directory = flowLogsDirectory(lab)
+  const logGroups = new LogGroups(join(directory, 'log_groups.sqlite'))
+  const bucketWriter = new BucketWriter({
+    directory: bucketsDirectory(lab), spoolDirectory: join(directory, 'spool'), log
+  })
+  return new FlowLogs({
+    agents: () => theLab.agents, replica, clock: systemClock, log, logGroups, bucketWriter,
+    windowS: config.flowLogIntervalS, markPath: join(directory, 'open_window')
+  })
+}
+
+/** What is kept of the past: every call, and every change. */
+async function openPast (lab: string, engine: SqliteEngine, log: Log): Promise<{
+  readonly trail: AuditTrail
+  readonly recorder: CallRecorder
+  readonly history: ChangeHistory
+}> {
+  const trail = new AuditTrail({ directory: auditDirectory(lab), log })
+  return {
+    trail,
+    recorder: new CallRecorder({ trail, clock: systemClock, random: systemRandom }),
+    history: await ChangeHistory.open(historyPath(lab), { engine, clock: systemClock, log })
+  }
+}
+
+/** Hosts and quotas as records, where they are not there or differ. */
+function labRecords (config: LabConfig, replica: Replica): Change[] {
+  const { host: hosts, quotaOverride: quotas } = replica.snapshot.tables
+  const changes: Change[] = []
+  for (const record of hostRecords(config)) {
+    const differs = JSON.stringify(hosts.get(record.id)) !== JSON.stringify(record)
+    if (differs) changes.push(put('host', record))
+  }
+  const overrides = quotaOverrides(config.quotaProfile, config.quotas)
+  for (const [id, value] of overrides) {
+    if (quotas.get(id)?.value !== value) changes.push(put('quotaOverride', { id, value }))
+  }
+  for (const { id } of quotas.values()) {
+    if (!isQuotaName(id) || !overrides.has(id)) changes.push(remove('quotaOverride', id))
+  }
+  return changes
+}
+
+/** @returns the revision of the last one; 0 when there was nothing to make */
+async function makeDefaultVpcs (
+  { defaultVpc, region }: LabConfig, replica: Replica, keyRing: KeyRing): Promise<number> {
+  let last = 0
+  if (!defaultVpc) return last
+  const context =
+    { nowMs: systemClock.nowMs(), newId: (prefix: string) => newId(systemRandom, prefix) }
+  for (const accountId of keyRing.accountIds) {
+    const view = new AccountView(replica.snapshot, accountId, region)
+    if (defaultVpcOf(view) !== undefined) continue
+    last = (await replica.transact(() => planCreateDefaultVpc(view, context))).revision
+  }
+  return last
+}
+
+/**
+ * @param flag that names another port
+ * @returns the server's URL
+ * @throws VpclabError VPCLAB_ERR_CONFIG when the port is taken
+ */
+async function listen (
+  server: ReturnType<typeof createEndpoint>, host: string, port: number, flag: string
+): Promise<string> {
+  try {
+    return await server.listen({ host, port })
+  } catch (error) {
+    throw new VpclabError('VPCLAB_ERR_CONFIG', `vpcd cannot listen on ${host} port ` +
+      `${String(port)}: ${(error as Error).message}. Choose another one with ${flag}`,
+    { cause: error })
+  }
+}
+
+/** @returns the URL of the metrics; null when they are not wanted */
+async function listenMetrics (
+  server: ReturnType<typeof createMetricsServer>, port: number | null
+): Promise<string | null> {
+  if (port === null) return null
+  return await listen(server, METRICS_ADDRESS, port, '--metrics-port') + METRICS_PATH
+}
+
+function openStacks (
+  replica: Replica, lab: Lab, runner: ActionRunner, log: Log): ReturnType<typeof createStacks> {
+  return createStacks({
+    ledger: replica,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    runner,
+    onCommit: (listener) => replica.onCommit(listener),
+    waitApplied: async (revision, timeoutMs) => await lab.waitApplied(revision, timeoutMs)
+  })
+}
+
+/** What passed each minute, and the service that tells it. */
+function openCloudWatch (
+  lab: Lab, replica: Replica): { readonly service: Service, readonly stopSampling: () => void } {
+  const history = new MetricHistory()
+  return {
+    service: createCloudWatchService(history),
+    stopSampling: startSampling({ lab, replica, clock: systemClock, history })
+  }
+}
+
+function createRunner (replica: Replica, lab: Lab, recorder: CallRecorder): ActionRunner {
+  return new ActionRunner(ACTIONS, {
+    ledger: replica,
+    clock: systemClock,
+    random: systemRandom,
+    lab: () => ({ appliedRevision: lab.appliedRevision }),
+    onInvoke: recorder.record
+  })
+}
+
+function openKeys (lab: string, { accessKeysFile }: LabConfig): KeyRing {
+  return openKeyRing({
+    environment: process.env['VPCLAB_ACCESS_KEYS'],
+    accessKeysPath: accessKeysFile ?? undefined,
+    credentialsPath: credentialsPath(lab),
+    random: systemRandom
+  })
+}
+
+/** Runs the steps once, in order, each whatever became of the one before, and ends the process. */
+function stopper (log: Log, steps: readonly (() => unknown)[]): () => void {
+  let stopping = false
+  const stopAll = async (): Promise<void> => {
+    log.info('stopping: instances and devices stay')
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        log.error({ err: error }, 'a part could not be stopped')
+      }
+    }
+    process.exit(0)
+  }
+  return () => {
+    if (stopping) return
+    stopping = true
+    void stopAll()
+  }
+}
