@@ -22,6 +22,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
@@ -108,7 +109,7 @@ static bool try_attach(int fd) {
                            .nlmsg_seq = connections[fd].groups,
                            .nlmsg_pid = (uint32_t)getpid()};
   bool done = connect(s, (struct sockaddr *)&address, sizeof address) == 0 &&
-              send_all(s, &hello, sizeof hello) && dup3(s, fd, SOCK_CLOEXEC) >= 0;
+              send_all(s, &hello, sizeof hello) && dup3(s, fd, O_CLOEXEC) >= 0;
   REAL(close)(s);
   return done;
 }
