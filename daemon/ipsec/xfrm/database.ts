@@ -14,8 +14,9 @@
  */
 import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
-import { SAS_MAX } from '../backend.ts'
-import type { EspBackend, EspSa, EspUsage } from '../backend.ts'
+import { ESP_SAS_MAX } from '../../tun/esp_descriptor.ts'
+import type { EspSa, EspUsage } from '../../tun/esp_sa.ts'
+import type { EspBackend } from '../backend.ts'
 import {
   ATTRIBUTE_LAST_USED, ATTRIBUTE_LIFETIME, ATTRIBUTE_REPLAY, ATTRIBUTE_REPLAY_ESN,
   ATTRIBUTE_SPD_IPV4_THRESHOLD, ATTRIBUTE_SPD_IPV6_THRESHOLD, EEXIST, EINVAL, ENOENT, ENOMEM,
@@ -163,7 +164,7 @@ export class XfrmDatabase {
   #allocate (message: NetlinkMessage): Buffer {
     const asked = readSpiRequest(message.body)
     if (asked === null) return writeAnswer(message, EINVAL)
-    if (this.#larval.size + this.#sas.size >= SAS_MAX - 1) return writeAnswer(message, ENOMEM)
+    if (this.#larval.size + this.#sas.size >= ESP_SAS_MAX - 1) return writeAnswer(message, ENOMEM)
     for (let draw = 0; draw < SPI_DRAWS_MAX; draw++) {
       const spi = this.#drawSpi(asked.min, asked.max)
       const key = keyWithSpi(asked.sa, spi)
@@ -214,8 +215,8 @@ export class XfrmDatabase {
 
   /** @returns 0 when all are in use */
   #freeIndex (): number {
-    for (let tried = 0; tried < SAS_MAX; tried++) {
-      this.#lastIndex = this.#lastIndex % (SAS_MAX - 1) + 1
+    for (let tried = 0; tried < ESP_SAS_MAX; tried++) {
+      this.#lastIndex = this.#lastIndex % (ESP_SAS_MAX - 1) + 1
       if (!this.#byIndex.has(this.#lastIndex)) return this.#lastIndex
     }
     return 0

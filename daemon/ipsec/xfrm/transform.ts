@@ -2,7 +2,7 @@
  * From the kernel's names of algorithms to ours. What is not here is refused, so that IKE gives up
  * the child instead of agreeing on keys that nobody uses; charon is only ever configured with these.
  */
-import type { EspHash, EspTransform } from '../backend.ts'
+import type { EspHash, EspTransform } from '../../tun/esp_sa.ts'
 import type { Algorithm, SaRequest } from './structures.ts'
 
 const GCM_NAME = 'rfc4106(gcm(aes))'
