@@ -35,7 +35,7 @@ export const ESP_WORDS = 11
 
 /** SAs of one Esp, number 0 not used. */
 export const ESP_SAS_MAX = 8192
-/** Doubles that count for one SA: inner bytes, packets, wall clock of the last in ms, its number. */
+/** Doubles for one SA: inner bytes, packets, wall clock of the last one in ms, its number. */
 export const ESP_STATISTICS_WORDS = 4
 
 export const ESP_DONE = 0

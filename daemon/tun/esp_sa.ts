@@ -3,7 +3,6 @@
  * (esp.ts). It can be posted to a thread.
  */
 
-
 /** The cipher of an SA, with what protects its integrity. */
 export type EspTransform =
   | {

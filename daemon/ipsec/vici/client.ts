@@ -2,7 +2,7 @@
  * A client of charon's VICI socket: two connections, so that an event is never behind a command
  * that takes its time.
  *
- *     commands   request ─▶ … ─▶ response              one under way, the others wait in their order
+ *     commands   request ─▶ … ─▶ response         one under way, the others wait in their order
  *                with `stream`: register, request, events …, response, unregister
  *     events     register once per event, then they come as they happen
  *

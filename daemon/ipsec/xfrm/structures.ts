@@ -142,7 +142,7 @@ export interface Algorithm {
   /** The kernel's name: `rfc4106(gcm(aes))`, `cbc(aes)`, `hmac(sha256)`. */
   readonly name: string
   readonly key: Buffer
-  /** Bits of the tag; 0 for a cipher without. */
+  /** Bits of the tag; 0: none is named, for a cipher or for a hash with its usual length. */
   readonly icvBits: number
 }
 
@@ -200,7 +200,7 @@ export function readSa (body: Buffer): SaRequest | null {
     aead: readAlgorithm(attributes.get(ATTRIBUTE_AEAD), null),
     cipher: readAlgorithm(attributes.get(ATTRIBUTE_CRYPT), 0),
     integrity: readAlgorithm(attributes.get(ATTRIBUTE_AUTH_TRUNCATED), null) ??
-      readAlgorithm(attributes.get(ATTRIBUTE_AUTH), 96),
+      readAlgorithm(attributes.get(ATTRIBUTE_AUTH), 0),
     encapsulation: readEncapsulation(attributes.get(ATTRIBUTE_ENCAP)),
     ifId: readU32(attributes, ATTRIBUTE_IF_ID)
   }
@@ -387,7 +387,9 @@ export function writeEventId (request: Buffer, sa: SaRequest): Buffer {
   const out = Buffer.alloc(EVENT_BYTES)
   request.copy(out, 0, 0, SA_ID_BYTES)
   sa.source.copy(out, EVENT_AT_SOURCE)
-  if (request.length >= EVENT_BYTES) request.copy(out, EVENT_AT_FLAGS, EVENT_AT_FLAGS, EVENT_AT_REQID)
+  if (request.length >= EVENT_BYTES) {
+    request.copy(out, EVENT_AT_FLAGS, EVENT_AT_FLAGS, EVENT_AT_REQID)
+  }
   out.writeUInt32LE(sa.reqid, EVENT_AT_REQID)
   return out
 }

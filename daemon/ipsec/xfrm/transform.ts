@@ -1,6 +1,6 @@
 /**
  * From the kernel's names of algorithms to ours. What is not here is refused, so that IKE gives up
- * the child instead of agreeing on keys that nobody uses; charon is only ever configured with these.
+ * the child instead of agreeing on keys that nobody uses; charon is configured with these alone.
  */
 import type { EspHash, EspTransform } from '../../tun/esp_sa.ts'
 import type { Algorithm, SaRequest } from './structures.ts'
@@ -10,11 +10,17 @@ const GCM_SALT_BYTES = 4
 const GCM_ICV_BITS: readonly number[] = [64, 96, 128]
 const AES_KEY_BYTES: readonly number[] = [16, 24, 32]
 
-interface HashRow { readonly hash: EspHash, readonly keyBytes: number, readonly icvBits: number }
-const SHA1: HashRow = { hash: 'sha1', keyBytes: 20, icvBits: 96 }
-const SHA256: HashRow = { hash: 'sha256', keyBytes: 32, icvBits: 128 }
-const SHA384: HashRow = { hash: 'sha384', keyBytes: 48, icvBits: 192 }
-const SHA512: HashRow = { hash: 'sha512', keyBytes: 64, icvBits: 256 }
+interface HashRow {
+  readonly hash: EspHash
+  readonly keyBytes: number
+  readonly icvBits: number
+  /** What the kernel uses when the length is not named: for SHA2-256 that of a draft. */
+  readonly unnamedIcvBits: number
+}
+const SHA1: HashRow = { hash: 'sha1', keyBytes: 20, icvBits: 96, unnamedIcvBits: 96 }
+const SHA256: HashRow = { hash: 'sha256', keyBytes: 32, icvBits: 128, unnamedIcvBits: 96 }
+const SHA384: HashRow = { hash: 'sha384', keyBytes: 48, icvBits: 192, unnamedIcvBits: 192 }
+const SHA512: HashRow = { hash: 'sha512', keyBytes: 64, icvBits: 256, unnamedIcvBits: 256 }
 
 /** RFC 2404, RFC 4868 §2.6; charon has used both spellings of each. */
 const HASHES: Readonly<Record<string, HashRow>> = {
@@ -35,7 +41,8 @@ export function readTransform (sa: SaRequest): EspTransform | null {
   const row = HASHES[sa.integrity.name]
   const isCbc = sa.cipher.name === 'aes' || sa.cipher.name === 'cbc(aes)'
   if (!isCbc || row === undefined || !AES_KEY_BYTES.includes(sa.cipher.key.length)) return null
-  if (sa.integrity.key.length !== row.keyBytes || sa.integrity.icvBits !== row.icvBits) return null
+  const icvBits = sa.integrity.icvBits === 0 ? row.unnamedIcvBits : sa.integrity.icvBits
+  if (sa.integrity.key.length !== row.keyBytes || icvBits !== row.icvBits) return null
   return {
     kind: 'aes-cbc',
     key: Uint8Array.from(sa.cipher.key),
