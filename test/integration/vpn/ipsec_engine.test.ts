@@ -8,11 +8,11 @@
  * The customer gateway brings the tunnel up, as with AWS.
  */
 import test from 'ava'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TunnelConfig } from '../../../daemon/ipsec/tunnel.ts'
-import { Background, eventually, inside } from '../../harness/command.ts'
+import { Background, command, eventually, inside } from '../../harness/command.ts'
 import { IKE_DEVICE, IpsecEdge, UPLINK_DEVICE, VPC_DEVICE } from '../../harness/ipsec_edge.ts'
 import { Namespaces, VETH_NAME } from '../../harness/namespaces.ts'
 import { PEER_DEVICE, StrongSwan } from '../../harness/strongswan.ts'
@@ -92,29 +92,38 @@ interface Site extends AsyncDisposable {
   readonly peer: StrongSwan
 }
 
+/** Starts an edge whose outside address is reached through the namespace `wan`. */
+async function startEdge (
+  net: Namespaces, directory: string, names: { wan: string, ike: string, vpc: string },
+  outside: string, inside: string
+): Promise<IpsecEdge> {
+  const { wan, ike, vpc } = names
+  return await IpsecEdge.start({
+    directory, uplink: net.path(wan), ike: net.path(ike), vpc: net.path(vpc)
+  }, async () => {
+    await net.run(wan, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    await net.ip(wan, 'link', 'set', UPLINK_DEVICE, 'mtu', '1500', 'up')
+    await net.ip(wan, 'route', 'add', `${outside}/32`, 'dev', UPLINK_DEVICE)
+    for (const [name, device, address] of [
+      [ike, IKE_DEVICE, outside], [vpc, VPC_DEVICE, inside]
+    ] as const) {
+      await net.ip(name, 'address', 'add', `${address}/32`, 'dev', device)
+      await net.ip(name, 'link', 'set', device, 'mtu', '1500', 'up')
+      await net.ip(name, 'route', 'add', 'default', 'dev', device)
+    }
+  })
+}
+
 async function site (): Promise<Site> {
   await using stack = new AsyncDisposableStack()
   const net = stack.use(await Namespaces.create('vpc', 'ike', 'wan', 'cgw'))
   const directory = mkdtempSync(join(tmpdir(), 'vpclab-ipsec-'))
+  stack.defer(() => { rmSync(directory, { recursive: true }) })
   await net.join('wan', ['203.0.113.1/24'], 'cgw', [`${CGW}/24`])
   await net.ip('cgw', 'route', 'add', 'default', 'via', '203.0.113.1')
   await net.ip('cgw', 'address', 'add', `${LAN_HOST}/32`, 'dev', 'lo')
-  await net.run('wan', 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
-  const edge = stack.use(await IpsecEdge.start({
-    directory: join(directory, 'edge'),
-    uplink: net.path('wan'),
-    ike: net.path('ike'),
-    vpc: net.path('vpc')
-  }, async () => {
-    await net.ip('wan', 'link', 'set', UPLINK_DEVICE, 'mtu', '1500', 'up')
-    await net.ip('wan', 'route', 'add', `${OUTSIDE}/32`, 'dev', UPLINK_DEVICE)
-    await net.ip('ike', 'address', 'add', `${OUTSIDE}/32`, 'dev', IKE_DEVICE)
-    await net.ip('ike', 'link', 'set', IKE_DEVICE, 'up')
-    await net.ip('ike', 'route', 'add', 'default', 'dev', IKE_DEVICE)
-    await net.ip('vpc', 'address', 'add', `${INSTANCE}/32`, 'dev', VPC_DEVICE)
-    await net.ip('vpc', 'link', 'set', VPC_DEVICE, 'mtu', '1500', 'up')
-    await net.ip('vpc', 'route', 'add', 'default', 'dev', VPC_DEVICE)
-  }))
+  const edge = stack.use(await startEdge(net, join(directory, 'edge'),
+    { wan: 'wan', ike: 'ike', vpc: 'vpc' }, OUTSIDE, INSTANCE))
   const peer = stack.use(await StrongSwan.start(net.name('cgw'), join(directory, 'cgw')))
   await net.ip('cgw', 'route', 'add', '10.0.0.0/8', 'dev', PEER_DEVICE, 'src', LAN_HOST)
   const kept = stack.move()
@@ -168,4 +177,132 @@ test.serial('tshark sees ESP in UDP on the wire, and nothing of what is inside',
     new RegExp(`ESP\\s+${CGW}`).test(capture.output))
   await capture.stop()
   t.false(/ICMP\t/.test(capture.output), capture.output)
+})
+
+test.serial('keys are made anew under a ping, by either side, and none is lost', async (t) => {
+  await using here = await site()
+  const { net, edge, peer } = here
+  for (const version of [2, 1] as const) {
+    await bringUp(here, tunnelConfig(), { version, esp: 'aes256-sha256-modp2048' })
+    const spiBefore = await spis(edge)
+    const ping = new Background('ip', inside(net.name('vpc'),
+      ['ping', '-i', '0.01', '-c', '400', '-W', '1', LAN_HOST]))
+    await ping.printed('icmp_seq=50 ')
+    await edge.engine.rekey(NAME)
+    await ping.printed('icmp_seq=150 ')
+    await peer.swanctl('--rekey', '--child', 'net')
+    await ping.printed('icmp_seq=250 ')
+    if (version === 2) await peer.swanctl('--rekey', '--ike', 'aws')
+    await ping.ended()
+    t.regex(ping.output, / 0% packet loss/, `IKEv${String(version)}: ${edge.ikeLog}`)
+    t.not(await spis(edge), spiBefore)
+    t.is(edge.engine.status(NAME)?.state, 'up')
+    await edge.engine.close(NAME)
+    await peer.swanctl('--terminate', '--ike', 'aws', '--force')
+  }
+})
+
+/** SPIs of the child, as charon lists them. */
+async function spis (edge: IpsecEdge): Promise<string> {
+  const [ikeSa] = await edge.engine.describe(NAME)
+  return JSON.stringify(ikeSa).match(/"spi-\w+":"\w+"/g)?.join() ?? 'none'
+}
+
+test.serial('a customer gateway that dies is noticed, and its SAs are removed', async (t) => {
+  await using here = await site()
+  await bringUp(here, tunnelConfig(), {})
+  t.is(here.edge.engine.counts.sas, 2)
+  await here.peer.kill()
+  await eventually('the tunnel is down', () =>
+    here.edge.engine.status(NAME)?.state === 'down', 30_000)
+  await eventually('no SA is left', () => here.edge.engine.counts.sas === 0)
+  t.deepEqual(here.edge.engine.counts, { sas: 0, policies: 0 })
+  t.is(here.edge.selected.get(1), 0)
+})
+
+test.serial('charon is killed: its SAs go with it, and the next one brings the tunnel up', async (t) => {
+  await using here = await site()
+  const { edge, peer } = here
+  await bringUp(here, tunnelConfig(), {})
+  const before = edge.engine.charon.pid
+  if (before === null) throw new Error('charon is not up')
+  process.kill(before, 'SIGKILL')
+  await eventually('no SA is left', () => edge.engine.counts.sas === 0)
+  t.is(edge.engine.status(NAME)?.state, 'down')
+  await eventually('another charon', () =>
+    edge.engine.charon.pid !== null && edge.engine.charon.pid !== before)
+  await peer.swanctl('--terminate', '--ike', 'aws', '--force')
+  await bringUp(here, tunnelConfig(), {})
+  t.pass()
+})
+
+/** Has the gateway's packets from port 4500 leave from another one; the NAT forgets in a second. */
+async function natTo (net: Namespaces, port: number): Promise<void> {
+  const rules = `table ip nat
+delete table ip nat
+table ip nat { chain post { type nat hook postrouting priority 100;
+  udp sport 4500 snat to ${CGW}:${String(port)};
+}; }
+`
+  await command('ip', ...inside(net.name('cgw'), ['sh', '-c', `echo '${rules}' | nft -f -`]))
+  await command('ip', ...inside(net.name('cgw'), ['sysctl', '-qw',
+    'net.netfilter.nf_conntrack_udp_timeout=1', 'net.netfilter.nf_conntrack_udp_timeout_stream=1']))
+}
+
+test.serial('a NAT on the way changes its port, and the tunnel follows', async (t) => {
+  await using here = await site()
+  const { net, edge } = here
+  await natTo(net, 40_001)
+  await bringUp(here, tunnelConfig(), {})
+  t.is(await peerPort(edge), '40001')
+  await natTo(net, 40_002)
+  const ping = new Background('ip', inside(net.name('cgw'), ['ping', '-i', '3', INSTANCE]))
+  await eventually('IKE knows the new port', async () => await peerPort(edge) === '40002', 20_000)
+  await ping.printed('64 bytes from')
+  await ping.stop()
+  t.is(edge.engine.counts.sas, 2)
+})
+
+async function peerPort (edge: IpsecEdge): Promise<string> {
+  const [ikeSa] = await edge.engine.describe(NAME)
+  return String(ikeSa?.['remote-port'])
+}
+
+test.serial('without a NAT ESP is protocol 50, and TCP passes both ways', async (t) => {
+  await using stack = new AsyncDisposableStack()
+  const net = stack.use(await Namespaces.create('vpc', 'ike', 'wan', 'wan2', 'ike2', 'lan'))
+  const directory = mkdtempSync(join(tmpdir(), 'vpclab-ipsec-'))
+  stack.defer(() => { rmSync(directory, { recursive: true }) })
+  await net.join('wan', ['203.0.113.1/24'], 'wan2', ['203.0.113.2/24'])
+  await net.ip('wan', 'route', 'add', `${CGW}/32`, 'via', '203.0.113.2')
+  await net.ip('wan2', 'route', 'add', 'default', 'via', '203.0.113.1')
+  const edge = stack.use(await startEdge(net, join(directory, 'a'),
+    { wan: 'wan', ike: 'ike', vpc: 'vpc' }, OUTSIDE, INSTANCE))
+  const other = stack.use(await startEdge(net, join(directory, 'b'),
+    { wan: 'wan2', ike: 'ike2', vpc: 'lan' }, CGW, LAN_HOST))
+  const capture = new Background('ip', inside(net.name('wan'),
+    ['tshark', '-l', '-n', '-i', VETH_NAME, '-T', 'fields', '-e', 'ip.src', '-e', 'ip.proto']))
+  stack.defer(async () => { await capture.stop() })
+  await capture.printed('Capturing on')
+  await other.engine.open(tunnelConfig({
+    localAddress: CGW, remoteAddress: OUTSIDE, localId: CGW, remoteId: OUTSIDE
+  }))
+  await edge.engine.open(tunnelConfig({ startupAction: 'start', ikeVersions: ['ikev2'] }))
+  await eventually('both are up', () => [edge, other]
+    .every(({ engine }) => engine.status(NAME)?.state === 'up'))
+  const ping = await net.run('lan', 'ping', '-c', '3', '-i', '0.2', INSTANCE)
+  t.regex(ping.stdout, / 0% packet loss/)
+  await eventually('ESP of both sides', () => [OUTSIDE, CGW]
+    .every((address) => capture.output.includes(`${address}\t50`)), 15_000)
+  const server = new Background('ip', inside(net.name('lan'), ['iperf3', '-s', '--forceflush']))
+  stack.defer(async () => { await server.stop() })
+  await server.printed('Server listening')
+  for (const direction of [[], ['-R']]) {
+    const run = await net.run('vpc', 'iperf3', '-c', LAN_HOST, '-n', '50M', '-J', ...direction)
+    t.is(run.code, 0, run.stdout)
+    const { end } = JSON.parse(run.stdout) as
+      { end: { sum_received: { bytes: number, bits_per_second: number } } }
+    t.log(`${String(Math.round(end.sum_received.bits_per_second / 1e6))} Mbit/s`)
+    t.true(end.sum_received.bytes > 45e6)
+  }
 })
