@@ -73,6 +73,7 @@ kernel-netlink socket-default vici
       append = no
       flush_line = yes
       time_format = %FT%T%z
+      ike_name = yes
     }
   }
   plugins {

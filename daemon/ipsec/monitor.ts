@@ -5,7 +5,8 @@
  * A tunnel is up while one of its children is installed. While it is rekeyed there are two.
  */
 import type { Clock } from '../base/clock.ts'
-import { Explainer } from './explain.ts'
+import { Attempts } from './attempts.ts'
+import { explain } from './explain.ts'
 import type { TunnelConfig } from './tunnel.ts'
 import { isList } from './vici/message.ts'
 import type { ViciMessage, ViciValue } from './vici/message.ts'
@@ -26,9 +27,12 @@ export interface TunnelStatus {
   readonly explanation: string | null
 }
 
+/** charon's name of an IKE_SA whose peer it could not place yet. */
+const UNNAMED = '(unnamed)'
+
 interface Entry {
   status: TunnelStatus
-  readonly explainer: Explainer
+  readonly config: TunnelConfig
   /** Unique ids of its IKE_SAs and children that are up. */
   readonly ikeSas: Set<string>
   readonly children: Set<string>
@@ -43,6 +47,7 @@ export class TunnelMonitor {
   readonly #clock: Clock
   readonly #onChange: (status: TunnelStatus) => void
   readonly #entries = new Map<string, Entry>()
+  readonly #attempts = new Attempts()
 
   constructor (clock: Clock, onChange: (status: TunnelStatus) => void) {
     this.#clock = clock
@@ -61,7 +66,7 @@ export class TunnelMonitor {
         inUdp: false,
         explanation: null
       },
-      explainer: new Explainer(config),
+      config,
       ikeSas: new Set(),
       children: new Set()
     })
@@ -115,7 +120,6 @@ export class TunnelMonitor {
       if (isUp) entry.children.add(id)
       else entry.children.delete(id)
     }
-    if (isUp) entry.explainer.reset()
   }
 
   /** The old one ends without an event of its own. */
@@ -134,15 +138,16 @@ export class TunnelMonitor {
     }
   }
 
-  /** A line that names no tunnel is about a peer whom charon could not place yet. */
   #hearLog (message: ViciMessage): void {
     const line = text(message['msg'])
-    if (line === null) return
+    const ikeSa = text(message['ikesa-uniqueid'])
+    if (line === null || ikeSa === null) return
     const name = text(message['ikesa-name'])
-    const named = name === null ? undefined : this.#entries.get(name)
-    for (const entry of named === undefined ? this.#entries.values() : [named]) {
-      const explanation = entry.explainer.hear(line, named !== undefined)
-      if (explanation !== null && entry.children.size === 0) this.#change(entry, { explanation })
+    const heard = this.#attempts.hear(ikeSa, name === UNNAMED ? null : name, line)
+    for (const entry of this.#entries.values()) {
+      if (entry.children.size > 0 || !heard.isFor(entry.config)) continue
+      const explanation = explain(heard.lines, entry.config)
+      if (explanation !== null) this.#change(entry, { explanation })
     }
   }
 
