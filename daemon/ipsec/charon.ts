@@ -2,8 +2,8 @@
  * The supervisor of one charon: starts it in its namespace, requires the shim's hello, keeps a
  * VICI client, and starts it again when it ends or hangs.
  *
- *     start ─▶ hello (shim) ─▶ VICI answers ─▶ up ──▶ it ended, or does not answer ─▶ pause ─▶ start
- *                │ 5 s: none                  onUp(client)  onDown()
+ *     start ─▶ hello (shim) ─▶ VICI answers ─▶ up ──▶ it ended, or is silent ─▶ pause ─▶ start
+ *                │ 5 s: none                onUp(client)  onDown()
  *                └─▶ killed: a charon without the shim would ask the kernel, silently
  *
  * What charon knew is gone with it; whoever listens to onUp loads everything again.

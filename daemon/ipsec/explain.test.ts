@@ -47,8 +47,8 @@ const EXPECTED: readonly (readonly [string, Partial<TunnelConfig>, string])[] = 
   ['ike_proposal', {}, IKE_MISMATCH],
   ['ike_proposal_v1', {}, IKE_MISMATCH],
   ['esp_proposal', {}, `${ESP_MISMATCH}.`],
-  ['esp_proposal_v1', {}, `${ESP_MISMATCH}; Diffie-Hellman group: the customer gateway offers 14, ` +
-    'the tunnel allows 2.'],
+  ['esp_proposal_v1', {}, `${ESP_MISMATCH}; Diffie-Hellman group: the customer gateway offers ` +
+    '14, the tunnel allows 2.'],
   ['psk', {}, KEYS],
   ['psk_v1', {}, KEYS],
   ['identity', { remoteId: '203.0.113.9' }, 'The customer gateway calls itself ' +
@@ -57,8 +57,8 @@ const EXPECTED: readonly (readonly [string, Partial<TunnelConfig>, string])[] = 
     '"branch.example.com", and the tunnel expects "203.0.113.9".'],
   ['our_identity', {}, 'The customer gateway expects this end to be "vpn.example.com", and it is ' +
     '"198.51.100.1".'],
-  ['address', { remoteAddress: '203.0.113.77' }, 'A device at "203.0.113.9" asks for this tunnel, ' +
-    'but the customer gateway\'s address is "203.0.113.77".'],
+  ['address', { remoteAddress: '203.0.113.77' }, 'A device at "203.0.113.9" asks for this ' +
+    'tunnel, but the customer gateway\'s address is "203.0.113.77".'],
   ['version', { ikeVersions: ['ikev2'] }, 'The customer gateway speaks ikev1, and the tunnel ' +
     'allows ikev2.'],
   ['version2', { ikeVersions: ['ikev1'] }, 'The customer gateway speaks ikev2, and the tunnel ' +
@@ -75,8 +75,8 @@ const EXPECTED: readonly (readonly [string, Partial<TunnelConfig>, string])[] = 
   ['start_our_identity', {}, `${REFUSED}.`],
   ['start_no_answer', { remoteAddress: '203.0.113.77' }, 'The customer gateway at "203.0.113.77" ' +
     'does not answer on UDP port 500.'],
-  ['start_selectors', NETWORKS, 'The customer gateway does not accept the networks of the tunnel: ' +
-    '10.0.0.0/16 on AWS\'s side, 192.168.0.0/16 on its own.']
+  ['start_selectors', NETWORKS, 'The customer gateway does not accept the networks of the ' +
+    'tunnel: 10.0.0.0/16 on AWS\'s side, 192.168.0.0/16 on its own.']
 ]
 
 test('every log has its explanation', (t) => {

@@ -148,9 +148,9 @@ const selectors: Rule = (attempt, config) => {
     ? [asResponder[1], asResponder[2]]
     : [asResponder1?.[2], asResponder1?.[1]]
   if (ours === undefined || theirs === undefined) return null
-  return `The networks do not match: the customer gateway wants ${quoted(ours)} on AWS's side and ` +
-    `${quoted(theirs)} on its own, and the tunnel has ${listed(config.localSelectors)} and ` +
-    `${listed(config.remoteSelectors)}.`
+  return 'The networks do not match: the customer gateway wants ' +
+    `${quoted(ours)} on AWS's side and ${quoted(theirs)} on its own, and the tunnel has ` +
+    `${listed(config.localSelectors)} and ${listed(config.remoteSelectors)}.`
 }
 
 /** What the peer said of our own proposal, as initiator. */
@@ -165,7 +165,8 @@ const refusedByPeer: Rule = (attempt, config) => {
   }
   if (attempt.has(/^received TS_UNACCEPTABLE notify/)) {
     return 'The customer gateway does not accept the networks of the tunnel: ' +
-      `${listed(config.localSelectors)} on AWS's side, ${listed(config.remoteSelectors)} on its own.`
+      `${listed(config.localSelectors)} on AWS's side, ` +
+      `${listed(config.remoteSelectors)} on its own.`
   }
   if (!attempt.has(/^received AUTHENTICATION_FAILED notify error/)) return null
   return 'The customer gateway refuses this end: it has another pre-shared key, or it expects ' +

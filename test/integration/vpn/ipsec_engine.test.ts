@@ -58,11 +58,12 @@ test.serial('stock strongSwan brings the tunnel up, and both sides answer pings'
 test.serial('tshark sees ESP in UDP on the wire, and nothing of what is inside', async (t) => {
   await using here = await site()
   const capture = new Background('ip', inside(here.net.name('wan'),
-    ['tshark', '-l', '-n', '-i', VETH_NAME, '-T', 'fields', '-e', '_ws.col.Protocol', '-e', 'ip.src']))
+    ['tshark', '-l', '-n', '-i', VETH_NAME, '-T', 'fields',
+      '-e', '_ws.col.Protocol', '-e', 'ip.src']))
   await capture.printed('Capturing on')
   await bringUp(here, exampleTunnel(), {})
-  await eventually('ESP of both sides', () => new RegExp(`ESP\\s+${OUTSIDE}`).test(capture.output) &&
-    new RegExp(`ESP\\s+${CGW}`).test(capture.output))
+  await eventually('ESP of both sides', () => [OUTSIDE, CGW]
+    .every((address) => capture.output.includes(`ESP\t${address}`)))
   await capture.stop()
   t.false(/ICMP\t/.test(capture.output), capture.output)
 })
@@ -74,7 +75,7 @@ test.serial('keys are made anew under a ping, by either side, and none is lost',
     await bringUp(here, exampleTunnel(), { version, esp: 'aes256-sha256-modp2048' })
     const spiBefore = await spis(edge)
     const ping = new Background('ip', inside(net.name('vpc'),
-      ['ping', '-i', '0.01', '-c', '400', '-W', '1', LAN_HOST]))
+      ['ping', '-i', '0.01', '-c', '400', '-W', '5', LAN_HOST]))
     await ping.printed('icmp_seq=50 ')
     await edge.engine.rekey(NAME)
     await ping.printed('icmp_seq=150 ')
@@ -108,7 +109,7 @@ test.serial('a customer gateway that dies is noticed, and its SAs are removed', 
   t.is(here.edge.selected.get(1), 0)
 })
 
-test.serial('charon is killed: its SAs go with it, and the next one brings the tunnel up', async (t) => {
+test.serial('charon is killed, its SAs go, and the next one brings the tunnel up', async (t) => {
   await using here = await site()
   const { edge, peer } = here
   await bringUp(here, exampleTunnel(), {})
@@ -142,10 +143,10 @@ test.serial('a NAT on the way changes its port, and the tunnel follows', async (
   const { net, edge } = here
   await natTo(net, 40_001)
   await bringUp(here, exampleTunnel(), {})
-  t.is(await peerPort(edge), '40001')
+  t.is(await peerPort(edge), '"40001"')
   await natTo(net, 40_002)
   const ping = new Background('ip', inside(net.name('cgw'), ['ping', '-i', '3', INSTANCE]))
-  await eventually('IKE knows the new port', async () => await peerPort(edge) === '40002', 20_000)
+  await eventually('IKE knows the new port', async () => await peerPort(edge) === '"40002"', 20_000)
   await ping.printed('64 bytes from')
   await ping.stop()
   t.is(edge.engine.counts.sas, 2)
@@ -153,7 +154,7 @@ test.serial('a NAT on the way changes its port, and the tunnel follows', async (
 
 async function peerPort (edge: IpsecEdge): Promise<string> {
   const [ikeSa] = await edge.engine.describe(NAME)
-  return String(ikeSa?.['remote-port'])
+  return JSON.stringify(ikeSa?.['remote-port'] ?? '')
 }
 
 test.serial('without a NAT ESP is protocol 50, and TCP passes both ways', async (t) => {
