@@ -12,9 +12,9 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
-import type { EspBackend } from '../../daemon/ipsec/backend.ts'
 import { IpsecEngine } from '../../daemon/ipsec/engine.ts'
 import type { TunnelStatus } from '../../daemon/ipsec/monitor.ts'
+import { PostedBackend } from '../../daemon/ipsec/posted_backend.ts'
 import { silentLog } from '../../daemon/observe/log.ts'
 import type { Log } from '../../daemon/observe/log.ts'
 import {
@@ -26,6 +26,8 @@ import {
   ESP_AT, ESP_BYTES, ESP_CSUM, ESP_CSUM_FIELD, ESP_DONE, ESP_GSO_SIZE, ESP_GSO_TYPE, ESP_IKE,
   ESP_JOB, ESP_SA, ESP_SAS_MAX, ESP_STATISTICS_WORDS, ESP_STATUS, ESP_WORDS
 } from '../../daemon/tun/esp_descriptor.ts'
+import { EspTunnels } from '../../daemon/tun/esp_tunnels.ts'
+import type { EspMessage } from '../../daemon/tun/esp_tunnels.ts'
 import { createNic } from '../../daemon/tun/nic.ts'
 import type { Nic } from '../../daemon/tun/nic.ts'
 
@@ -65,8 +67,7 @@ export const VPC_DEVICE = 'vpc0'
 export class IpsecEdge implements AsyncDisposable {
   readonly nic: Nic
   readonly esp: Esp
-  /** The SA that each tunnel sends on. */
-  readonly selected = new Map<number, number>()
+  readonly tunnels: EspTunnels
   readonly statuses: TunnelStatus[] = []
   /** Results by ESP_* status. */
   readonly outcomes = new Map<number, number>()
@@ -75,6 +76,7 @@ export class IpsecEdge implements AsyncDisposable {
   #engine: IpsecEngine | null = null
   readonly #directory: string
   readonly #ports: { readonly uplink: number, readonly ike: number, readonly vpc: number }
+  readonly #posted: EspMessage[] = []
   #txCount = 0
   #open = true
 
@@ -92,6 +94,7 @@ export class IpsecEdge implements AsyncDisposable {
         ESP_SAS_MAX * ESP_STATISTICS_WORDS * Float64Array.BYTES_PER_ELEMENT),
       outerMtu: options.outerMtu ?? 1500
     })
+    this.tunnels = new EspTunnels(this.esp)
     this.#ports = {
       uplink: this.nic.openTun(options.uplink, UPLINK_DEVICE),
       ike: this.nic.openTun(options.ike, IKE_DEVICE),
@@ -131,17 +134,17 @@ export class IpsecEdge implements AsyncDisposable {
   /** What charon has logged. */
   get ikeLog (): string { return readFileSync(this.engine.charon.paths.log, 'utf8') }
 
-  #backend (): EspBackend {
-    return {
-      install: (sa) => { this.esp.install(sa) },
-      remove: (index) => { this.esp.remove(index) },
-      select: (tunnel, index) => { this.selected.set(tunnel, index) },
-      usage: (index) => this.esp.usage(index)
-    }
+  /** Messages wait for the end of the burst, as they do in a worker. */
+  #backend (): PostedBackend {
+    return new PostedBackend((message) => { this.#posted.push(message) }, this.esp.statistics)
   }
 
   #pump (): void {
     if (!this.#open) return
+    for (const message of this.#posted.splice(0)) {
+      const warning = this.tunnels.apply(message)
+      if (warning !== null) throw new Error(warning)
+    }
     const received = this.nic.burst(this.#txCount, 1)
     this.#txCount = 0
     this.esp.recycle()
@@ -165,7 +168,7 @@ export class IpsecEdge implements AsyncDisposable {
     }
     this.#loadJobs(fromUplink, 0)
     this.#takeResults(this.esp.open(fromUplink.length, systemClock.nowMs()), vpc, fromUplink)
-    this.#loadJobs(fromVpc, this.selected.get(this.route) ?? 0)
+    this.#loadJobs(fromVpc, this.tunnels.selected(this.route))
     this.#takeResults(this.esp.seal(fromVpc.length, systemClock.nowMs()), uplink, [])
   }
 

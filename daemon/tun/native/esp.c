@@ -43,9 +43,7 @@ void esp_install(struct esp *esp, uint32_t index, const struct esp_association *
   struct esp_association *into = &esp->associations[index];
   *into = *a;
   into->next = 0;
-  double *statistics = esp->config.statistics + (size_t)index * ESP_STATISTICS_WORDS;
-  memset(statistics, 0, ESP_STATISTICS_WORDS * sizeof *statistics);
-  statistics[SEQUENCE] = (double)a->sa->top;
+  esp->config.statistics[(size_t)index * ESP_STATISTICS_WORDS + SEQUENCE] = (double)a->sa->top;
   if (a->sa->seals) return;
   uint32_t *bucket = bucket_of(esp, into);
   into->next = *bucket;
@@ -60,6 +58,9 @@ void esp_remove(struct esp *esp, uint32_t index) {
     while (*link != index) link = &esp->associations[*link].next;
     *link = a->next;
   }
+  /* The next SA of this number is known elsewhere before it is installed here. */
+  memset(esp->config.statistics + (size_t)index * ESP_STATISTICS_WORDS, 0,
+         ESP_STATISTICS_WORDS * sizeof(double));
   esp_sa_close(a->sa);
   *a = (struct esp_association){.sa = NULL};
 }
