@@ -53,7 +53,7 @@ test('versions, dead peer detection and the start are as the options say', (t) =
   t.is(child({})['start_action'], 'none')
 })
 
-test('a shared key belongs to the outside address, and to the peer\'s identity if it has one', (t) => {
+test('a shared key belongs to the outside address, and to the peer\'s identity', (t) => {
   t.deepEqual(sharedKeyMessage(exampleTunnel())?.['owners'], ['198.51.100.1'])
   t.deepEqual(sharedKeyMessage(exampleTunnel({ remoteId: 'cgw' }))?.['owners'],
     ['198.51.100.1', 'cgw'])

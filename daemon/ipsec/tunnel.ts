@@ -1,5 +1,5 @@
 /**
- * A VPN tunnel as IKE is told of it: from the tunnel options of AWS (systems.md 7.4; API reference,
+ * A VPN tunnel as IKE is told of it: from the tunnel options of AWS (API reference of EC2,
  * VpnTunnelOptionsSpecification) to charon's own terms, as VICI's load-conn and load-shared take
  * them. Pure.
  *
@@ -39,7 +39,7 @@ export interface TunnelConfig {
   readonly tunnel: number
   /** Outside address of AWS's side. */
   readonly localAddress: string
-  /** Of the customer gateway; null: any. */
+  /** Of the customer gateway; null: wherever it is. */
   readonly remoteAddress: string | null
   readonly localId: string
   /** null: whatever the peer says, provided that it knows the key. */

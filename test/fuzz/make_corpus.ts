@@ -5,8 +5,8 @@
  *
  *     scripts/node test/fuzz/make_corpus.ts
  *
- * The formats stand at the top of coalesce.c, esp.c, segment.c and transmit.c. Inputs that once found a
- * mistake are kept beside the seeds under the name libFuzzer gave them.
+ * The formats stand at the top of coalesce.c, esp.c, segment.c and transmit.c. Inputs that once
+ * found a mistake are kept beside the seeds under the name libFuzzer gave them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,11 +1,12 @@
-/** The database on messages that charon 5.9.8 sent (testing/xfrm_messages.txt), and on its limits. */
+/** The database on messages of charon 5.9.8 (testing/xfrm_messages.txt), and on its limits. */
 import test from 'ava'
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import type { EspSa, EspUsage } from '../../tun/esp_sa.ts'
 import { XfrmDatabase } from './database.ts'
 import {
-  ATTRIBUTE_REPLAY_ESN, EEXIST, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, ESRCH, MESSAGE_ALLOCSPI, MESSAGE_DELPOLICY,
+  ATTRIBUTE_REPLAY_ESN,
+  EEXIST, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, ESRCH, MESSAGE_ALLOCSPI, MESSAGE_DELPOLICY,
   MESSAGE_DELSA, MESSAGE_EXPIRE, MESSAGE_GETAE, MESSAGE_GETPOLICY, MESSAGE_GETSA, MESSAGE_MAPPING,
   MESSAGE_NEWAE, MESSAGE_NEWPOLICY, MESSAGE_NEWSA, MESSAGE_NEWSPDINFO, MESSAGE_UPDPOLICY,
   MESSAGE_UPDSA, NLMSG_ERROR, readAttributes, readNetlink, writeNetlink

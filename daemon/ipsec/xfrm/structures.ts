@@ -99,7 +99,6 @@ const REPLAY_ESN_BYTES = 24
 
 // XFRM_STATE_*
 export const FLAG_NO_ECN = 1
-export const FLAG_DECAPSULATE_DSCP = 2
 /** The outer header has no DF; otherwise DF is the inner packet's. */
 export const FLAG_NO_PMTU_DISCOVERY = 4
 export const FLAG_ESN = 128

@@ -1,5 +1,5 @@
 /* Which packets may become one super-packet, and how its headers are then written: the rules of
- * coalesce.h, for packets that lie anywhere. A packet is parsed once (join_parse) and then compared.
+ * coalesce.h, for packets that lie anywhere. A packet is parsed once (join_parse), then compared.
  */
 #ifndef VPCLAB_JOIN_H
 #define VPCLAB_JOIN_H
