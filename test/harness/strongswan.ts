@@ -61,17 +61,24 @@ kernel-libipsec kernel-netlink socket-default vici updown
   /** Runs swanctl on it. */
   swanctl (...args: readonly string[]): Promise<CommandResult> {
     const uri = args[0] === '--version' ? ['--daemon'] : []
-    return tryCommand('swanctl', [...args, ...uri, '--uri',
+    return tryCommand('env', [`SWANCTL_DIR=${this.#directory}`, 'swanctl', ...args, ...uri, '--uri',
       `unix://${join(this.#directory, 'vici.sock')}`])
   }
 
-  /** Loads connections and secrets. @param text of swanctl.conf */
-  async load (text: string): Promise<void> {
+  /**
+   * Loads connections and secrets, in the place of those before.
+   * @param text of swanctl.conf
+   * @param privateKey PEM
+   */
+  async load (text: string, privateKey = ''): Promise<void> {
     const path = join(this.#directory, 'swanctl.conf')
     writeFileSync(path, text)
-    for (const what of ['--load-creds', '--load-conns']) {
-      const result = await this.swanctl(what, '--file', path)
-      if (result.code !== 0) throw new Error(`swanctl ${what}: ${result.stdout}${result.stderr}`)
+    mkdirSync(join(this.#directory, 'private'), { recursive: true })
+    writeFileSync(join(this.#directory, 'private', 'own.key'), privateKey)
+    if (privateKey === '') rmSync(join(this.#directory, 'private', 'own.key'))
+    for (const what of [['--load-creds', '--clear'], ['--load-conns']]) {
+      const result = await this.swanctl(...what, '--file', path)
+      if (result.code !== 0) throw new Error(`swanctl ${what.join(' ')}: ${result.stdout}${result.stderr}`)
     }
   }
 
