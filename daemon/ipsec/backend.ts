@@ -8,6 +8,7 @@
  * Numbers of SAs are small and used again, but never while the one before is installed.
  */
 import type { EspSa, EspUsage } from '../tun/esp_sa.ts'
+import type { EspSelector } from '../tun/esp_tunnels.ts'
 
 export interface EspBackend {
   install(sa: EspSa): void
@@ -15,5 +16,7 @@ export interface EspBackend {
   remove(index: number): void
   /** What leaves through the tunnel is sealed with this SA from now on; 0: nothing leaves. */
   select(tunnel: number, index: number): void
+  /** Between which networks the tunnel carries packets; none: nothing passes. */
+  permit(tunnel: number, selectors: readonly EspSelector[]): void
   usage(index: number): EspUsage
 }

@@ -6,7 +6,7 @@
  */
 import { readUsage } from '../tun/esp.ts'
 import type { EspSa, EspUsage } from '../tun/esp_sa.ts'
-import type { EspMessage } from '../tun/esp_tunnels.ts'
+import type { EspMessage, EspSelector } from '../tun/esp_tunnels.ts'
 import type { EspBackend } from './backend.ts'
 
 export class PostedBackend implements EspBackend {
@@ -23,6 +23,10 @@ export class PostedBackend implements EspBackend {
   remove (index: number): void { this.#post({ kind: 'esp-remove', index }) }
   select (tunnel: number, index: number): void {
     this.#post({ kind: 'esp-select', tunnel, index })
+  }
+
+  permit (tunnel: number, selectors: readonly EspSelector[]): void {
+    this.#post({ kind: 'esp-permit', tunnel, selectors })
   }
 
   usage (index: number): EspUsage { return readUsage(this.#statistics, index) }

@@ -24,7 +24,7 @@ import {
 import { Esp } from '../../daemon/tun/esp.ts'
 import {
   ESP_AT, ESP_BYTES, ESP_CSUM, ESP_CSUM_FIELD, ESP_DONE, ESP_GSO_SIZE, ESP_GSO_TYPE, ESP_IKE,
-  ESP_JOB, ESP_SA, ESP_SAS_MAX, ESP_STATISTICS_WORDS, ESP_STATUS, ESP_WORDS
+  ESP_JOB, ESP_SA, ESP_SAS_MAX, ESP_STATISTICS_WORDS, ESP_STATUS, ESP_TUNNEL, ESP_WORDS
 } from '../../daemon/tun/esp_descriptor.ts'
 import { EspTunnels } from '../../daemon/tun/esp_tunnels.ts'
 import type { EspMessage } from '../../daemon/tun/esp_tunnels.ts'
@@ -71,6 +71,8 @@ export class IpsecEdge implements AsyncDisposable {
   readonly statuses: TunnelStatus[] = []
   /** Results by ESP_* status. */
   readonly outcomes = new Map<number, number>()
+  /** Packets of networks that the tunnel does not carry. */
+  refused = 0
   /** Tunnel that packets of the VPC take. */
   route = 1
   #engine: IpsecEngine | null = null
@@ -162,6 +164,7 @@ export class IpsecEdge implements AsyncDisposable {
     for (let index = 0; index < received; index++) {
       const port = this.nic.rx[index * RX_WORDS + RX_PORT]
       if (port === ike) this.#forward(index, uplink)
+      else if (port === vpc && !this.#permits(index)) this.refused++
       else if (port === vpc) fromVpc.push(index)
       else if (this.#isIke(index)) this.#forward(index, ike)
       else fromUplink.push(index)
@@ -191,10 +194,25 @@ export class IpsecEdge implements AsyncDisposable {
       const words = this.esp.results.subarray(index * ESP_WORDS, (index + 1) * ESP_WORDS)
       const status = words[ESP_STATUS] ?? 0
       this.outcomes.set(status, (this.outcomes.get(status) ?? 0) + 1)
-      if (status === ESP_DONE) this.#send(words, ESP_AS_TX, port)
+      if (status === ESP_DONE) this.#sendIfPermitted(words, port)
       else if (status === ESP_IKE) {
         this.#forward(received[words[ESP_JOB] ?? 0] ?? 0, this.#ports.ike)
       }
+    }
+  }
+
+  #permits (index: number): boolean {
+    const at = this.nic.rx[index * RX_WORDS + RX_AT] ?? 0
+    return this.tunnels.permits(this.route, this.nic.bytes, at, 'outbound')
+  }
+
+  #sendIfPermitted (words: Int32Array, port: number): void {
+    const { uplink } = this.#ports
+    const [tunnel = 0, at = 0] = [words[ESP_TUNNEL], words[ESP_AT]]
+    if (port === uplink || this.tunnels.permits(tunnel, this.nic.bytes, at, 'inbound')) {
+      this.#send(words, ESP_AS_TX, port)
+    } else {
+      this.refused++
     }
   }
 

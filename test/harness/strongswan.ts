@@ -61,8 +61,8 @@ kernel-libipsec kernel-netlink socket-default vici updown
   /** Runs swanctl on it. */
   swanctl (...args: readonly string[]): Promise<CommandResult> {
     const uri = args[0] === '--version' ? ['--daemon'] : []
-    return tryCommand('env', [`SWANCTL_DIR=${this.#directory}`, 'swanctl', ...args, ...uri, '--uri',
-      `unix://${join(this.#directory, 'vici.sock')}`])
+    return tryCommand('env', [`SWANCTL_DIR=${this.#directory}`, 'swanctl', ...args, ...uri,
+      '--uri', `unix://${join(this.#directory, 'vici.sock')}`])
   }
 
   /**

@@ -43,6 +43,7 @@ async function place (listens: boolean, tells: boolean): Promise<Place> {
         install: () => undefined,
         remove: () => undefined,
         select: () => undefined,
+        permit: () => undefined,
         usage: () => ({ bytes: 0, packets: 0, lastUseMs: 0, sequence: 0n })
       },
       clock: systemClock,

@@ -28,6 +28,8 @@ interface Bench {
   readonly calls: string[]
   readonly installed: Map<number, EspSa>
   readonly usages: Map<number, EspUsage>
+  /** Networks of each tunnel: local, remote. */
+  readonly permitted: Map<number, string[]>
   readonly events: NetlinkMessage[]
   readonly clock: { ms: number }
   send(message: NetlinkMessage): NetlinkMessage
@@ -44,6 +46,7 @@ function bench (log: string): Bench {
   const calls: string[] = []
   const installed = new Map<number, EspSa>()
   const usages = new Map<number, EspUsage>()
+  const permitted = new Map<number, string[]>()
   const events: NetlinkMessage[] = []
   const clock = { ms: 1_000_000 }
   const database = new XfrmDatabase({
@@ -55,6 +58,11 @@ function bench (log: string): Bench {
       remove (index) {
         installed.delete(index)
         calls.push(`remove ${String(index)}`)
+      },
+      permit (tunnel, selectors) {
+        permitted.set(tunnel, selectors.map((pair) =>
+          `${pair.local.join('.')}/${String(pair.localPrefixLength)} ` +
+          `${pair.remote.join('.')}/${String(pair.remotePrefixLength)}`))
       },
       select (tunnel, index) { calls.push(`select ${String(tunnel)} ${String(index)}`) },
       usage: (index) => usages.get(index) ?? UNUSED
@@ -70,7 +78,7 @@ function bench (log: string): Bench {
     onEvent: (event) => { events.push(readNetlink(event)) }
   })
   const send = (message: NetlinkMessage): NetlinkMessage => readNetlink(database.handle(message))
-  return { database, calls, installed, usages, events, clock, send }
+  return { database, calls, installed, usages, permitted, events, clock, send }
 }
 
 /** Error of an answer; null when it is no NLMSG_ERROR. */
@@ -137,6 +145,14 @@ test('an SA is read as charon meant it', (t) => {
   t.like(inbound?.transform, { kind: 'aes-gcm', icvBytes: 16 })
   t.is(inbound?.transform.key.length, 32)
   t.like(outbound, { direction: 'outbound', tunnel: 1, replayWindow: 0 })
+})
+
+test('a tunnel carries what its inbound policies say, until they are gone', (t) => {
+  const here = bench('life')
+  play(here, 'life', isLastPolicy)
+  t.deepEqual(here.permitted.get(1), ['0.0.0.0/0 0.0.0.0/0'])
+  play(here, 'life')
+  t.deepEqual(here.permitted.get(1), [])
 })
 
 test('a rekey makes before it breaks', (t) => {

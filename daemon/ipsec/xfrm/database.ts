@@ -29,8 +29,8 @@ import {
 import type { NetlinkMessage } from './netlink.ts'
 import {
   CURRENT_BYTES, EXTRA_FLAG_DO_NOT_ENCAPSULATE_DSCP, FLAG_NO_ECN, FLAG_NO_PMTU_DISCOVERY,
-  keyWithSpi, POLICY_AT_CURRENT, POLICY_OUT, PROTOCOL_ESP, readPolicy, readPolicyId, readSa,
-  readSaId, readSpiRequest, SA_AT_CURRENT, SA_BYTES, withSpi, writeCurrent, writeEventId,
+  keyWithSpi, POLICY_AT_CURRENT, POLICY_IN, POLICY_OUT, PROTOCOL_ESP, readPolicy, readPolicyId,
+  readSa, readSaId, readSpiRequest, SA_AT_CURRENT, SA_BYTES, withSpi, writeCurrent, writeEventId,
   writeExpire, writeMapping, writeReplay, writeReplayEsn
 } from './structures.ts'
 import type { PolicyRequest, SaKey, SaRequest } from './structures.ts'
@@ -109,7 +109,7 @@ export class XfrmDatabase {
         this.#removeAllSas()
         return writeAnswer(message, 0)
       case MESSAGE_FLUSHPOLICY:
-        this.#policies.clear()
+        this.#removeAllPolicies()
         return writeAnswer(message, 0)
       case MESSAGE_GETSPDINFO: return describePolicies(message)
       default: return writeAnswer(message, EOPNOTSUPP)
@@ -158,7 +158,7 @@ export class XfrmDatabase {
     this.#removeAllSas()
     this.#larval.clear()
     this.#former.clear()
-    this.#policies.clear()
+    this.#removeAllPolicies()
   }
 
   #allocate (message: NetlinkMessage): Buffer {
@@ -256,6 +256,12 @@ export class XfrmDatabase {
     for (const tunnel of [...this.#selected.keys()]) this.#select(tunnel, 0)
   }
 
+  #removeAllPolicies (): void {
+    const tunnels = new Set([...this.#policies.values()].map(({ request }) => request.ifId))
+    this.#policies.clear()
+    for (const tunnel of tunnels) this.#options.backend.permit(tunnel, [])
+  }
+
   #select (tunnel: number, index: number): void {
     if (index === 0) this.#selected.delete(tunnel)
     else this.#selected.set(tunnel, index)
@@ -316,6 +322,7 @@ export class XfrmDatabase {
     if (!known && this.#policies.size >= POLICIES_MAX) return ENOMEM
     this.#policies.set(request.key, { body: Buffer.from(message.body), request })
     if (request.direction === POLICY_OUT) this.#follow(request)
+    else if (request.direction === POLICY_IN) this.#permit(request.ifId)
     return 0
   }
 
@@ -325,6 +332,20 @@ export class XfrmDatabase {
     const sa = this.#sas.get(policy.template)
     if (sa === undefined || sa.isInbound || sa.request.ifId !== policy.ifId) return
     this.#select(policy.ifId, sa.index)
+  }
+
+  /** Tells the networks of a tunnel: those of its inbound policies that have a template. */
+  #permit (tunnel: number): void {
+    const selectors = [...this.#policies.values()].map(({ request }) => request)
+      .filter((request) => request.direction === POLICY_IN && request.ifId === tunnel &&
+        request.isTunnel)
+      .map((request) => ({
+        local: Uint8Array.from(request.destination),
+        localPrefixLength: request.destinationPrefixLength,
+        remote: Uint8Array.from(request.source),
+        remotePrefixLength: request.sourcePrefixLength
+      }))
+    this.#options.backend.permit(tunnel, selectors)
   }
 
   #hasOutboundPolicy (ifId: number): boolean {
@@ -340,7 +361,9 @@ export class XfrmDatabase {
   #deletePolicy (message: NetlinkMessage): number {
     const request = readPolicyId(message.body)
     if (request === null) return EINVAL
-    return this.#policies.delete(request.key) ? 0 : ENOENT
+    if (!this.#policies.delete(request.key)) return ENOENT
+    if (request.direction === POLICY_IN) this.#permit(request.ifId)
+    return 0
   }
 
   /** charon asks when a tunnel was last used, to spare a dead peer detection. */

@@ -50,7 +50,12 @@ const UNLIMITED = 0xffff_ffff_ffff_ffffn
 export const POLICY_BYTES = 168
 export const POLICY_AT_CURRENT = 120
 const POLICY_AT_DIRECTION = 160
+// struct xfrm_selector
 const SELECTOR_BYTES = 56
+const SELECTOR_AT_SOURCE = 16
+const SELECTOR_AT_FAMILY = 40
+const SELECTOR_AT_PREFIX_DESTINATION = 42
+const SELECTOR_AT_PREFIX_SOURCE = 43
 // struct xfrm_userpolicy_id
 const POLICY_ID_BYTES = 64
 const POLICY_ID_AT_DIRECTION = 60
@@ -105,7 +110,8 @@ export const FLAG_ESN = 128
 // XFRM_SA_XFLAG_*
 export const EXTRA_FLAG_DO_NOT_ENCAPSULATE_DSCP = 1
 
-// XFRM_POLICY_IN, OUT, FWD
+// XFRM_POLICY_IN, OUT; what charon says of FWD is what it says of IN
+export const POLICY_IN = 0
 export const POLICY_OUT = 1
 
 /** How an SA is found: `<destination in hex>/<protocol>/<spi>`. */
@@ -306,6 +312,13 @@ export interface PolicyRequest {
   readonly key: string
   readonly direction: number
   readonly ifId: number
+  /** Of the packets that it is about. 4 or 16 bytes, and bits. */
+  readonly source: Buffer
+  readonly sourcePrefixLength: number
+  readonly destination: Buffer
+  readonly destinationPrefixLength: number
+  /** It has a template: packets pass a tunnel. Otherwise they are let through or blocked. */
+  readonly isTunnel: boolean
   /** SA that the template names; null: none, or without SPI. */
   readonly template: SaKey | null
 }
@@ -327,10 +340,16 @@ function readPolicyAt (body: Buffer, bytes: number, directionAt: number): Policy
   const ifId = readU32(attributes, ATTRIBUTE_IF_ID)
   const mark = attributes.get(ATTRIBUTE_MARK)?.toString('hex') ?? ''
   const selector = body.toString('hex', 0, SELECTOR_BYTES)
+  const family = body.readUInt16LE(SELECTOR_AT_FAMILY)
   return {
     key: `${selector}/${String(direction)}/${mark}/${String(ifId)}`,
     direction,
     ifId,
+    source: Buffer.from(addressAt(body, SELECTOR_AT_SOURCE, family)),
+    sourcePrefixLength: body.readUInt8(SELECTOR_AT_PREFIX_SOURCE),
+    destination: Buffer.from(addressAt(body, 0, family)),
+    destinationPrefixLength: body.readUInt8(SELECTOR_AT_PREFIX_DESTINATION),
+    isTunnel: attributes.has(ATTRIBUTE_TEMPLATE),
     template: readTemplate(attributes.get(ATTRIBUTE_TEMPLATE))
   }
 }

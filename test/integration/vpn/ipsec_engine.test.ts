@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { exampleTunnel } from '../../../daemon/ipsec/testing/example_tunnel.ts'
 import type { TunnelConfig } from '../../../daemon/ipsec/tunnel.ts'
 import { Background, command, eventually, inside } from '../../harness/command.ts'
+import { VPC_DEVICE } from '../../harness/ipsec_edge.ts'
 import type { IpsecEdge } from '../../harness/ipsec_edge.ts'
 import { Namespaces, VETH_NAME } from '../../harness/namespaces.ts'
 import {
@@ -66,6 +67,21 @@ test.serial('tshark sees ESP in UDP on the wire, and nothing of what is inside',
     .every((address) => capture.output.includes(`ESP\t${address}`)))
   await capture.stop()
   t.false(/ICMP\t/.test(capture.output), capture.output)
+})
+
+test.serial('a tunnel carries packets of its networks alone, both ways', async (t) => {
+  await using here = await site()
+  const { net, edge, peer } = here
+  const networks = { localSelectors: ['10.0.1.0/24'], remoteSelectors: ['192.168.7.0/24'] }
+  await bringUp(here, exampleTunnel(networks), {
+    localTs: '192.168.7.0/24', remoteTs: '10.0.1.0/24'
+  })
+  const before = edge.refused
+  await net.ip('vpc', 'address', 'add', '10.0.2.20/32', 'dev', VPC_DEVICE)
+  const foreign = await net.run('vpc', 'ping', '-c', '2', '-W', '1', '-I', '10.0.2.20', LAN_HOST)
+  t.regex(foreign.stdout, / 100% packet loss/)
+  t.true(edge.refused >= before + 2)
+  await peer.swanctl('--terminate', '--ike', 'aws', '--force')
 })
 
 test.serial('keys are made anew under a ping, by either side, and none is lost', async (t) => {
