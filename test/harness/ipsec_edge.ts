@@ -24,7 +24,8 @@ import {
 import { Esp } from '../../daemon/tun/esp.ts'
 import {
   ESP_AT, ESP_BYTES, ESP_CSUM, ESP_CSUM_FIELD, ESP_DONE, ESP_GSO_SIZE, ESP_GSO_TYPE, ESP_IKE,
-  ESP_JOB, ESP_SA, ESP_SAS_MAX, ESP_STATISTICS_WORDS, ESP_STATUS, ESP_TUNNEL, ESP_WORDS
+  ESP_JOB, ESP_SA, ESP_SAS_MAX, ESP_SEGMENTS, ESP_STATISTICS_WORDS, ESP_STATUS, ESP_TUNNEL,
+  ESP_WORDS
 } from '../../daemon/tun/esp_descriptor.ts'
 import { EspTunnels } from '../../daemon/tun/esp_tunnels.ts'
 import type { EspMessage } from '../../daemon/tun/esp_tunnels.ts'
@@ -71,6 +72,8 @@ export class IpsecEdge implements AsyncDisposable {
   readonly statuses: TunnelStatus[] = []
   /** Results by ESP_* status. */
   readonly outcomes = new Map<number, number>()
+  /** Super-packets that opening has made. */
+  joined = 0
   /** Packets of networks that the tunnel does not carry. */
   refused = 0
   /** Tunnel that packets of the VPC take. */
@@ -211,6 +214,7 @@ export class IpsecEdge implements AsyncDisposable {
     const [tunnel = 0, at = 0] = [words[ESP_TUNNEL], words[ESP_AT]]
     if (port === uplink || this.tunnels.permits(tunnel, this.nic.bytes, at, 'inbound')) {
       this.#send(words, ESP_AS_TX, port)
+      if (port !== uplink && (words[ESP_SEGMENTS] ?? 0) > 1) this.joined++
     } else {
       this.refused++
     }

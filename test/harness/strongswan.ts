@@ -3,7 +3,7 @@
  * kernel-libipsec plugin), since the kernel's is missing on some machines. Configured with the
  * text of swanctl.conf, as people do.
  */
-import { mkdirSync, rmSync, writeFileSync, readFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Background, eventually, inside, tryCommand } from './command.ts'
 import type { CommandResult } from './command.ts'
@@ -13,12 +13,10 @@ export const PEER_DEVICE = 'ipsec0'
 const CHARON = '/usr/sbin/charon-systemd'
 
 export class StrongSwan implements AsyncDisposable {
-  readonly #namespace: string
   readonly #directory: string
   readonly #charon: Background
 
   private constructor (namespace: string, directory: string) {
-    this.#namespace = namespace
     this.#directory = directory
     this.#charon = new Background('ip', inside(namespace, [CHARON]),
       { ...process.env, STRONGSWAN_CONF: join(directory, 'strongswan.conf') })
@@ -78,11 +76,9 @@ kernel-libipsec kernel-netlink socket-default vici updown
     if (privateKey === '') rmSync(join(this.#directory, 'private', 'own.key'))
     for (const what of [['--load-creds', '--clear'], ['--load-conns']]) {
       const result = await this.swanctl(...what, '--file', path)
-      if (result.code !== 0) throw new Error(`swanctl ${what.join(' ')}: ${result.stdout}${result.stderr}`)
+      if (result.code !== 0) throw new Error(`swanctl: ${result.stdout}${result.stderr}`)
     }
   }
-
-  get log (): string { return readFileSync(join(this.#directory, 'charon.log'), 'utf8') }
 
   /** Ends it as a crash does. */
   async kill (): Promise<void> { await this.#charon.stop('SIGKILL') }
@@ -91,6 +87,4 @@ kernel-libipsec kernel-netlink socket-default vici updown
     await this.#charon.stop()
     rmSync(this.#directory, { recursive: true, force: true })
   }
-
-  get namespace (): string { return this.#namespace }
 }

@@ -3,6 +3,7 @@
  * customer gateway brings the tunnel up, as with AWS.
  */
 import test from 'ava'
+import type { ExecutionContext } from 'ava'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +19,8 @@ import {
 import type { PeerOptions, Site } from './site.ts'
 
 const NAME = exampleTunnel().name
+/** Beyond it is the other edge, where there are two. */
+const ROUTER = '203.0.113.2'
 
 /** Brings the tunnel up from the customer's side, and pings both ways. */
 async function bringUp (
@@ -173,41 +176,90 @@ async function peerPort (edge: IpsecEdge): Promise<string> {
   return JSON.stringify(ikeSa?.['remote-port'] ?? '')
 }
 
-test.serial('without a NAT ESP is protocol 50, and TCP passes both ways', async (t) => {
+/** Two edges of ours, one of which plays the customer gateway, with wan and wan2 between them. */
+interface Pair extends AsyncDisposable {
+  readonly net: Namespaces
+  readonly edge: IpsecEdge
+  readonly other: IpsecEdge
+}
+
+async function pair (): Promise<Pair> {
   await using stack = new AsyncDisposableStack()
   const net = stack.use(await Namespaces.create('vpc', 'ike', 'wan', 'wan2', 'ike2', 'lan'))
   const directory = mkdtempSync(join(tmpdir(), 'vpclab-ipsec-'))
   stack.defer(() => { rmSync(directory, { recursive: true }) })
-  await net.join('wan', ['203.0.113.1/24'], 'wan2', ['203.0.113.2/24'])
-  await net.ip('wan', 'route', 'add', `${CGW}/32`, 'via', '203.0.113.2')
+  await net.join('wan', ['203.0.113.1/24'], 'wan2', [`${ROUTER}/24`])
+  await net.ip('wan', 'route', 'add', `${CGW}/32`, 'via', ROUTER)
   await net.ip('wan2', 'route', 'add', 'default', 'via', '203.0.113.1')
   const edge = stack.use(await startEdge(net, join(directory, 'a'),
     { wan: 'wan', ike: 'ike', vpc: 'vpc' }, OUTSIDE, INSTANCE))
   const other = stack.use(await startEdge(net, join(directory, 'b'),
     { wan: 'wan2', ike: 'ike2', vpc: 'lan' }, CGW, LAN_HOST))
+  const kept = stack.move()
+  return { net, edge, other, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+/** Sends TCP both ways, and says how fast. */
+async function sendTcp (t: ExecutionContext, net: Namespaces): Promise<void> {
+  const server = new Background('ip', inside(net.name('lan'), ['iperf3', '-s', '--forceflush']))
+  try {
+    await server.printed('Server listening')
+    for (const direction of [[], ['-R']]) {
+      const run = await net.run('vpc', 'iperf3', '-c', LAN_HOST, '-n', '100M', '-J', ...direction)
+      t.is(run.code, 0, run.stdout)
+      const { end } = JSON.parse(run.stdout) as
+        { end: { sum_received: { bytes: number, bits_per_second: number } } }
+      t.log(`${String(Math.round(end.sum_received.bits_per_second / 1e6))} Mbit/s`)
+      t.true(end.sum_received.bytes > 90e6)
+    }
+  } finally {
+    await server.stop()
+  }
+}
+
+const isUp = ({ engine }: IpsecEdge): boolean => engine.status(NAME)?.state === 'up'
+
+test.serial('without a NAT ESP is protocol 50, and TCP passes both ways', async (t) => {
+  await using here = await pair()
+  const { net, edge, other } = here
   const capture = new Background('ip', inside(net.name('wan'),
     ['tshark', '-l', '-n', '-i', VETH_NAME, '-T', 'fields', '-e', 'ip.src', '-e', 'ip.proto']))
-  stack.defer(async () => { await capture.stop() })
-  await capture.printed('Capturing on')
-  await other.engine.open(exampleTunnel({
-    localAddress: CGW, remoteAddress: OUTSIDE, localId: CGW, remoteId: OUTSIDE
-  }))
-  await edge.engine.open(exampleTunnel({ startupAction: 'start', ikeVersions: ['ikev2'] }))
-  await eventually('both are up', () => [edge, other]
-    .every(({ engine }) => engine.status(NAME)?.state === 'up'))
-  const ping = await net.run('lan', 'ping', '-c', '3', '-i', '0.2', INSTANCE)
-  t.regex(ping.stdout, / 0% packet loss/)
-  await eventually('ESP of both sides', () => [OUTSIDE, CGW]
-    .every((address) => capture.output.includes(`${address}\t50`)), 15_000)
-  const server = new Background('ip', inside(net.name('lan'), ['iperf3', '-s', '--forceflush']))
-  stack.defer(async () => { await server.stop() })
-  await server.printed('Server listening')
-  for (const direction of [[], ['-R']]) {
-    const run = await net.run('vpc', 'iperf3', '-c', LAN_HOST, '-n', '50M', '-J', ...direction)
-    t.is(run.code, 0, run.stdout)
-    const { end } = JSON.parse(run.stdout) as
-      { end: { sum_received: { bytes: number, bits_per_second: number } } }
-    t.log(`${String(Math.round(end.sum_received.bits_per_second / 1e6))} Mbit/s`)
-    t.true(end.sum_received.bytes > 45e6)
+  try {
+    await capture.printed('Capturing on')
+    await other.engine.open(exampleTunnel({
+      localAddress: CGW, remoteAddress: OUTSIDE, localId: CGW, remoteId: OUTSIDE
+    }))
+    await edge.engine.open(exampleTunnel({ startupAction: 'start', ikeVersions: ['ikev2'] }))
+    await eventually('both are up', () => isUp(edge) && isUp(other))
+    t.is(edge.engine.status(NAME)?.inUdp, false)
+    const ping = await net.run('lan', 'ping', '-c', '3', '-i', '0.2', INSTANCE)
+    t.regex(ping.stdout, / 0% packet loss/)
+    await eventually('ESP of both sides', () => [OUTSIDE, CGW]
+      .every((address) => capture.output.includes(`${address}\t50`)))
+  } finally {
+    await capture.stop()
   }
+  await sendTcp(t, net)
+})
+
+test.serial('behind a NAT runs of ESP cross in UDP, and are joined again', async (t) => {
+  await using here = await pair()
+  const { net, edge, other } = here
+  const rules = `table ip nat { chain post { type nat hook postrouting priority 100;
+    ip saddr ${CGW} snat to ${ROUTER};
+  }; }`
+  await command('ip', ...inside(net.name('wan2'), ['nft', rules]))
+  await edge.engine.open(exampleTunnel({ remoteAddress: null }))
+  await other.engine.open(exampleTunnel({
+    localAddress: CGW,
+    remoteAddress: OUTSIDE,
+    localId: CGW,
+    remoteId: OUTSIDE,
+    startupAction: 'start',
+    ikeVersions: ['ikev2']
+  }))
+  await eventually('both are up', () => isUp(edge) && isUp(other))
+  t.like(edge.engine.status(NAME), { inUdp: true, peerAddress: ROUTER, peerId: CGW })
+  await sendTcp(t, net)
+  t.true(edge.joined > 100, `${String(edge.joined)} super-packets`)
 })
