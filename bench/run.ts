@@ -29,6 +29,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     claim: 'what the way through an edge costs: throughput against two hosts without it',
     load: () => import('./edge.ts')
   },
+  esp: {
+    claim: 'what sealing and opening ESP costs: Mbit/s of one core, by cipher',
+    load: () => import('./esp.ts')
+  },
   api: {
     claim: 'API calls per second on the embedded store, and cold start of the SDK',
     load: () => import('./api.ts')

@@ -25,6 +25,7 @@ export const VPCLAB_ERRORS = {
   VPCLAB_ERR_STORE_CONFLICT: 'the store kept changing while a transaction was tried',
   VPCLAB_ERR_STORE_COMPACTED: 'the change feed no longer holds the revision asked for',
   VPCLAB_ERR_AGENT: 'a host agent or its data plane worker failed',
+  VPCLAB_ERR_CHARON: 'the IKE daemon (charon) refused a command, or failed',
   VPCLAB_ERR_CAPTURES: 'as many captures run as a lab takes: end one of them',
   VPCLAB_ERR_TIMEOUT: 'a condition did not come true in the time allowed'
 } as const

@@ -1,5 +1,5 @@
 /**
- * Loads the addon. The types below are what `native/addon.c` and `native/addon_system.c` export;
+ * Loads the addon. The types below are what `native/addon*.c` export;
  * the files beside this one wrap them, check arguments and word errors, and nobody else loads it.
  *
  * The addon keeps no global state, so that every thread that loads it has its own.
@@ -22,11 +22,27 @@ export interface NativeNic {
   close(): void
 }
 
+export interface NativeEsp {
+  /** Layouts: INSTALL_* of native/addon_esp.c. */
+  install(words: ArrayBuffer, bytes: ArrayBuffer, hardBytes: number, hardPackets: number): void
+  remove(index: number): void
+  setPerPacket(on: 0 | 1): void
+  seal(count: number, nowMs: number): number
+  open(count: number, nowMs: number): number
+  recycle(): void
+  takeMappings(list: ArrayBuffer): number
+  close(): void
+}
+
 export interface Addon {
   readonly Nic: new (
     arena: ArrayBuffer, receiveBytes: number, rx: ArrayBuffer, tx: ArrayBuffer,
     counters: ArrayBuffer, spinUs: number, doorbellFd: number
   ) => NativeNic
+  readonly Esp: new (
+    arena: ArrayBuffer, outAt: number, outBytes: number, jobs: ArrayBuffer, results: ArrayBuffer,
+    statistics: ArrayBuffer
+  ) => NativeEsp
   createDoorbell(): number
   closeDescriptor(fd: number): void
   mapSharedFile(path: string, bytes: number): ArrayBuffer

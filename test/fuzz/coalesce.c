@@ -61,22 +61,22 @@ static void check(const struct coalescer *c, const struct coalesced *out) {
   uint64_t total = out->bytes;
   for (uint32_t i = 0; i < out->piece_count; i++) total += out->pieces[i].iov_len;
   MUST(total == out->total_bytes);
-  if (out->gso_type == GSO_NONE) {
-    MUST(out->segments == 1 && !(out->csum & CSUM_NEEDED));
+  if (out->offload.gso_type == GSO_NONE) {
+    MUST(out->segments == 1 && !(out->offload.csum & CSUM_NEEDED));
     return;
   }
-  MUST(out->segments > 1 && out->csum == CSUM_NEEDED && out->gso_size > 0);
+  MUST(out->segments > 1 && out->offload.csum == CSUM_NEEDED && out->offload.gso_size > 0);
   struct packet packet = {
       .at = out->at + out->inner_at,
       .bytes = out->bytes - out->inner_at,
       .total_bytes = out->total_bytes - out->inner_at,
       .pieces = out->pieces,
       .piece_count = out->piece_count,
-      .gso_type = out->gso_type,
-      .gso_size = out->gso_size,
-      .csum = out->csum,
-      .csum_start = out->csum_start,
-      .csum_offset = out->csum_offset,
+      .gso_type = out->offload.gso_type,
+      .gso_size = out->offload.gso_size,
+      .csum = out->offload.csum,
+      .csum_start = out->offload.csum_start,
+      .csum_offset = out->offload.csum_offset,
   };
   check_round_trip(out, &packet);
 }
@@ -99,9 +99,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   while (coalescer_next(&c, &out)) {
     check(&c, &out);
     bytes_out += out.total_bytes;
-    if (out.gso_type != GSO_NONE) {
+    if (out.offload.gso_type != GSO_NONE) {
       uint32_t header_bytes =
-          out.bytes - out.gso_size; /* what each joined packet had before its payload */
+          out.bytes - out.offload.gso_size; /* what each joined packet had before its payload */
       headers_out += (uint64_t)(out.segments - 1) * header_bytes;
     }
   }

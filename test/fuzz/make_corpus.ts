@@ -5,8 +5,8 @@
  *
  *     scripts/node test/fuzz/make_corpus.ts
  *
- * The formats stand at the top of coalesce.c, segment.c and transmit.c. Inputs that once found a
- * mistake are kept beside the seeds under the name libFuzzer gave them.
+ * The formats stand at the top of coalesce.c, esp.c, segment.c and transmit.c. Inputs that once
+ * found a mistake are kept beside the seeds under the name libFuzzer gave them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -103,6 +103,17 @@ const segment: Record<string, number[]> = {
     ...ipv6(PROTOCOL_UDP, udp(70), true)]
 }
 
+/** What a peer that knows the keys puts into ESP, and what is to be sealed. */
+const esp: Record<string, number[]> = {
+  opened_tcp: [2, 0, 0, 0, ...ipv4(PROTOCOL_TCP, 1, tcp(1000, TCP_ACK, 40))],
+  opened_ipv6: [2, 0, 0, 0, ...ipv6(PROTOCOL_UDP, udp(25), true)],
+  sealed_super_packet: [1, ...u16le(100), GSO_TCPV4,
+    ...ipv4(PROTOCOL_TCP, 1, tcp(1000, TCP_ACK, 500))],
+  sealed_udp: [1, ...u16le(20), 0, ...ipv4(PROTOCOL_UDP, 1, udp(64))],
+  stranger: [0, ...u16le(60), GSO_UDP, ...ipv4(PROTOCOL_UDP, 1,
+    [0x11, 0x94, 0x11, 0x94, 0, 128, 0, 0, 0x11, 0x22, 0x33, 0x44, ...Array<number>(112).fill(7)])]
+}
+
 /** A descriptor with TX_* words in order; the packet stands at 1024, a header of 32 bytes at
  * 4096. */
 function descriptor (words: Record<number, number>): number[] {
@@ -127,7 +138,7 @@ const transmit: Record<string, number[]> = {
   sends_fail: transmitSeed(0x2a, {}, tcpSuper)
 }
 
-for (const [target, seeds] of Object.entries({ coalesce, segment, transmit })) {
+for (const [target, seeds] of Object.entries({ coalesce, esp, segment, transmit })) {
   mkdirSync(join(CORPUS, target), { recursive: true })
   for (const [name, bytes] of Object.entries(seeds)) {
     writeFileSync(join(CORPUS, target, name), Uint8Array.from(bytes))

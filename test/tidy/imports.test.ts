@@ -27,6 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   dataplane: BELOW_DATAPLANE,
   model: ['base', 'wire'],
   store: ['base', 'model'],
+  ipsec: ['base', 'wire', 'tun', 'observe'],
   mapping: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store'],
   compile: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'mapping'],
   observe: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'mapping', 'compile'],

@@ -55,6 +55,15 @@ bool take_text(napi_env env, napi_value value, char out[TEXT_BYTES_MAX]) {
   return false;
 }
 
+bool take_buffer(napi_env env, napi_value value, size_t bytes_min, void **data, size_t *bytes) {
+  if (napi_get_arraybuffer_info(env, value, data, bytes) == napi_ok && *data != NULL &&
+      *bytes >= bytes_min) {
+    return true;
+  }
+  napi_throw_range_error(env, NULL, "not an ArrayBuffer, or too short");
+  return false;
+}
+
 napi_value make_int(napi_env env, int64_t value) {
   napi_value result = NULL;
   napi_create_int64(env, value, &result);
@@ -92,17 +101,6 @@ static void finalize(napi_env env, void *data, void *hint) {
   (void)hint;
   release(env, data);
   free(data);
-}
-
-/* Memory of an ArrayBuffer of at least `bytes_min` bytes. */
-static bool take_buffer(napi_env env, napi_value value, size_t bytes_min, void **data,
-                        size_t *bytes) {
-  if (napi_get_arraybuffer_info(env, value, data, bytes) == napi_ok && *data != NULL &&
-      *bytes >= bytes_min) {
-    return true;
-  }
-  napi_throw_range_error(env, NULL, "not an ArrayBuffer, or too short");
-  return false;
 }
 
 static bool take_config(napi_env env, napi_value *a, struct nic_config *config) {
@@ -330,5 +328,6 @@ NAPI_MODULE_INIT() {
     napi_set_named_property(env, exports, "Nic", nic_class);
   }
   export_system(env, exports);
+  export_esp(env, exports);
   return exports;
 }

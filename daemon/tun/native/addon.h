@@ -17,6 +17,9 @@ bool take_arguments(napi_env env, napi_callback_info info, size_t count, napi_va
 bool take_int(napi_env env, napi_value value, int32_t *out);
 bool take_text(napi_env env, napi_value value, char out[TEXT_BYTES_MAX]);
 
+/* Memory of an ArrayBuffer of at least `bytes_min` bytes. */
+bool take_buffer(napi_env env, napi_value value, size_t bytes_min, void **data, size_t *bytes);
+
 napi_value make_int(napi_env env, int64_t value);
 
 /* Makes an Error pending: `code` is the errno's name, `message` the step that failed. Returns
@@ -30,5 +33,8 @@ void export_function(napi_env env, napi_value exports, const char *name, napi_ca
 
 /* addon_system.c: doorbell, shared memory, files of namespaces. */
 void export_system(napi_env env, napi_value exports);
+
+/* addon_esp.c: ESP over an arena. */
+void export_esp(napi_env env, napi_value exports);
 
 #endif

@@ -24,7 +24,7 @@
 #ifndef VPCLAB_COALESCE_H
 #define VPCLAB_COALESCE_H
 
-#include "packet.h"
+#include "join.h"
 
 /* Messages of one receive call. */
 #define MESSAGES_MAX      16
@@ -49,10 +49,8 @@ struct segment {
   uint32_t bytes;
   uint32_t message; /* index of its message */
   bool lump;        /* one of several in its message */
-  bool joinable;    /* the fields below are valid */
   uint32_t inner_at;
-  struct packet_headers headers;
-  uint32_t payload_bytes;
+  struct join_packet packet;
 };
 
 struct coalescer {
@@ -76,11 +74,7 @@ struct coalesced {
   uint32_t piece_count;
   uint32_t message; /* index of the message it began in */
   uint32_t inner_at;
-  uint8_t gso_type;
-  uint8_t csum;
-  uint16_t gso_size;
-  uint16_t csum_start; /* from the inner IP header */
-  uint16_t csum_offset;
+  struct join_offload offload;
 };
 
 /* Starts on `message_count` messages, which the caller has put into c->messages. Empty ones are

@@ -341,10 +341,10 @@ static void put_underlay_descriptor(struct nic *nic, const struct coalesced *c) 
   rx[RX_AT] = (int32_t)(c->at - nic->config.arena);
   rx[RX_BYTES] = (int32_t)c->bytes;
   rx[RX_TOTAL_BYTES] = (int32_t)c->total_bytes;
-  rx[RX_GSO_TYPE] = c->gso_type;
-  rx[RX_GSO_SIZE] = c->gso_size;
-  rx[RX_CSUM] = c->csum;
-  rx[RX_CSUM_FIELD] = (int32_t)(c->csum_start | (uint32_t)c->csum_offset << 16);
+  rx[RX_GSO_TYPE] = c->offload.gso_type;
+  rx[RX_GSO_SIZE] = c->offload.gso_size;
+  rx[RX_CSUM] = c->offload.csum;
+  rx[RX_CSUM_FIELD] = (int32_t)(c->offload.csum_start | (uint32_t)c->offload.csum_offset << 16);
   rx[RX_SEGMENTS] = (int32_t)c->segments;
   rx[RX_RUN] = 0;
   rx[RX_SOURCE_AT] = (int32_t)(message->source - nic->config.arena);

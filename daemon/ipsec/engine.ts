@@ -1,0 +1,198 @@
+/**
+ * IPsec of one edge: a charon that speaks IKE, the XFRM server that it takes for its kernel, and
+ * what is known of each tunnel. ESP itself is the backend's (backend.ts).
+ *
+ *     open(config) ──▶ VICI ──▶ charon ──IKE──▶ customer gateway
+ *     onTunnel(status) ◀── events ◀──┘ │
+ *                                      └──shim──▶ XFRM server ──▶ backend: install, select, remove
+ *
+ * charon may end at any time: its SAs are then gone, every tunnel is down, and the next one is told
+ * of all tunnels again. It must run in a thread whose event loop is never held up for long: charon
+ * waits for each answer of the XFRM server.
+ */
+import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import type { Random } from '../base/random.ts'
+import { VpclabError } from '../base/errors.ts'
+import type { Log } from '../observe/log.ts'
+import type { EspBackend } from './backend.ts'
+import { Charon } from './charon.ts'
+import type { RetransmitOptions } from './charon_config.ts'
+import { TunnelMonitor } from './monitor.ts'
+import type { TunnelStatus } from './monitor.ts'
+import { CHILD_NAME, connectionMessage, sharedKeyMessage } from './tunnel.ts'
+import type { TunnelConfig } from './tunnel.ts'
+import { XfrmServer } from './xfrm/server.ts'
+import type { ViciClient } from './vici/client.ts'
+import { isList } from './vici/message.ts'
+import type { ViciMessage } from './vici/message.ts'
+
+/** Tunnels of one engine; charon takes about 22 KB for each. */
+export const TUNNELS_MAX = 2000
+/** How long charon may take to end the SAs of a tunnel, asking its peer, ms. */
+const TERMINATE_MS_MAX = 5000
+
+export interface IpsecEngineOptions {
+  /** Folder for sockets and log; its path has at most 90 bytes, so that a socket's fits. */
+  readonly directory: string
+  /** Namespace in which IKE is spoken: it has the outside addresses. */
+  readonly namespacePath: string
+  readonly backend: EspBackend
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly retransmit?: RetransmitOptions
+  /** The status of a tunnel has changed. */
+  readonly onTunnel: (status: TunnelStatus) => void
+}
+
+export class IpsecEngine {
+  readonly charon: Charon
+  readonly #options: IpsecEngineOptions
+  readonly #monitor: TunnelMonitor
+  readonly #tunnels = new Map<string, TunnelConfig>()
+  #server: XfrmServer | null = null
+
+  private constructor (options: IpsecEngineOptions) {
+    this.#options = options
+    this.#monitor = new TunnelMonitor(options.clock, options.onTunnel)
+    this.charon = new Charon({
+      directory: options.directory,
+      namespacePath: options.namespacePath,
+      ...(options.retransmit === undefined ? {} : { retransmit: options.retransmit }),
+      log: options.log,
+      onUp: (client) => { void this.#loadAll(client) },
+      onDown: () => { this.#monitor.allDown() },
+      onEvent: (name, message) => { this.#monitor.hear(name, message) }
+    })
+  }
+
+  /**
+   * Resolves when charon is up.
+   * @throws VpclabError VPCLAB_ERR_PREREQUISITE, VPCLAB_ERR_CHARON, VPCLAB_ERR_SYSCALL
+   */
+  static async start (options: IpsecEngineOptions): Promise<IpsecEngine> {
+    const engine = new IpsecEngine(options)
+    engine.charon.prepare()
+    const { backend, clock, random, log } = options
+    engine.#server = await XfrmServer.listen({
+      path: join(options.directory, 'xfrm.sock'),
+      backend,
+      clock,
+      random,
+      log,
+      onHello: (pid) => { engine.charon.hello(pid) }
+    })
+    try {
+      await engine.charon.start()
+    } catch (error) {
+      await engine.#server.close()
+      throw error
+    }
+    return engine
+  }
+
+  /** SAs and policies that charon has installed. */
+  get counts (): { readonly sas: number, readonly policies: number } {
+    const database = this.#server?.database
+    return { sas: database?.saCount ?? 0, policies: database?.policyCount ?? 0 }
+  }
+
+  status (name: string): TunnelStatus | null { return this.#monitor.status(name) }
+
+  /**
+   * Opens a tunnel, or changes it: what was up of it ends then.
+   * @throws VpclabError VPCLAB_ERR_CHARON with charon's reason, VPCLAB_ERR_CONFIG when full
+   */
+  async open (config: TunnelConfig): Promise<void> {
+    const isNew = !this.#tunnels.has(config.name)
+    if (isNew && this.#tunnels.size >= TUNNELS_MAX) {
+      throw new VpclabError('VPCLAB_ERR_CONFIG', `Cannot open tunnel "${config.name}": an edge ` +
+        `has ${String(TUNNELS_MAX)} at most`)
+    }
+    const client = this.charon.client
+    // Charon starts what it is told of at once, so the old SAs end first.
+    if (!isNew && client !== null) await terminate(client, config.name)
+    this.#tunnels.set(config.name, config)
+    this.#monitor.add(config)
+    if (client !== null) await load(client, config)
+  }
+
+  /** Harmless for one that is not open. */
+  async close (name: string): Promise<void> {
+    if (!this.#tunnels.delete(name)) return
+    const client = this.charon.client
+    if (client !== null) {
+      await client.request('unload-conn', { name })
+      await client.request('unload-shared', { id: name }).catch(() => undefined)
+      await terminate(client, name)
+    }
+    this.#monitor.remove(name)
+  }
+
+  /**
+   * Has charon bring the tunnel up, and waits for it.
+   * @throws VpclabError VPCLAB_ERR_CHARON when it does not come up
+   */
+  async initiate (name: string, timeoutMs: number): Promise<void> {
+    await this.#client().request('initiate',
+      { child: CHILD_NAME, ike: name, timeout: String(timeoutMs) }, timeoutMs + TERMINATE_MS_MAX)
+  }
+
+  /** Makes new keys for the tunnel's child. */
+  async rekey (name: string): Promise<void> {
+    await this.#client().request('rekey', { ike: name, child: CHILD_NAME })
+  }
+
+  /** Everything that charon says of a tunnel's IKE_SAs: `list-sas`. */
+  async describe (name: string): Promise<readonly ViciMessage[]> {
+    const found = await this.#client().stream('list-sas', 'list-sa', { ike: name })
+    return found.flatMap((message) => {
+      const sa = message[name]
+      return sa === undefined || typeof sa === 'string' || isList(sa) ? [] : [sa]
+    })
+  }
+
+  /** The backend has opened a packet that came from elsewhere than its SA says. */
+  reportMapping (index: number, address: Uint8Array, port: number): void {
+    this.#server?.database.reportMapping(index, address, port)
+  }
+
+  /** Ends all tunnels, charon, and the server. */
+  async stop (): Promise<void> {
+    await this.charon.stop()
+    await this.#server?.close()
+  }
+
+  #client (): ViciClient {
+    const client = this.charon.client
+    if (client === null) throw new VpclabError('VPCLAB_ERR_CHARON', 'charon is not up')
+    return client
+  }
+
+  async #loadAll (client: ViciClient): Promise<void> {
+    for (const config of this.#tunnels.values()) {
+      try {
+        await load(client, config)
+      } catch (error) {
+        this.#options.log.error({ err: error, tunnel: config.name },
+          'a tunnel could not be given to charon')
+      }
+    }
+  }
+}
+
+async function load (client: ViciClient, config: TunnelConfig): Promise<void> {
+  const shared = sharedKeyMessage(config)
+  if (shared !== null) await client.request('load-shared', shared)
+  if (config.authentication.kind === 'certificate') {
+    await client.request('load-key', { type: 'any', data: config.authentication.privateKey })
+  }
+  await client.request('load-conn', connectionMessage(config))
+}
+
+/** Ends the tunnel's IKE_SAs, if there are any. */
+async function terminate (client: ViciClient, name: string): Promise<void> {
+  await client.request('terminate', { ike: name, force: 'yes', timeout: String(TERMINATE_MS_MAX) },
+    2 * TERMINATE_MS_MAX).catch(() => undefined)
+}
