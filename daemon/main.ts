@@ -10,7 +10,7 @@
  *
  * Exit codes: 0 done, 1 failed, 2 used wrongly or a prerequisite is missing.
  */
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAdminServer } from './api/admin/server.ts'
 import { createStacks } from './api/cloudformation/stacks.ts'
@@ -33,6 +33,8 @@ import type { Service } from './api/service.ts'
 import { createStsService } from './api/sts/service.ts'
 import { ChangeHistory } from './audit/change_history.ts'
 import { AuditTrail } from './audit/trail.ts'
+import { BirdEngine } from './bgp/bird_engine.ts'
+import { BgpController } from './bgp/controller.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
 import { newId } from './base/ids.ts'
@@ -45,8 +47,8 @@ import { Lab } from './host/lab.ts'
 import { hostRecords, readConfig, resolveConfig, writeConfig } from './host/lab_config.ts'
 import type { LabConfig } from './host/lab_config.ts'
 import {
-  STATE_DIRECTORY_VARIABLE, adminSocketPath, auditDirectory, bucketsDirectory, credentialsPath,
-  flowLogsDirectory, historyPath, storePath
+  STATE_DIRECTORY_VARIABLE, adminSocketPath, auditDirectory, bgpDirectory, bucketsDirectory,
+  credentialsPath, flowLogsDirectory, historyPath, namespaceName, namespacePath, storePath
 } from './host/paths.ts'
 import { claimLab, releaseLab } from './host/pid_file.ts'
 import { checkMachine, checkRoot } from './host/preflight.ts'
@@ -111,6 +113,7 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
   const theLab = openLab(lab, config, { replica, log, fill })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
+  const bgp = openBgp(lab, config, { replica, log })
   const calls = new CallMetrics()
   const runner = createRunner(replica, theLab, recorder)
   const stacks = openStacks(replica, theLab, runner, log)
@@ -124,10 +127,7 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
       cloudWatch.service,
       createStsService()
     ],
-    keyRing,
-    clock: systemClock,
-    random: systemRandom,
-    log,
+    keyRing, clock: systemClock, random: systemRandom, log,
     onCall: (call, durationMs) => {
       recorder.record(call)
       calls.observe(call, durationMs)
@@ -145,6 +145,7 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
     () => stacks.engine.stop(),
     () => admin.close(),
     () => flowLogs.stop(),
+    () => bgp?.stop(),
     () => theLab.stop(),
     () => { replica.close() },
     () => { history.close() },
@@ -192,6 +193,20 @@ function openFlowLogs (
   return new FlowLogs({
     agents: () => theLab.agents, replica, clock: systemClock, log, logGroups, bucketWriter,
     windowS: config.flowLogIntervalS, markPath: join(directory, 'open_window')
+  })
+}
+
+/** BGP over the tunnels of VPN connections, in the namespaces of their gateways. */
+function openBgp (lab: string, config: LabConfig,
+  { replica, log }: { readonly replica: Replica, readonly log: Log }): BgpController | null {
+  if (config.hosts.length === 0) return null
+  return new BgpController({
+    replica, clock: systemClock, log,
+    namespaceOf: (vpnGatewayId) => namespaceName(lab, vpnGatewayId),
+    createEngine: (onReport) => new BirdEngine({
+      directory: bgpDirectory(lab), clock: systemClock, log, onReport,
+      hasNamespace: (name) => existsSync(namespacePath(name))
+    })
   })
 }
 
