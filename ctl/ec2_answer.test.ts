@@ -75,6 +75,15 @@ test('decodeError says what was received when it is no EC2 error', (t) => {
 
 /** Every action of Ec2Results; the type makes this list complete. */
 const ACTIONS: Readonly<Record<Ec2Action, true>> = {
+  AttachVpnGateway: true, CreateCustomerGateway: true, CreateVpnConnection: true,
+  CreateVpnConnectionRoute: true, CreateVpnGateway: true, DeleteCustomerGateway: true,
+  DeleteVpnConnection: true, DeleteVpnConnectionRoute: true, DeleteVpnGateway: true,
+  DescribeCustomerGateways: true, DescribeVpnConnections: true, DescribeVpnGateways: true,
+  DetachVpnGateway: true, DisableVgwRoutePropagation: true, EnableVgwRoutePropagation: true,
+  GetActiveVpnTunnelStatus: true, GetVpnConnectionDeviceSampleConfiguration: true,
+  GetVpnConnectionDeviceTypes: true, GetVpnTunnelReplacementStatus: true,
+  ModifyVpnConnection: true, ModifyVpnConnectionOptions: true, ModifyVpnTunnelCertificate: true,
+  ModifyVpnTunnelOptions: true, ReplaceVpnTunnel: true,
   AcceptAddressTransfer: true, AllocateAddress: true, AssignPrivateNatGatewayAddress: true,
   AssociateAddress: true, AssociateNatGatewayAddress: true, CreateDefaultSubnet: true,
   CreateDefaultVpc: true, CreateEgressOnlyInternetGateway: true, CreateInternetGateway: true,

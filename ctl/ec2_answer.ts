@@ -38,6 +38,8 @@ const NAMES: Readonly<Record<string, string>> = {
   blockDeviceMapping: 'BlockDeviceMappings',
   'networkAcl/default': 'IsDefault',
   'networkAclSet/default': 'IsDefault',
+  'AttachVpnGatewayResponse/attachment': 'VpcAttachment',
+  customerGatewaySet: 'CustomerGateways',
   deleteSnapshotResultSet: 'DeleteSnapshotResults',
   dhcpConfigurationSet: 'DhcpConfigurations',
   dhcpOptionsSet: 'DhcpOptions',
@@ -68,6 +70,7 @@ const NAMES: Readonly<Record<string, string>> = {
   instanceTypeSet: 'InstanceTypes',
   internetGatewaySet: 'InternetGateways',
   interfaceTypeSet: 'InterfaceTypes',
+  ikeVersionSet: 'IkeVersions',
   'instancesSet/ipAddress': 'PublicIpAddress',
   ipv4PrefixSet: 'Ipv4Prefixes',
   ipv6AddressesSet: 'Ipv6Addresses',
@@ -87,6 +90,12 @@ const NAMES: Readonly<Record<string, string>> = {
   propagatingVgwSet: 'PropagatingVgws',
   'DescribeInstanceAttributeResponse/ramdisk': 'RamdiskId',
   'ptrRecordUpdate/reason': 'Reason',
+  phase1DHGroupNumberSet: 'Phase1DHGroupNumbers',
+  phase1EncryptionAlgorithmSet: 'Phase1EncryptionAlgorithms',
+  phase1IntegrityAlgorithmSet: 'Phase1IntegrityAlgorithms',
+  phase2DHGroupNumberSet: 'Phase2DHGroupNumbers',
+  phase2EncryptionAlgorithmSet: 'Phase2EncryptionAlgorithms',
+  phase2IntegrityAlgorithmSet: 'Phase2IntegrityAlgorithms',
   reason: 'StateTransitionReason',
   regionEndpoint: 'Endpoint',
   regionInfo: 'Regions',
@@ -112,6 +121,7 @@ const NAMES: Readonly<Record<string, string>> = {
   trafficMirrorFilterSet: 'TrafficMirrorFilters',
   trafficMirrorSessionSet: 'TrafficMirrorSessions',
   trafficMirrorTargetSet: 'TrafficMirrorTargets',
+  tunnelOptionSet: 'TunnelOptions',
   'productCodes/type': 'ProductCodeType',
   unassignedIpv6PrefixSet: 'UnassignedIpv6Prefixes',
   unknownIpPermissionSet: 'UnknownIpPermissions',
@@ -119,6 +129,11 @@ const NAMES: Readonly<Record<string, string>> = {
   valueSet: 'Values',
   vpcPeeringConnectionSet: 'VpcPeeringConnections',
   vpcSet: 'Vpcs',
+  'vpnGateway/attachments': 'VpcAttachments',
+  'vpnGatewaySet/attachments': 'VpcAttachments',
+  vpnConnectionDeviceTypeSet: 'VpnConnectionDeviceTypes',
+  vpnConnectionSet: 'VpnConnections',
+  vpnGatewaySet: 'VpnGateways',
   zoneState: 'State'
 }
 
@@ -127,6 +142,7 @@ const LISTS: ReadonlySet<string> = new Set([
   'assignedIpv6Addresses', 'availabilityZoneInfo', 'bandwidthWeightings', 'blockDeviceMapping',
   'details', 'groups', 'ipPermissions', 'ipPermissionsEgress', 'ipRanges', 'ipv6Ranges',
   'networkCards', 'networkInterfacePermissions', 'prefixListIds', 'productCodes', 'regionInfo',
+  'attachments', 'routes', 'vgwTelemetry',
   'securityGroupInfo', 'supportedArchitectures', 'supportedBootModes', 'supportedFeatures',
   'supportedRootDeviceTypes', 'supportedStrategies', 'supportedUsageClasses', 'supportedVersions',
   'supportedVirtualizationTypes', 'unassignedIpv6Addresses', 'unsuccessful'
@@ -134,6 +150,10 @@ const LISTS: ReadonlySet<string> = new Set([
 
 /** Elements with an integer inside; `parent/element` as in NAMES. */
 const NUMBERS: ReadonlySet<string> = new Set([
+  'acceptedRouteCount', 'amazonSideAsn', 'dpdTimeoutSeconds', 'phase1DHGroup',
+  'phase1DHGroupNumberSet/value', 'phase1LifetimeSeconds', 'phase2DHGroup',
+  'phase2DHGroupNumberSet/value', 'phase2LifetimeSeconds', 'rekeyFuzzPercentage',
+  'rekeyMarginTimeSeconds', 'replayWindowSize',
   'additionalFlexibleNetworkInterfaces', 'amiLaunchIndex', 'availableIpAddressCount',
   'baselineBandwidthInGbps', 'coreCount', 'currentState/code', 'defaultCores',
   'defaultEnaQueueCountPerInterface', 'defaultNetworkCardIndex', 'defaultTcpEstablishedTimeout',

@@ -50,6 +50,14 @@ import type {
   DeleteVpcPeeringConnectionResult, DescribeSecurityGroupReferencesResult,
   DescribeVpcPeeringConnectionsResult, ModifyVpcPeeringConnectionOptionsResult,
   RejectVpcPeeringConnectionResult,
+  AttachVpnGatewayResult, CreateCustomerGatewayResult,
+  CreateVpnConnectionResult, CreateVpnGatewayResult,
+  DescribeCustomerGatewaysResult, DescribeVpnConnectionsResult,
+  DescribeVpnGatewaysResult, GetActiveVpnTunnelStatusResult,
+  GetVpnConnectionDeviceSampleConfigurationResult, GetVpnConnectionDeviceTypesResult,
+  GetVpnTunnelReplacementStatusResult, ModifyVpnConnectionResult,
+  ModifyVpnConnectionOptionsResult, ModifyVpnTunnelCertificateResult,
+  ModifyVpnTunnelOptionsResult, ReplaceVpnTunnelResult,
   StartInstancesResult, StopInstancesResult, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
 
@@ -58,6 +66,7 @@ type Nothing = Readonly<Record<string, never>>
 
 export interface Ec2Results {
   AcceptAddressTransfer: AcceptAddressTransferResult
+  AcceptVpcPeeringConnection: AcceptVpcPeeringConnectionResult
   AllocateAddress: AllocateAddressResult
   AssignIpv6Addresses: AssignIpv6AddressesResult
   AssignPrivateIpAddresses: AssignPrivateIpAddressesResult
@@ -70,8 +79,10 @@ export interface Ec2Results {
   AssociateVpcCidrBlock: AssociateVpcCidrBlockResult
   AttachInternetGateway: Nothing
   AttachNetworkInterface: AttachNetworkInterfaceResult
+  AttachVpnGateway: AttachVpnGatewayResult
   AuthorizeSecurityGroupEgress: AuthorizeSecurityGroupEgressResult
   AuthorizeSecurityGroupIngress: AuthorizeSecurityGroupIngressResult
+  CreateCustomerGateway: CreateCustomerGatewayResult
   CreateDefaultSubnet: CreateDefaultSubnetResult
   CreateDefaultVpc: CreateDefaultVpcResult
   CreateDhcpOptions: CreateDhcpOptionsResult
@@ -95,6 +106,11 @@ export interface Ec2Results {
   CreateTrafficMirrorSession: CreateTrafficMirrorSessionResult
   CreateTrafficMirrorTarget: CreateTrafficMirrorTargetResult
   CreateVpc: CreateVpcResult
+  CreateVpcPeeringConnection: CreateVpcPeeringConnectionResult
+  CreateVpnConnection: CreateVpnConnectionResult
+  CreateVpnConnectionRoute: Nothing
+  CreateVpnGateway: CreateVpnGatewayResult
+  DeleteCustomerGateway: Nothing
   DeleteDhcpOptions: Nothing
   DeleteEgressOnlyInternetGateway: DeleteEgressOnlyInternetGatewayResult
   DeleteFlowLogs: DeleteFlowLogsResult
@@ -116,12 +132,17 @@ export interface Ec2Results {
   DeleteTrafficMirrorSession: DeleteTrafficMirrorSessionResult
   DeleteTrafficMirrorTarget: DeleteTrafficMirrorTargetResult
   DeleteVpc: Nothing
+  DeleteVpcPeeringConnection: DeleteVpcPeeringConnectionResult
+  DeleteVpnConnection: Nothing
+  DeleteVpnConnectionRoute: Nothing
+  DeleteVpnGateway: Nothing
   DeregisterImage: Nothing
   DescribeAccountAttributes: DescribeAccountAttributesResult
   DescribeAddressTransfers: DescribeAddressTransfersResult
   DescribeAddresses: DescribeAddressesResult
   DescribeAddressesAttribute: DescribeAddressesAttributeResult
   DescribeAvailabilityZones: DescribeAvailabilityZonesResult
+  DescribeCustomerGateways: DescribeCustomerGatewaysResult
   DescribeDhcpOptions: DescribeDhcpOptionsResult
   DescribeEgressOnlyInternetGateways: DescribeEgressOnlyInternetGatewaysResult
   DescribeFlowLogs: DescribeFlowLogsResult
@@ -139,10 +160,10 @@ export interface Ec2Results {
   DescribeNetworkInterfaces: DescribeNetworkInterfacesResult
   DescribeRegions: DescribeRegionsResult
   DescribeRouteTables: DescribeRouteTablesResult
+  DescribeSecurityGroupReferences: DescribeSecurityGroupReferencesResult
   DescribeSecurityGroupRules: DescribeSecurityGroupRulesResult
   DescribeSecurityGroups: DescribeSecurityGroupsResult
   DescribeStaleSecurityGroups: DescribeStaleSecurityGroupsResult
-  DescribeSecurityGroupReferences: DescribeSecurityGroupReferencesResult
   DescribeSubnets: DescribeSubnetsResult
   DescribeTags: DescribeTagsResult
   DescribeTrafficMirrorFilterRules: DescribeTrafficMirrorFilterRulesResult
@@ -150,48 +171,59 @@ export interface Ec2Results {
   DescribeTrafficMirrorSessions: DescribeTrafficMirrorSessionsResult
   DescribeTrafficMirrorTargets: DescribeTrafficMirrorTargetsResult
   DescribeVpcAttribute: DescribeVpcAttributeResult
-  DescribeVpcs: DescribeVpcsResult
-  DetachInternetGateway: Nothing
-  AcceptVpcPeeringConnection: AcceptVpcPeeringConnectionResult
-  CreateVpcPeeringConnection: CreateVpcPeeringConnectionResult
-  DeleteVpcPeeringConnection: DeleteVpcPeeringConnectionResult
   DescribeVpcPeeringConnections: DescribeVpcPeeringConnectionsResult
-  ModifyVpcPeeringConnectionOptions: ModifyVpcPeeringConnectionOptionsResult
-  RejectVpcPeeringConnection: RejectVpcPeeringConnectionResult
+  DescribeVpcs: DescribeVpcsResult
+  DescribeVpnConnections: DescribeVpnConnectionsResult
+  DescribeVpnGateways: DescribeVpnGatewaysResult
+  DetachInternetGateway: Nothing
   DetachNetworkInterface: Nothing
+  DetachVpnGateway: Nothing
   DisableAddressTransfer: DisableAddressTransferResult
+  DisableVgwRoutePropagation: Nothing
   DisassociateAddress: Nothing
   DisassociateNatGatewayAddress: DisassociateNatGatewayAddressResult
   DisassociateRouteTable: Nothing
   DisassociateSubnetCidrBlock: Nothing
   DisassociateVpcCidrBlock: Nothing
   EnableAddressTransfer: EnableAddressTransferResult
+  EnableVgwRoutePropagation: Nothing
+  GetActiveVpnTunnelStatus: GetActiveVpnTunnelStatusResult
+  GetInstanceMetadataDefaults: GetInstanceMetadataDefaultsResult
   GetManagedPrefixListAssociations: GetManagedPrefixListAssociationsResult
   GetManagedPrefixListEntries: GetManagedPrefixListEntriesResult
   GetSubnetCidrReservations: GetSubnetCidrReservationsResult
+  GetVpnConnectionDeviceSampleConfiguration: GetVpnConnectionDeviceSampleConfigurationResult
+  GetVpnConnectionDeviceTypes: GetVpnConnectionDeviceTypesResult
+  GetVpnTunnelReplacementStatus: GetVpnTunnelReplacementStatusResult
   ModifyAddressAttribute: ModifyAddressAttributeResult
   ModifyAvailabilityZoneGroup: ModifyAvailabilityZoneGroupResult
-  GetInstanceMetadataDefaults: GetInstanceMetadataDefaultsResult
+  ModifyInstanceAttribute: Nothing
   ModifyInstanceMetadataDefaults: ModifyInstanceMetadataDefaultsResult
   ModifyInstanceMetadataOptions: ModifyInstanceMetadataOptionsResult
-  ModifyPrivateDnsNameOptions: ModifyPrivateDnsNameOptionsResult
-  ModifyInstanceAttribute: Nothing
   ModifyManagedPrefixList: ModifyManagedPrefixListResult
   ModifyNetworkInterfaceAttribute: Nothing
+  ModifyPrivateDnsNameOptions: ModifyPrivateDnsNameOptionsResult
   ModifySecurityGroupRules: Nothing
   ModifySubnetAttribute: Nothing
   ModifyTrafficMirrorFilterNetworkServices: ModifyTrafficMirrorFilterNetworkServicesResult
   ModifyTrafficMirrorFilterRule: ModifyTrafficMirrorFilterRuleResult
   ModifyTrafficMirrorSession: ModifyTrafficMirrorSessionResult
   ModifyVpcAttribute: Nothing
+  ModifyVpcPeeringConnectionOptions: ModifyVpcPeeringConnectionOptionsResult
   ModifyVpcTenancy: ModifyVpcTenancyResult
+  ModifyVpnConnection: ModifyVpnConnectionResult
+  ModifyVpnConnectionOptions: ModifyVpnConnectionOptionsResult
+  ModifyVpnTunnelCertificate: ModifyVpnTunnelCertificateResult
+  ModifyVpnTunnelOptions: ModifyVpnTunnelOptionsResult
   RebootInstances: Nothing
   RegisterImage: RegisterImageResult
+  RejectVpcPeeringConnection: RejectVpcPeeringConnectionResult
   ReleaseAddress: Nothing
   ReplaceNetworkAclAssociation: ReplaceNetworkAclAssociationResult
   ReplaceNetworkAclEntry: Nothing
   ReplaceRoute: Nothing
   ReplaceRouteTableAssociation: ReplaceRouteTableAssociationResult
+  ReplaceVpnTunnel: ReplaceVpnTunnelResult
   ResetAddressAttribute: ResetAddressAttributeResult
   ResetNetworkInterfaceAttribute: Nothing
   RestoreManagedPrefixListVersion: RestoreManagedPrefixListVersionResult

@@ -209,6 +209,40 @@ export const NAT_GATEWAY: Nameable = {
   }
 }
 
+/** What is deleted keeps its name for an hour; it does not count. */
+const NOT_DELETED = { Name: 'state', Value: ['pending', 'available', 'modifying'] }
+
+export const VPN_GATEWAY: Nameable = {
+  word: 'virtual private gateway',
+  noun: 'vgw',
+  idPrefix: 'vgw-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, filters) => ((await ec2.call('DescribeVpnGateways',
+    { Filter: [...filters, NOT_DELETED] })).VpnGateways ?? [])
+    .map((gateway) => named(gateway.VpnGatewayId, gateway.Tags))
+}
+
+/** Customer gateways are named by their addresses as well. */
+export const CUSTOMER_GATEWAY: Nameable = {
+  word: 'customer gateway',
+  noun: 'cgw',
+  idPrefix: 'cgw-',
+  nameFilters: ['tag:Name', 'ip-address'],
+  list: async (ec2, filters) => ((await ec2.call('DescribeCustomerGateways',
+    { Filter: [...filters, NOT_DELETED] })).CustomerGateways ?? [])
+    .map((gateway) => named(gateway.CustomerGatewayId, gateway.Tags, gateway.IpAddress))
+}
+
+export const VPN_CONNECTION: Nameable = {
+  word: 'VPN connection',
+  noun: 'vpn',
+  idPrefix: 'vpn-',
+  nameFilters: NAME_TAG,
+  list: async (ec2, filters) => ((await ec2.call('DescribeVpnConnections',
+    { Filter: [...filters, NOT_DELETED] })).VpnConnections ?? [])
+    .map((connection) => named(connection.VpnConnectionId, connection.Tags))
+}
+
 /** Elastic IPs are named by themselves as well. */
 export const ADDRESS: Nameable = {
   word: 'Elastic IP address',
@@ -222,7 +256,8 @@ export const ADDRESS: Nameable = {
 
 export const NAMEABLES: readonly Nameable[] = [
   VPC, SUBNET, ROUTE_TABLE, NETWORK_INTERFACE, INSTANCE, SECURITY_GROUP, NETWORK_ACL, PREFIX_LIST,
-  DHCP_OPTIONS, INTERNET_GATEWAY, EGRESS_ONLY_INTERNET_GATEWAY, NAT_GATEWAY, ADDRESS, PEERING
+  DHCP_OPTIONS, INTERNET_GATEWAY, EGRESS_ONLY_INTERNET_GATEWAY, NAT_GATEWAY, ADDRESS, PEERING,
+  VPN_GATEWAY, CUSTOMER_GATEWAY, VPN_CONNECTION
 ]
 
 /** Nothing of the kind has the name: hints.ts says which come near. */

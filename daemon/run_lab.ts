@@ -8,7 +8,7 @@
  * daemon stops and leaves instances, devices and flow state as they are; kill -9 does no more harm
  * than that, and the next start finds its way from what is there.
  */
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAdminServer } from './api/admin/server.ts'
 import { createStacks } from './api/cloudformation/stacks.ts'
@@ -31,6 +31,8 @@ import type { Service } from './api/service.ts'
 import { createStsService } from './api/sts/service.ts'
 import { ChangeHistory } from './audit/change_history.ts'
 import { AuditTrail } from './audit/trail.ts'
+import { BirdEngine } from './bgp/bird_engine.ts'
+import { BgpController } from './bgp/controller.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
 import { newId } from './base/ids.ts'
@@ -42,8 +44,8 @@ import { Lab } from './host/lab.ts'
 import { hostRecords, writeConfig } from './host/lab_config.ts'
 import type { LabConfig } from './host/lab_config.ts'
 import {
-  adminSocketPath, auditDirectory, bucketsDirectory, credentialsPath, flowLogsDirectory,
-  historyPath, storePath
+  adminSocketPath, auditDirectory, bgpDirectory, bucketsDirectory, credentialsPath,
+  flowLogsDirectory, historyPath, namespaceName, namespacePath, storePath
 } from './host/paths.ts'
 import { releaseLab } from './host/pid_file.ts'
 import { defaultVpcOf, planCreateDefaultVpc } from './model/default_vpc.ts'
@@ -70,6 +72,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   const theLab = openLab(lab, config, { replica, log, fill })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
+  const bgp = openBgp(lab, config, { replica, log })
   const calls = new CallMetrics()
   const runner = createRunner(replica, theLab, recorder)
   const stacks = openStacks(replica, theLab, runner, log)
@@ -83,10 +86,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
       cloudWatch.service,
       createStsService()
     ],
-    keyRing,
-    clock: systemClock,
-    random: systemRandom,
-    log,
+    keyRing, clock: systemClock, random: systemRandom, log,
     onCall: (call, durationMs) => {
       recorder.record(call)
       calls.observe(call, durationMs)
@@ -104,6 +104,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
     () => stacks.engine.stop(),
     () => admin.close(),
     () => flowLogs.stop(),
+    () => bgp?.stop(),
     () => theLab.stop(),
     () => { replica.close() },
     () => { history.close() },
@@ -151,6 +152,20 @@ function openFlowLogs (
   return new FlowLogs({
     agents: () => theLab.agents, replica, clock: systemClock, log, logGroups, bucketWriter,
     windowS: config.flowLogIntervalS, markPath: join(directory, 'open_window')
+  })
+}
+
+/** BGP over the tunnels of VPN connections, in the namespaces of their gateways. */
+function openBgp (lab: string, config: LabConfig,
+  { replica, log }: { readonly replica: Replica, readonly log: Log }): BgpController | null {
+  if (config.hosts.length === 0) return null
+  return new BgpController({
+    replica, clock: systemClock, log,
+    namespaceOf: (vpnGatewayId) => namespaceName(lab, vpnGatewayId),
+    createEngine: (onReport) => new BirdEngine({
+      directory: bgpDirectory(lab), clock: systemClock, log, onReport,
+      hasNamespace: (name) => existsSync(namespacePath(name))
+    })
   })
 }
 

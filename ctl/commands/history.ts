@@ -21,19 +21,22 @@ const PAGE_ITEMS = 100
 /** Id prefix to the name of the resource's type. */
 const TYPES: Readonly<Record<string, string>> = {
   acl: 'AWS::EC2::NetworkAcl',
+  cgw: 'AWS::EC2::CustomerGateway',
   eni: 'AWS::EC2::NetworkInterface',
   i: 'AWS::EC2::Instance',
   pcx: 'AWS::EC2::VPCPeeringConnection',
   rtb: 'AWS::EC2::RouteTable',
   sg: 'AWS::EC2::SecurityGroup',
   subnet: 'AWS::EC2::Subnet',
-  vpc: 'AWS::EC2::VPC'
+  vgw: 'AWS::EC2::VPNGateway',
+  vpc: 'AWS::EC2::VPC',
+  vpn: 'AWS::EC2::VPNConnection'
 }
 
 const RESOURCE: CommandArgument = {
   syntax: '<resource>',
   description: 'id or Name tag of a VPC, subnet, route table, ENI, instance, security group, ' +
-    'network ACL or peering'
+    'network ACL, peering, virtual private gateway, customer gateway or VPN connection'
 }
 
 /** A state of a resource, from one moment on. */

@@ -81,6 +81,24 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./peering.ts')).peeringCommands
   },
   {
+    name: 'vgw',
+    summary: 'Virtual private gateways',
+    group: 'Network',
+    load: async () => (await import('./vpn_gateway.ts')).vpnGatewayCommands
+  },
+  {
+    name: 'cgw',
+    summary: 'Customer gateways: devices at the other end of VPN connections',
+    group: 'Network',
+    load: async () => (await import('./customer_gateway.ts')).customerGatewayCommands
+  },
+  {
+    name: 'vpn',
+    summary: 'Site-to-Site VPN connections: tunnels, routes, samples for devices',
+    group: 'Network',
+    load: async () => (await import('./vpn_connection.ts')).vpnConnectionCommands
+  },
+  {
     name: 'network-acl',
     summary: 'Network ACLs, their rules and associations',
     group: 'Network',

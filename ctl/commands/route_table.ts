@@ -15,7 +15,7 @@ import type { Column } from '../print/table.ts'
 import {
   EGRESS_ONLY_INTERNET_GATEWAY, INSTANCE, INTERNET_GATEWAY, inVpc, nameOf, type Nameable,
   NAT_GATEWAY, NETWORK_INTERFACE, PEERING, PREFIX_LIST, resolveId, ROUTE_TABLE, SUBNET,
-  tagSpecification, VPC
+  tagSpecification, VPC, VPN_GATEWAY
 } from '../resolve.ts'
 
 /** What a route may point at. A kind of gateway is one line: option, EC2 parameter, names. */
@@ -31,7 +31,8 @@ const TARGETS: readonly { option: string, flags: string, parameter: string, kind
   {
     option: 'peering', flags: '--peering <peering>', parameter: 'VpcPeeringConnectionId',
     kind: PEERING
-  }
+  },
+  { option: 'vgw', flags: '--vgw <vgw>', parameter: 'GatewayId', kind: VPN_GATEWAY }
 ]
 
 const TARGET_OPTIONS: readonly CommandOption[] = TARGETS.map(({ flags, kind }) =>
@@ -135,7 +136,8 @@ export const routeTableCommands: readonly Command[] = [
       'vpcctl route-table add-route private offices --instance appliance',
       'vpcctl route-table add-route public 0.0.0.0/0 --igw door',
       'vpcctl route-table add-route private 0.0.0.0/0 --nat nat',
-      'vpcctl route-table add-route private 10.1.0.0/16 --peering web-data'
+      'vpcctl route-table add-route private 10.1.0.0/16 --peering web-data',
+      'vpcctl route-table add-route private 192.168.0.0/16 --vgw office'
     ],
     async run (context, input) {
       const ec2 = await context.ec2()
@@ -218,6 +220,29 @@ export const routeTableCommands: readonly Command[] = [
       }
       await ec2.call('DisassociateRouteTable', { AssociationId })
       context.output.done(`Disassociated ${idOf(thing)}.`, { ...thing, AssociationId })
+    }
+  }),
+  defineCommand({
+    name: 'propagate',
+    summary: 'Let the routes of a virtual private gateway appear in a route table, or no more',
+    action: 'EnableVgwRoutePropagation, or DisableVgwRoutePropagation with --off',
+    arguments: [TABLE_ARGUMENT, { syntax: '<vgw>', description: 'id or Name tag' }],
+    options: [{ flags: '--off', description: 'no more' }],
+    examples: [
+      'vpcctl route-table propagate private office',
+      'vpcctl route-table propagate private office --off'
+    ],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const [RouteTableId, GatewayId] = await Promise.all([
+        resolveId(ec2, ROUTE_TABLE, input.argument('route-table')),
+        resolveId(ec2, VPN_GATEWAY, input.argument('vgw'))])
+      const isOff = input.flag('off')
+      await ec2.call(isOff ? 'DisableVgwRoutePropagation' : 'EnableVgwRoutePropagation',
+        { RouteTableId, GatewayId })
+      context.output.done(
+        `Routes of ${GatewayId} ${isOff ? 'no longer ' : ''}appear in ${RouteTableId}.`,
+        { RouteTableId, GatewayId })
     }
   })
 ]

@@ -8,8 +8,8 @@ import test from 'ava'
 import { idBits } from '../base/ids.ts'
 import {
   GATEWAY_AT_HOST_INDEX, GATEWAY_AT_MTU, GATEWAY_AT_SENDERS, HOST_GROUP_ANY, HOST_GROUP_SHARD,
-  PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY, PUBLIC_AT_PRIVATE, PUBLIC_WORDS,
-  TARGET_BLACKHOLE, TARGET_GATEWAY
+  PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_VPN_GATEWAY, PUBLIC_AT_PRIVATE,
+  PUBLIC_WORDS, TARGET_BLACKHOLE, TARGET_GATEWAY, TARGET_LOCAL
 } from '../dataplane/tables/update.ts'
 import type { TableUpdate } from '../dataplane/tables/update.ts'
 import { Directory } from '../mapping/directory.ts'
@@ -18,7 +18,7 @@ import type { InternetGateway } from '../model/internet_gateway.ts'
 import { formatAddress } from '../wire/address.ts'
 import { HostCompiler } from './host_compiler.ts'
 import {
-  World, attached, newHost, newInstance, newInterface, newRouteTable, newSubnet, newVpc
+  World, attached, newHost, newInstance, newInterface, newRouteTable, newSubnet, newVpc, newVpn
 } from './test_world.ts'
 
 const GATEWAY_ID = 'igw-0000000000000000c'
@@ -194,4 +194,28 @@ test('an edge that is down leaves the group, and comes back', (t) => {
   }
   t.is(membersAfter(true), 1)
   t.is(membersAfter(false), 2)
+})
+
+test('what a tunnel learns leads to the gateway, and no more once it is down', (t) => {
+  const lab = new Lab()
+  const { vpnGateway, vpnConnection } = newVpn(1)
+  const table = newRouteTable(1, newVpc(1).id)
+  lab.world.put('vpnGateway', { ...vpnGateway, vpcId: newVpc(1).id })
+  lab.world.put('vpnConnection', vpnConnection)
+  lab.world.put('routeTable', { ...table, propagatingVgwIds: [vpnGateway.id] })
+  const { 'edge-1': edgeUpdate } = lab.commit()
+  t.deepEqual(edgeUpdate?.ports?.map(({ kind }) => kind), [PORT_KIND_VPN_GATEWAY])
+  const outsideIpAddress = vpnConnection.tunnels[0]?.outsideIpAddress ?? ''
+  const tunnel = { id: `${vpnConnection.id}:${outsideIpAddress}`, outsideIpAddress,
+    vpnConnectionId: vpnConnection.id, isUp: true, sinceMs: 0, message: null }
+  lab.world.put('bgpSession', { ...tunnel, paths: [{ cidr: '192.168.7.0/24', asPath: [65_010],
+    med: null, communities: [], nextHop: '169.254.10.2' }] })
+  lab.world.put('ipsecSession', { ...tunnel, negotiated: null })
+  const { 'host-1': learned } = lab.commit()
+  t.deepEqual([...learned?.routeTables?.[0]?.targetKind ?? []].slice(1), [TARGET_GATEWAY])
+  const { high, low } = idBits(vpnGateway.id)
+  t.deepEqual([...learned?.routeTables?.[0]?.targetEnis ?? []], [high, low])
+  lab.world.put('ipsecSession', { ...tunnel, isUp: false, negotiated: null })
+  const { 'host-1': lost } = lab.commit()
+  t.deepEqual([...lost?.routeTables?.[0]?.targetKind ?? []], [TARGET_LOCAL])
 })

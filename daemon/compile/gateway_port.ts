@@ -7,7 +7,7 @@
  */
 import { idBits, idFromBits } from '../base/ids.ts'
 import {
-  PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
+  PORT_KIND_EGRESS_ONLY, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY, PORT_KIND_VPN_GATEWAY
 } from '../dataplane/tables/update.ts'
 import type { PortData } from '../dataplane/tables/update.ts'
 import { INTERNET_MTU } from '../dataplane/steps/internet_gateway.ts'
@@ -15,10 +15,17 @@ import { shardGroup } from '../mapping/shard_group.ts'
 import { internetGatewayOf } from '../model/internet_gateway.ts'
 import { routeTableOfGateway } from '../model/route_table.ts'
 import type { RouteTable } from '../model/route_table.ts'
+import { vpnGatewayOf } from '../model/vpn_gateway.ts'
 import type { CompileContext, Mark, UpdateDraft } from './compiled_table.ts'
 import { EDGE_GROUP } from './host_group_table.ts'
 
-const GATEWAY_ID = /^e?igw-/
+/**
+ * Largest packet to a virtual private gateway, bytes: what a tunnel's outside takes. The tunnel
+ * itself takes less, and fragments; it does not say so (no path MTU discovery over a VPN).
+ */
+const VPN_MTU = 1500
+
+const GATEWAY_ID = /^(?:igw|eigw|vgw)-/
 
 /** Whether the key of a port is a gateway's id, not an ENI's. */
 export function isGatewayId (id: string): boolean { return GATEWAY_ID.test(id) }
@@ -36,6 +43,11 @@ export function gatewaysOf (vpcId: string, { snapshot, indexes }: CompileContext
     const { high, low } = idBits(id)
     gateways.push(high, low, indexes.host.indexOf(shardGroup(id)), INTERNET_MTU, edges)
   }
+  const vpn = vpnGatewayOf(snapshot, vpcId)
+  if (vpn !== undefined) {
+    const { high, low } = idBits(vpn.id)
+    gateways.push(high, low, edges, VPN_MTU, edges)
+  }
   return Uint32Array.from(gateways)
 }
 
@@ -44,8 +56,10 @@ export function buildGatewayPort (
   key: string, context: CompileContext, draft: UpdateDraft
 ): string | null {
   const { hostName, snapshot, directory, indexes } = context
-  const egressOnly = snapshot.tables.egressOnlyInternetGateway.get(key)
-  const vpcId = (egressOnly ?? snapshot.tables.internetGateway.get(key))?.vpcId ?? null
+  const { egressOnlyInternetGateway, internetGateway, vpnGateway } = snapshot.tables
+  const gateway = egressOnlyInternetGateway.get(key) ?? internetGateway.get(key) ??
+    vpnGateway.get(key)
+  const vpcId = gateway?.vpcId ?? null
   if (vpcId === null || !isServedHere(key, vpcId, hostName, directory)) return null
   const vpcIndex = indexes.vpc.indexOf(vpcId)
   const portIndex = vpcIndex === 0 ? 0 : indexes.port.ensure(key)
@@ -54,7 +68,7 @@ export function buildGatewayPort (
   const table = routeTableOfGateway(snapshot, vpcId, key)
   draft.ports.push({
     portIndex,
-    kind: egressOnly === undefined ? PORT_KIND_INTERNET_GATEWAY : PORT_KIND_EGRESS_ONLY,
+    kind: kindOf(key),
     eniIdHigh,
     eniIdLow,
     vpcIndex,
@@ -62,13 +76,19 @@ export function buildGatewayPort (
     routeTableIndex: table === undefined ? 0 : indexes.routeTable.indexOf(table.id),
     sourceDestCheck: false,
     addresses: new Uint32Array(0),
-    mtu: INTERNET_MTU,
+    mtu: key.startsWith('vgw-') ? VPN_MTU : INTERNET_MTU,
     securityGroups: new Uint32Array(0),
     tcpEstablishedTimeoutS: 0,
     udpStreamTimeoutS: 0,
     udpTimeoutS: 0
   })
   return vpcId
+}
+
+/** PORT_KIND_* of a gateway, by its id. */
+function kindOf (id: string): number {
+  if (id.startsWith('igw-')) return PORT_KIND_INTERNET_GATEWAY
+  return id.startsWith('vgw-') ? PORT_KIND_VPN_GATEWAY : PORT_KIND_EGRESS_ONLY
 }
 
 /** Marks gateways that a route table has come to, or has left. */
@@ -94,6 +114,7 @@ export function recordOfPort (
   switch (kind) {
     case PORT_KIND_INTERNET_GATEWAY: return idFromBits('igw', eniIdHigh, eniIdLow)
     case PORT_KIND_EGRESS_ONLY: return idFromBits('eigw', eniIdHigh, eniIdLow)
+    case PORT_KIND_VPN_GATEWAY: return idFromBits('vgw', eniIdHigh, eniIdLow)
     case PORT_KIND_NAT_GATEWAY: // served under the id of its ENI
     default: return idFromBits('eni', eniIdHigh, eniIdLow)
   }

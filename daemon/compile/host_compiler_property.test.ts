@@ -15,7 +15,7 @@ import type { ResolvedMessage } from './host_compiler.ts'
 import {
   World, attached, newAclEntry, newGroupRule, newHost, newInstance, newInterface, newMirrorFilter,
   newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPeering, newPrefixList,
-  newRouteTable, newSecurityGroup, newSubnet, newVpc, startWorker
+  newRouteTable, newSecurityGroup, newSubnet, newVpc, newVpn, startWorker
 } from './test_world.ts'
 
 /** One step of a random history. `a`, `b`, `c` choose objects; `commits` ends the transaction. */
@@ -69,6 +69,8 @@ class RandomHistory {
     (a, b, c) => { this.#peer(a, b, c) }, (a, b, c) => { this.#peer(a, b, c) },
     (a, b) => { this.#nameAcross(a, b) }, (a, b) => { this.#nameAcross(a, b) },
     (a, b, c) => { this.#routeToPeer(a, b, c) },
+    (a, b) => { this.#joinOffice(a, b) }, (a, b) => { this.#joinOffice(a, b) },
+    (a, b) => { this.#learn(a, b) }, (a, b) => { this.#learn(a, b) },
     (a) => { this.#tag(a) },
     (a) => { this.#toggleIpv6(a) },
     (a, b) => { this.#changeHost(a, b) },
@@ -115,6 +117,41 @@ class RandomHistory {
     const instance = this.world.put('instance', newInstance(n, subnet, `host-${String(1 + a % 3)}`))
     const eni = newInterface(n, subnet, `10.0.${String(n >> 8)}.${String(n % 256)}`)
     this.world.put('networkInterface', attached(eni, instance.id))
+  }
+
+  /** A gateway with a connection comes to a VPC, or leaves it; a table takes its routes, or not. */
+  #joinOffice (a: number, b: number): void {
+    const { vpnGateway, vpnConnection } = newVpn(a % 2)
+    const vpc = pick(this.world.list('vpc'), a)
+    if (vpc === undefined) return
+    const isTaken = this.world.list('vpnGateway').some(({ vpcId, id }) =>
+      vpcId === vpc.id && id !== vpnGateway.id)
+    const vpcId = b % 3 === 0 || isTaken ? null : vpc.id
+    this.world.put('vpnGateway', { ...vpnGateway, vpcId })
+    this.world.put('vpnConnection', vpnConnection)
+    for (const table of this.world.list('routeTable')) {
+      const propagatingVgwIds = table.vpcId === vpcId && b % 4 !== 1 ? [vpnGateway.id] : []
+      const had = table.propagatingVgwIds?.includes(vpnGateway.id) === true
+      if (had || propagatingVgwIds.length > 0) {
+        this.world.put('routeTable', { ...table, propagatingVgwIds })
+      }
+    }
+  }
+
+  /** A tunnel comes up with routes, loses them, or goes down. */
+  #learn (a: number, b: number): void {
+    const connection = pick(this.world.list('vpnConnection'), a)
+    const outsideIpAddress = connection?.tunnels[0]?.outsideIpAddress
+    if (connection === undefined || outsideIpAddress === undefined) return
+    const tunnel = { id: `${connection.id}:${outsideIpAddress}`, vpnConnectionId: connection.id,
+      outsideIpAddress, sinceMs: 0, message: null }
+    if (b % 3 === 0) {
+      this.world.put('ipsecSession', { ...tunnel, isUp: b % 2 === 0, negotiated: null })
+    } else {
+      const paths = Array.from({ length: b % 4 }, (_, n) => ({ cidr: `192.168.${String(n)}.0/24`,
+        asPath: [65_010], med: null, communities: [], nextHop: '169.254.10.2' }))
+      this.world.put('bgpSession', { ...tunnel, isUp: true, paths })
+    }
   }
 
   #detach (a: number): void {

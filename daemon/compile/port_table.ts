@@ -40,6 +40,8 @@ export const portTable: CompiledTable = {
       if (changesField<'hyperplaneShard'>(change, ['shard'])) mark(change.id)
     } else if (change.noun === 'internetGateway') {
       if (changesField<'internetGateway'>(change, ['vpcId'])) mark(change.id)
+    } else if (change.noun === 'vpnGateway') {
+      if (changesField<'vpnGateway'>(change, ['vpcId'])) mark(change.id)
     } else if (change.noun === 'egressOnlyInternetGateway') {
       if (change.record === null || change.previous === null) mark(change.id)
     } else if (change.noun === 'routeTable') {

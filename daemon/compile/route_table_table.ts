@@ -12,11 +12,13 @@ import {
 } from '../dataplane/tables/update.ts'
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
+import type { AppliedChange } from '../model/commit_feed.ts'
 import { isPrefixListId } from '../model/prefix_list_reference.ts'
 import { effectiveRoutes } from '../model/route_order.ts'
 import { routeState, targetId } from '../model/route_target.ts'
 import type { RouteTarget } from '../model/route_target.ts'
 import type { Route, RouteTable } from '../model/route_table.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import { otherSide } from '../model/vpc_peering.ts'
 import { heldVpcIndex, packPrefixes } from './compiled_table.ts'
 import type { CompileContext, CompiledTable } from './compiled_table.ts'
@@ -24,9 +26,9 @@ import type { CompileContext, CompiledTable } from './compiled_table.ts'
 export const routeTableTable: CompiledTable = {
   name: 'routeTables',
 
-  note (change, { directory, routeTargets }, mark) {
+  note (change, { directory, routeTargets, snapshot }, mark) {
     if (change.noun === 'routeTable') {
-      if (changesField<'routeTable'>(change, ['routes'])) mark(change.id)
+      if (changesField<'routeTable'>(change, ['routes', 'propagatingVgwIds'])) mark(change.id)
     } else if (change.noun === 'prefixList') {
       if (!changesField<'prefixList'>(change, ['entries'])) return
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
@@ -39,6 +41,14 @@ export const routeTableTable: CompiledTable = {
     } else if (change.noun === 'internetGateway') {
       if (!changesField<'internetGateway'>(change, ['vpcId'])) return
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'vpnGateway') {
+      if (!changesField<'vpnGateway'>(change, ['vpcId'])) return
+      for (const id of routeTargets.sourcesOf(change.id)) mark(id)
+    } else if (change.noun === 'vpnConnection' || change.noun === 'ipsecSession' ||
+      change.noun === 'bgpSession') {
+      for (const gatewayId of vpnGatewaysOf(change, snapshot)) {
+        for (const id of routeTargets.sourcesOf(gatewayId)) mark(id)
+      }
     } else if (change.noun === 'egressOnlyInternetGateway') {
       if (change.record !== null && change.previous !== null) return
       for (const id of routeTargets.sourcesOf(change.id)) mark(id)
@@ -86,23 +96,39 @@ export const routeTableTable: CompiledTable = {
   }
 }
 
+/** Virtual private gateways whose routes a change of a connection or a session can change. */
+function vpnGatewaysOf (
+  change: Extract<AppliedChange, { noun: 'vpnConnection' | 'ipsecSession' | 'bgpSession' }>,
+  { tables }: Snapshot
+): string[] {
+  const ids = [change.previous, change.record].flatMap((record) => {
+    if (record === null) return []
+    if ('vpnGatewayId' in record) return [record.vpnGatewayId]
+    return [tables.vpnConnection.get(record.vpnConnectionId)?.vpnGatewayId ?? []].flat()
+  })
+  return [...new Set(ids)]
+}
+
 /** TARGET_* of a target that is up. */
 function kindOf (target: RouteTarget): number {
   switch (target.kind) {
     case 'local': return TARGET_LOCAL
     case 'network-interface': case 'nat-gateway': return TARGET_NETWORK_INTERFACE
-    case 'internet-gateway': case 'egress-only-internet-gateway': return TARGET_GATEWAY
+    case 'internet-gateway': case 'egress-only-internet-gateway': case 'vpn-gateway':
+      return TARGET_GATEWAY
     case 'vpc-peering-connection': return TARGET_PEERING
   }
 }
 
-/** Targets and prefix lists that the routes of a table name, those without effect included. */
-function namesOf ({ routes }: RouteTable): string[] {
+/**
+ * Targets, propagating gateways and prefix lists that a table names, those without effect included.
+ */
+function namesOf ({ routes, propagatingVgwIds = [] }: RouteTable): string[] {
   const names = routes.flatMap(({ destination, target }) => [
     ...isPrefixListId(destination) ? [destination] : [],
     ...[targetId(target) ?? []].flat()
   ])
-  return [...new Set(names)]
+  return [...new Set([...names, ...propagatingVgwIds])]
 }
 
 /** The targets of a table's effective routes, each once. */

@@ -31,6 +31,8 @@ import type {
 import type { TrafficMirrorSession } from '../model/traffic_mirror_session.ts'
 import type { TrafficMirrorTarget } from '../model/traffic_mirror_target.ts'
 import type { Vpc } from '../model/vpc.ts'
+import type { VpnConnection } from '../model/vpn_connection.ts'
+import type { VpnGateway } from '../model/vpn_gateway.ts'
 import type { PeeringStatus, VpcPeeringConnection } from '../model/vpc_peering.ts'
 import type { Indexes } from './compiled_table.ts'
 import { HostCompiler } from './host_compiler.ts'
@@ -56,6 +58,25 @@ export function newVpc (n: number): Vpc {
     ipv6CidrBlocks: [], instanceTenancy: 'default', isDefault: false, dhcpOptionsId: 'default',
     enableDnsSupport: true, enableDnsHostnames: false, enableNetworkAddressUsageMetrics: false
   }
+}
+
+/** A virtual private gateway that is not attached, and its connection. */
+export function newVpn (n: number): { vpnGateway: VpnGateway, vpnConnection: VpnConnection } {
+  const vpnGateway: VpnGateway = {
+    ...OWNED, id: idOf('vgw', n), state: 'available', amazonSideAsn: 64_512,
+    availabilityZone: null, vpcId: null, detachedVpcId: null, deletedMs: null
+  }
+  const vpnConnection: VpnConnection = {
+    ...OWNED, id: idOf('vpn', n), state: 'available', vpnGatewayId: vpnGateway.id,
+    customerGatewayId: idOf('cgw', n), staticRoutesOnly: false,
+    localIpv4NetworkCidr: '0.0.0.0/0', remoteIpv4NetworkCidr: '0.0.0.0/0',
+    tunnels: [{
+      outsideIpAddress: `192.0.2.${String(1 + n)}`, insideCidr: '169.254.10.0/30',
+      preSharedKey: null, options: {}, replacedMs: null
+    }],
+    staticRoutes: [], createdMs: 0, deletedMs: null
+  }
+  return { vpnGateway, vpnConnection }
 }
 
 /** Peering n between two VPCs. */

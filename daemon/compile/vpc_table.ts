@@ -55,11 +55,10 @@ export const vpcTable: CompiledTable = {
       if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
       const peering = change.record ?? change.previous
       for (const side of [peering?.requester, peering?.accepter]) if (side) mark(side.vpcId)
-    } else if (change.noun === 'internetGateway') {
-      if (!changesField<'internetGateway'>(change, ['vpcId'])) return
-      for (const record of [change.previous, change.record]) {
-        if (record !== null && record.vpcId !== null) mark(record.vpcId)
-      }
+    } else if (change.noun === 'internetGateway' || change.noun === 'vpnGateway') {
+      const vpcIds = new Set([change.previous?.vpcId, change.record?.vpcId])
+      if (vpcIds.size < 2) return
+      for (const vpcId of vpcIds) if (typeof vpcId === 'string') mark(vpcId)
     } else if (change.noun === 'egressOnlyInternetGateway') {
       const vpcId = (change.record ?? change.previous)?.vpcId
       if (vpcId !== undefined && (change.record === null || change.previous === null)) mark(vpcId)

@@ -64,6 +64,8 @@ export const DROP_NAT_TABLE_FULL = 44
 export const DROP_REPLICATION = 45
 // Services of the VPC
 export const DROP_LINK_LOCAL_ALLOWANCE = 46
+// Virtual private gateways
+export const DROP_VPN_NO_TUNNEL = 47
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -242,5 +244,9 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'link-local-allowance',
     meaning: 'The ENI sent more than 1,024 packets in a second to the services of its VPC.'
+  },
+  {
+    name: 'vpn-no-tunnel',
+    meaning: 'No tunnel of the virtual private gateway carries packets.'
   }
 ]

@@ -18,7 +18,7 @@ import { ECN_MASK } from '../encap/ecn.ts'
 import { FLAG_MIRRORED } from '../encap/geneve.ts'
 import { ACTION_DELIVER, ACTION_NONE } from './action.ts'
 import { PORT_NONE } from './counters.ts'
-import { DROP_NONE, DROP_PORT_UNKNOWN, DROP_TOO_BIG } from './drop_reason.ts'
+import { DROP_NONE, DROP_PORT_UNKNOWN, DROP_TOO_BIG, DROP_VPN_NO_TUNNEL } from './drop_reason.ts'
 import { NAT_INWARD, NAT_NONE, NAT_OUTWARD } from './hyperplane/nat_counts.ts'
 import type { HyperplaneNode } from './hyperplane/node.ts'
 import { SERVICE_NONE } from './link_local_service.ts'
@@ -50,7 +50,8 @@ import { EGRESS, INGRESS } from './tables/flow_layout.ts'
 import { NAT_AT_ENI } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
 import {
-  PORT_KIND_EGRESS_ONLY, PORT_KIND_ENI, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
+  PORT_KIND_EGRESS_ONLY, PORT_KIND_ENI, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY,
+  PORT_KIND_VPN_GATEWAY
 } from './tables/update.ts'
 
 /**
@@ -183,6 +184,7 @@ function enterByKind (p: PacketContext, tables: Tables, view: DataView): number 
     case PORT_KIND_INTERNET_GATEWAY: return runInternetGatewayPath(p, tables)
     case PORT_KIND_NAT_GATEWAY: return runHyperplanePath(p, tables, view)
     case PORT_KIND_EGRESS_ONLY: return runEgressOnlyPath(p, tables, view)
+    case PORT_KIND_VPN_GATEWAY: return DROP_VPN_NO_TUNNEL // tunnels carry no packets yet
     default: return DROP_PORT_UNKNOWN // a kind of gateway that this worker does not know
   }
 }

@@ -282,9 +282,10 @@ export class HostView {
   nextHop (p: PacketContext): { readonly eni: string, readonly host: string } {
     const idWith = (prefix: string): string =>
       idFromBits(prefix, p.mapping.eniHigh >>> 0, p.mapping.eniLow >>> 0)
-    const egressOnly = this.#snapshot.tables.egressOnlyInternetGateway.get(idWith('eigw'))
+    const { egressOnlyInternetGateway, vpnGateway } = this.#snapshot.tables
+    const gateway = egressOnlyInternetGateway.get(idWith('eigw')) ?? vpnGateway.get(idWith('vgw'))
     return {
-      eni: p.isRoutedToGateway === 0 ? idWith('eni') : egressOnly?.id ?? idWith('igw'),
+      eni: p.isRoutedToGateway === 0 ? idWith('eni') : gateway?.id ?? idWith('igw'),
       host: p.action === ACTION_ENCAPSULATE
         ? this.compiler.idOf('host', p.target) ?? ''
         : this.host.id

@@ -13,7 +13,7 @@ import {
   DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_ALLOCATION, DROP_PORT_CLOSED,
   DROP_PORT_UNKNOWN, DROP_PUBLIC_ADDRESS_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS,
   DROP_SECURITY_GROUP_INGRESS, DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED,
-  DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN
+  DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN, DROP_VPN_NO_TUNNEL
 } from '../dataplane/drop_reason.ts'
 import { ACTION_SERVICE } from '../dataplane/action.ts'
 import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
@@ -153,7 +153,15 @@ const EGRESS_ONLY_IN_STEPS: readonly StepKind[] = [
   INGRESS_STEPS[0]!, ...FLOW_STEPS, GATEWAY_IN_STEPS.at(-1)!
 ]
 
+/** Out of a VPC, at its virtual private gateway. */
+const VPN_GATEWAY_STEPS: readonly StepKind[] = [
+  INGRESS_STEPS[0]!,
+  { step: 'send', drops: [DROP_VPN_NO_TUNNEL],
+    tell: () => ({ text: 'no tunnel of the gateway carries packets' }) }
+]
+
 function kindsOf ({ view, eni, direction, p, drop }: Passed): readonly StepKind[] {
+  if (eni.startsWith('vgw-')) return VPN_GATEWAY_STEPS
   if (isGatewayId(eni)) {
     if (!view.isEgressOnly(p)) return direction === 'egress' ? GATEWAY_OUT_STEPS : GATEWAY_IN_STEPS
     if (direction === 'egress') return EGRESS_ONLY_OUT_STEPS

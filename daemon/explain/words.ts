@@ -19,7 +19,7 @@ export function labelOf ({ tables }: Snapshot, id: string): string {
     tables.routeTable.get(id) ?? tables.networkAcl.get(id) ?? tables.vpc.get(id) ??
     tables.instance.get(id) ?? tables.internetGateway.get(id) ??
     tables.egressOnlyInternetGateway.get(id) ?? tables.natGateway.get(id) ??
-    tables.vpcPeeringConnection.get(id)
+    tables.vpcPeeringConnection.get(id) ?? tables.vpnGateway.get(id)
   const name = record?.tags['Name'] ?? ''
   return named(id, name === '' ? instanceNameOf(tables, id) : name)
 }

@@ -20,6 +20,7 @@ import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
 import { planHostLiveness } from '../model/lab.ts'
 import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
+import { planVpnTimers } from '../model/vpn_connection.ts'
 import type { Host } from '../model/lab.ts'
 import { planReapPeerings } from '../model/vpc_peering_plan.ts'
 import type { Log } from '../observe/log.ts'
@@ -418,6 +419,7 @@ export class Lab {
       await replica.transact(() => planReapTerminated(replica.snapshot, context))
       await replica.transact(() => planNatGatewayTimers(replica.snapshot, context))
       await replica.transact(() => planReapPeerings(replica.snapshot, context.nowMs))
+      await replica.transact(() => planVpnTimers(replica.snapshot, context))
     } catch (error) {
       log.error({ err: error }, 'what time has come for could not be done')
     }

@@ -7,10 +7,12 @@
  *                <lab>-internet   hosts on the internet; <lab>-internet-router, before them
  *                <lab>-<host>     a physical host (`vpclab-host-1`)
  *                <lab>-<instance> an instance (`vpclab-i-0123456789abcdef0`)
+ *                <lab>-<gateway>  where the tunnels of a virtual private gateway end
  *     files      /var/lib/vpclab/<lab>/   store, audit trail, change history, configuration,
  *                                         credentials, logs, user data
  *                /run/vpclab/<lab>/       pid file, admin socket, what each instance has booted
  *                /run/vpclab/<lab>/guests/    which namespaces are not the lab's own
+ *                /run/vpclab-bgp/<lab>/       BGP speakers of virtual private gateways
  *                /dev/shm/vpclab-<lab>-<host>.flows, and .counters-0 … of an edge
  *
  * `VPCLAB_STATE_DIR` names another place for the first two; so does running without root, which an
@@ -95,6 +97,12 @@ export function layerDirectory (lab: string, instanceId: string): string {
  * machine's too.
  */
 export function guestDirectory (lab: string): string { return `/run/vpclab/${lab}/guests` }
+
+/**
+ * Files of BGP speakers, a directory per gateway: not moved by the variable, and apart from the
+ * rest. Speakers have a user of their own, whom nothing else of the lab is for.
+ */
+export function bgpDirectory (lab: string): string { return `/run/vpclab-bgp/${lab}` }
 
 /** Memory of a host besides its flows, where its data plane is a process. */
 export function sharedFilePath (lab: string, host: string, name: string): string {

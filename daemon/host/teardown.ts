@@ -16,7 +16,7 @@ import { guestIds, releaseGuest } from './instance_guest.ts'
 import { Limiter } from './limiter.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import {
-  NAMESPACE_DIRECTORY, flowFilePath, guestDirectory, runDirectory, stateDirectory
+  NAMESPACE_DIRECTORY, bgpDirectory, flowFilePath, guestDirectory, runDirectory, stateDirectory
 } from './paths.ts'
 import { daemonOf, isDaemon } from './pid_file.ts'
 import { removeRealUplink } from './real_uplink.ts'
@@ -38,7 +38,8 @@ export interface TeardownResult {
 
 /** @throws VpclabError VPCLAB_ERR_TIMEOUT, VPCLAB_ERR_COMMAND */
 export async function teardownLab (lab: string): Promise<TeardownResult> {
-  const directories = [guestDirectory(lab), runDirectory(lab), stateDirectory(lab)]
+  const directories =
+    [guestDirectory(lab), bgpDirectory(lab), runDirectory(lab), stateDirectory(lab)]
   const hadFiles = directories.some((directory) => existsSync(directory))
   const daemonStopped = await stopDaemon(lab)
   for (const id of guestIds(lab)) await releaseGuest(lab, id)

@@ -145,6 +145,9 @@ export class Directory {
     for (const gateway of snapshot.tables.internetGateway.values()) {
       if (gateway.vpcId !== null) this.#placeGateway(gateway.id, gateway.vpcId)
     }
+    for (const gateway of snapshot.tables.vpnGateway.values()) {
+      if (gateway.vpcId !== null) this.#placeGateway(gateway.id, gateway.vpcId)
+    }
     for (const gateway of snapshot.tables.egressOnlyInternetGateway.values()) {
       this.#placeGateway(gateway.id, gateway.vpcId)
     }
@@ -327,7 +330,8 @@ export class Directory {
   /** Gateways are served by every edge, up or not: each of them holds their VPCs. */
   #followGateways (changes: readonly AppliedChange[]): void {
     for (const change of changes) {
-      if (change.noun !== 'internetGateway' && change.noun !== 'egressOnlyInternetGateway') continue
+      if (change.noun !== 'internetGateway' && change.noun !== 'egressOnlyInternetGateway' &&
+        change.noun !== 'vpnGateway') continue
       const before = change.previous?.vpcId ?? null
       const now = change.record?.vpcId ?? null
       if (before === now) continue

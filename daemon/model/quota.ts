@@ -107,6 +107,25 @@ export const QUOTAS = {
     value: 25, code: 'OutstandingVpcPeeringConnectionLimitExceeded',
     what: 'outstanding VPC peering connection requests'
   },
+  'vpn-gateways-per-region': {
+    value: 5, code: 'VpnGatewayLimitExceeded', what: 'virtual private gateways'
+  },
+  'customer-gateways-per-region': {
+    value: 50, code: 'CustomerGatewayLimitExceeded', what: 'customer gateways'
+  },
+  'vpn-connections-per-region': {
+    value: 50, code: 'VpnConnectionLimitExceeded', what: 'VPN connections'
+  },
+  'vpn-connections-per-gateway': {
+    value: 10, code: 'VpnConnectionLimitExceeded',
+    what: 'VPN connections of a virtual private gateway'
+  },
+  'static-routes-per-vpn-connection': {
+    value: 100, code: 'RouteLimitExceeded', what: 'static routes of a VPN connection', max: 100
+  },
+  'propagated-routes-per-route-table': {
+    value: 100, code: 'RouteLimitExceeded', what: 'propagated routes of a route table', max: 100
+  },
   'dhcp-options-per-region': {
     value: 100, code: 'DhcpOptionsLimitExceeded', what: 'DHCP option sets'
   },

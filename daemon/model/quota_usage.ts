@@ -6,6 +6,8 @@ import { routeCount, ruleCount } from './prefix_list_reference.ts'
 import type { QuotaName } from './quota.ts'
 import type { AccountView, NounRecords, OwnedNoun } from './snapshot.ts'
 import { stacksOf } from './stack.ts'
+import { connectionsOf } from './vpn_connection.ts'
+import { propagatedRoutes } from './vpn_route.ts'
 
 export interface QuotaUsage {
   readonly used: number
@@ -48,6 +50,15 @@ const USAGES: { readonly [N in QuotaName]?: (view: AccountView) => QuotaUsage } 
   'network-insights-paths-per-region': (view) => inRegion(view.list('networkInsightsPath')),
   'network-insights-analyses-per-region': (view) =>
     inRegion(view.list('networkInsightsAnalysis')),
+  'vpn-gateways-per-region': (view) => inRegion(alive(view.list('vpnGateway'))),
+  'customer-gateways-per-region': (view) => inRegion(alive(view.list('customerGateway'))),
+  'vpn-connections-per-region': (view) => inRegion(alive(view.list('vpnConnection'))),
+  'vpn-connections-per-gateway': (view) => most(view, 'vpnGateway', ({ id }) =>
+    connectionsOf(view.snapshot, id).length),
+  'static-routes-per-vpn-connection': (view) =>
+    most(view, 'vpnConnection', ({ staticRoutes }) => staticRoutes.length),
+  'propagated-routes-per-route-table': (view) => most(view, 'routeTable', (table) =>
+    propagatedRoutes(view.snapshot, table).length),
   'dhcp-options-per-region': (view) => inRegion(view.list('dhcpOptions')),
   'flow-logs-per-resource': (view) => mostOf(view.list('flowLog').map(({ resourceId }) =>
     resourceId)),
@@ -71,6 +82,11 @@ const USAGES: { readonly [N in QuotaName]?: (view: AccountView) => QuotaUsage } 
 /** Undefined where nothing counts it. */
 export function quotaUsage (view: AccountView, name: QuotaName): QuotaUsage | undefined {
   return USAGES[name]?.(view)
+}
+
+/** Without those that are deleted and only described. */
+function alive<R extends { readonly state: string }> (records: readonly R[]): R[] {
+  return records.filter(({ state }) => state !== 'deleted')
 }
 
 function inRegion (records: readonly unknown[]): QuotaUsage {

@@ -82,6 +82,20 @@ export const RESOURCE_KINDS: { readonly [N in OwnedNoun]: ResourceKind } = {
     malformedCode: 'InvalidVpcPeeringConnectionId.Malformed',
     notFoundCode: 'InvalidVpcPeeringConnectionID.NotFound'
   },
+  vpnGateway: {
+    prefix: 'vgw', resourceType: 'vpn-gateway', label: 'vpnGateway ID',
+    malformedCode: 'InvalidVpnGatewayID.Malformed', notFoundCode: 'InvalidVpnGatewayID.NotFound'
+  },
+  customerGateway: {
+    prefix: 'cgw', resourceType: 'customer-gateway', label: 'customerGateway ID',
+    malformedCode: 'InvalidCustomerGatewayId.Malformed',
+    notFoundCode: 'InvalidCustomerGatewayID.NotFound'
+  },
+  vpnConnection: {
+    prefix: 'vpn', resourceType: 'vpn-connection', label: 'vpnConnection ID',
+    malformedCode: 'InvalidVpnConnectionID.Malformed',
+    notFoundCode: 'InvalidVpnConnectionID.NotFound'
+  },
   prefixList: {
     prefix: 'pl', resourceType: 'prefix-list', label: 'prefix list ID',
     malformedCode: 'InvalidPrefixListId.Malformed', notFoundCode: 'InvalidPrefixListID.NotFound'

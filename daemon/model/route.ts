@@ -28,6 +28,7 @@ import { resolveTarget } from './route_target.ts'
 import type { RouteTarget, TargetInput } from './route_target.ts'
 import { put } from './snapshot.ts'
 import type { AccountView } from './snapshot.ts'
+import { allRoutes } from './vpn_route.ts'
 
 /** A destination as a call gives it: exactly one of the three. */
 export interface DestinationInput {
@@ -105,7 +106,7 @@ export function planReplaceRoute (view: AccountView,
 export function planDeleteRoute (view: AccountView, input: Omit<RouteInput, 'target'>): Plan<null> {
   const table = requireRecord(view, 'routeTable', input.routeTableId)
   const text = parseDestination(view, input.destination)
-  const route = findRoute(table, text)
+  const route = findRoute({ routes: allRoutes(view.snapshot, table) }, text)
   if (route === undefined) {
     throw new AwsError('InvalidRoute.NotFound',
       `no route with destination ${text} in route table ${table.id}`)
@@ -122,7 +123,8 @@ export function planDeleteRoute (view: AccountView, input: Omit<RouteInput, 'tar
 function isPropagated ({ origin }: Route): boolean { return origin === 'EnableVgwRoutePropagation' }
 
 /** A route by its destination; one that is propagated only where users made none. */
-function findRoute ({ routes }: RouteTable, destination: string): Route | undefined {
+function findRoute (
+  { routes }: Pick<RouteTable, 'routes'>, destination: string): Route | undefined {
   const found = routes.filter((route) => route.destination === destination)
   return found.find((route) => !isPropagated(route)) ?? found[0]
 }

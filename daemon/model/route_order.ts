@@ -16,6 +16,7 @@ import type { Cidr } from './cidr.ts'
 import { isPrefixListId, prefixListCidrs } from './prefix_list_reference.ts'
 import type { Route, RouteTable } from './route_table.ts'
 import type { Snapshot } from './snapshot.ts'
+import { allRoutes } from './vpn_route.ts'
 
 /** Addresses of AWS's own services: no route equal to these or inside them. */
 export const RESERVED_DESTINATIONS: readonly Cidr[] =
@@ -46,7 +47,9 @@ function rankOf ({ origin, destination }: Route): number {
  * holds an address is then its route.
  */
 export function effectiveRoutes (snapshot: Snapshot,
-  { region, routes }: Pick<RouteTable, 'region' | 'routes'>): EffectiveRoute[] {
+  table: Pick<RouteTable, 'region' | 'routes' | 'propagatingVgwIds'>): EffectiveRoute[] {
+  const { region } = table
+  const routes = allRoutes(snapshot, table)
   const locals = routes.filter(({ origin }) => origin === 'CreateRouteTable')
     .map(({ destination }) => knownCidr(destination))
   const won = new Map<string, EffectiveRoute>()

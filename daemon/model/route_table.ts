@@ -39,9 +39,11 @@ export interface RouteTableAssociation {
 
 export interface RouteTable extends OwnedRecord {
   readonly vpcId: string
-  /** One per destination, and one that is propagated beside it; the `local` ones first. */
+  /** One per destination, the `local` ones first. Those that are propagated: vpn_route.ts. */
   readonly routes: readonly Route[]
   readonly associations: readonly RouteTableAssociation[]
+  /** Virtual private gateways whose routes appear in the table; absent: none. */
+  readonly propagatingVgwIds?: readonly string[]
 }
 
 /** The main table of a new VPC, with the main association and no routes: see `withLocalRoute`. */

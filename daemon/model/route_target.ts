@@ -21,6 +21,7 @@ export type RouteTarget =
   | { readonly kind: 'egress-only-internet-gateway', readonly gatewayId: string }
   | { readonly kind: 'nat-gateway', readonly natGatewayId: string }
   | { readonly kind: 'vpc-peering-connection', readonly vpcPeeringConnectionId: string }
+  | { readonly kind: 'vpn-gateway', readonly gatewayId: string }
 
 /** The parameters by which CreateRoute and ReplaceRoute name a target, in EC2's spelling. */
 export type TargetParameter = keyof typeof RESOLVERS
@@ -48,7 +49,7 @@ function noSuch (code: string, what: string, id: string): AwsError {
 const RESOLVERS = {
   NetworkInterfaceId: resolveInterface,
   InstanceId: resolveInstance,
-  GatewayId: resolveInternetGateway,
+  GatewayId: resolveGateway,
   NatGatewayId: resolveNatGateway,
   EgressOnlyInternetGatewayId: resolveEgressOnlyInternetGateway,
   VpcPeeringConnectionId: resolvePeering,
@@ -111,15 +112,15 @@ function resolveInstance (view: AccountView, id: string, context: TargetContext)
   return resolveInterface(view, only.id, context)
 }
 
-/** GatewayId stands for several kinds; the internet gateway is the one that is built. */
-function resolveInternetGateway (view: AccountView, id: string,
-  context: TargetContext): RouteTarget {
-  const gateway = view.get('internetGateway', id)
+/** GatewayId stands for internet gateways and virtual private gateways. */
+function resolveGateway (view: AccountView, id: string, context: TargetContext): RouteTarget {
+  const vpn = view.get('vpnGateway', id)
+  const gateway = view.get('internetGateway', id) ?? (vpn?.state === 'available' ? vpn : undefined)
   if (gateway === undefined) throw noSuch('InvalidGatewayID.NotFound', 'gateway ID', id)
   if (gateway.vpcId !== context.vpcId) {
     throw differentNetworks(context, `network gateway ${id}`, gateway.vpcId ?? 'not attached')
   }
-  return { kind: 'internet-gateway', gatewayId: id }
+  return { kind: vpn === undefined ? 'internet-gateway' : 'vpn-gateway', gatewayId: id }
 }
 
 function resolveEgressOnlyInternetGateway (view: AccountView, id: string,
@@ -156,7 +157,8 @@ export function targetId (target: RouteTarget): string | null {
   switch (target.kind) {
     case 'local': return null
     case 'network-interface': return target.networkInterfaceId
-    case 'internet-gateway': case 'egress-only-internet-gateway': return target.gatewayId
+    case 'internet-gateway': case 'egress-only-internet-gateway': case 'vpn-gateway':
+      return target.gatewayId
     case 'nat-gateway': return target.natGatewayId
     case 'vpc-peering-connection': return target.vpcPeeringConnectionId
   }
@@ -164,7 +166,8 @@ export function targetId (target: RouteTarget): string | null {
 
 /**
  * Whether a route of VPC `vpcId` leads anywhere. It is a blackhole while its ENI is deleted,
- * detached, or the ENI's instance not up; while its internet gateway is not attached to the VPC;
+ * detached, or the ENI's instance not up; while its internet or virtual private gateway is not
+ * attached to the VPC;
  * when its gateway is gone or carries nothing, or its peering is not active. What matches a
  * blackhole is dropped, never handed to a shorter prefix.
  */
@@ -178,6 +181,7 @@ function isUp (tables: Snapshot['tables'], vpcId: string, target: RouteTarget): 
     case 'local': return true
     case 'network-interface': return isInterfaceUp(tables, target.networkInterfaceId)
     case 'internet-gateway': return tables.internetGateway.get(target.gatewayId)?.vpcId === vpcId
+    case 'vpn-gateway': return tables.vpnGateway.get(target.gatewayId)?.vpcId === vpcId
     case 'egress-only-internet-gateway':
       return tables.egressOnlyInternetGateway.get(target.gatewayId) !== undefined
     case 'nat-gateway': return tables.natGateway.get(target.natGatewayId)?.state === 'available'

@@ -12,6 +12,7 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Address } from './address.ts'
+import type { CustomerGateway } from './customer_gateway.ts'
 import type { DhcpOptions } from './dhcp_options.ts'
 import type { EgressOnlyInternetGateway } from './egress_only_internet_gateway.ts'
 import type { FlowLog } from './flow_log.ts'
@@ -37,6 +38,9 @@ import type { TrafficMirrorSession } from './traffic_mirror_session.ts'
 import type { TrafficMirrorTarget } from './traffic_mirror_target.ts'
 import type { Vpc } from './vpc.ts'
 import type { VpcPeeringConnection } from './vpc_peering.ts'
+import type { VpnConnection } from './vpn_connection.ts'
+import type { VpnGateway } from './vpn_gateway.ts'
+import type { BgpSession, IpsecSession } from './vpn_status.ts'
 
 /** Every noun and the record it names. */
 export interface NounRecords {
@@ -56,6 +60,11 @@ export interface NounRecords {
   securityGroup: SecurityGroup
   networkAcl: NetworkAcl
   vpcPeeringConnection: VpcPeeringConnection
+  vpnGateway: VpnGateway
+  customerGateway: CustomerGateway
+  vpnConnection: VpnConnection
+  ipsecSession: IpsecSession
+  bgpSession: BgpSession
   prefixList: PrefixList
   prefixListVersion: PrefixListVersion
   dhcpOptions: DhcpOptions
@@ -101,6 +110,11 @@ const NOUN_INDEXES: {
   securityGroup: ['ownerId', 'vpcId'],
   networkAcl: ['ownerId', 'vpcId'],
   vpcPeeringConnection: ['ownerId', 'accepter.ownerId', 'requester.vpcId', 'accepter.vpcId'],
+  vpnGateway: ['ownerId', 'vpcId'],
+  customerGateway: ['ownerId'],
+  vpnConnection: ['ownerId', 'vpnGatewayId', 'customerGatewayId'],
+  ipsecSession: ['vpnConnectionId'],
+  bgpSession: ['vpnConnectionId'],
   prefixList: ['ownerId'],
   prefixListVersion: ['prefixListId'],
   dhcpOptions: ['ownerId'],

@@ -170,6 +170,7 @@ export function planDeleteVpc (view: AccountView, vpcId: string,
     ...view.by('networkInterface', 'vpcId', vpcId),
     ...view.by('internetGateway', 'vpcId', vpcId),
     ...view.by('egressOnlyInternetGateway', 'vpcId', vpcId),
+    ...view.by('vpnGateway', 'vpcId', vpcId),
     ...tables.filter((table) => !isMainRouteTable(table)),
     ...acls.filter(({ isDefault }) => !isDefault),
     ...groups.filter(({ name }) => name !== DEFAULT_GROUP_NAME)

@@ -137,6 +137,8 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     `has now: "vpcctl capture ${host} --drops-only" shows which.`,
   'gateway-down': () => 'Every edge that serves the gateway is down, or the lab has none ' +
     '("vpcctl lab up --edges 3" makes a new lab with some): "vpcctl lab status" shows them.',
+  'vpn-no-tunnel': () => 'Tunnels of VPN connections carry no packets yet: "vpcctl vpn status" ' +
+    'shows what they have learned.',
   'peer-transit': ({ eni, snapshot, routeTable }) =>
     `A route of ${subnetLabel(snapshot, eni)} leads to a peering for addresses that the peer VPC ` +
     'does not have: it gives neither its gateways nor its other peers. "vpcctl route-table show ' +

@@ -20,7 +20,8 @@ const SECRET_FIELDS: SecretFields = {
   stack: ['source.parameters', 'previousSource.parameters'],
   changeSet: ['source.parameters'],
   stackResource: ['properties', 'attempts', 'replaced.properties'],
-  stackEvent: ['properties']
+  stackEvent: ['properties'],
+  vpnConnection: ['tunnels.preSharedKey']
 }
 
 /** The record itself when it has no secrets, else a copy with MASK in their place. */

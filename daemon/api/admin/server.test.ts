@@ -118,7 +118,10 @@ const SEED = {
   'internet-gateways-per-region': 5, 'egress-only-internet-gateways-per-region': 5,
   'elastic-ips-per-region': 5, 'nat-gateways-per-zone': 5, 'elastic-ips-per-nat-gateway': 2,
   'private-ips-per-nat-gateway': 8, 'active-peerings-per-vpc': 50,
-  'outstanding-peering-requests': 25
+  'outstanding-peering-requests': 25, 'vpn-gateways-per-region': 5,
+  'customer-gateways-per-region': 50, 'vpn-connections-per-region': 50,
+  'vpn-connections-per-gateway': 10, 'static-routes-per-vpn-connection': 100,
+  'propagated-routes-per-route-table': 100
 }
 
 for (const [quotaProfile, defaults] of [

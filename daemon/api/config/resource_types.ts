@@ -3,9 +3,10 @@
  * each. AWS Config Developer Guide, "Supported resource types".
  */
 import type {
-  DescribeInstancesResult, DescribeNetworkAclsResult, DescribeNetworkInterfacesResult,
-  DescribeRouteTablesResult, DescribeSecurityGroupsResult, DescribeSubnetsResult,
-  DescribeVpcPeeringConnectionsResult, DescribeVpcsResult
+  DescribeCustomerGatewaysResult, DescribeInstancesResult, DescribeNetworkAclsResult,
+  DescribeNetworkInterfacesResult, DescribeRouteTablesResult, DescribeSecurityGroupsResult,
+  DescribeSubnetsResult, DescribeVpcPeeringConnectionsResult, DescribeVpcsResult,
+  DescribeVpnConnectionsResult, DescribeVpnGatewaysResult, VpnConnection
 } from '@aws-sdk/client-ec2'
 import type { OwnedNoun } from '../../model/snapshot.ts'
 
@@ -19,6 +20,12 @@ export interface ResourceDescription {
 }
 
 export const RESOURCE_DESCRIPTIONS: Readonly<Record<string, ResourceDescription>> = {
+  'AWS::EC2::CustomerGateway': {
+    noun: 'customerGateway', action: 'DescribeCustomerGateways',
+    idsParameter: 'CustomerGatewayIds',
+    descriptionIn: ({ CustomerGateways: [gateway] = [] }: DescribeCustomerGatewaysResult) =>
+      alive(gateway)
+  },
   'AWS::EC2::Instance': {
     noun: 'instance', action: 'DescribeInstances', idsParameter: 'InstanceIds',
     descriptionIn: ({ Reservations: [reservation] = [] }: DescribeInstancesResult) => {
@@ -59,5 +66,29 @@ export const RESOURCE_DESCRIPTIONS: Readonly<Record<string, ResourceDescription>
     idsParameter: 'VpcPeeringConnectionIds',
     descriptionIn: ({ VpcPeeringConnections: [peering] = [] }:
     DescribeVpcPeeringConnectionsResult) => peering ?? null
+  },
+  'AWS::EC2::VPNConnection': {
+    noun: 'vpnConnection', action: 'DescribeVpnConnections', idsParameter: 'VpnConnectionIds',
+    descriptionIn: ({ VpnConnections: [connection] = [] }: DescribeVpnConnectionsResult) =>
+      alive(connection === undefined ? undefined : withoutKeys(connection))
+  },
+  'AWS::EC2::VPNGateway': {
+    noun: 'vpnGateway', action: 'DescribeVpnGateways', idsParameter: 'VpnGatewayIds',
+    descriptionIn: ({ VpnGateways: [gateway] = [] }: DescribeVpnGatewaysResult) => alive(gateway)
+  }
+}
+
+/** What is deleted is gone for Config, as long as EC2 still shows it. */
+function alive (thing: { readonly State?: string | undefined } | undefined): object | null {
+  return thing === undefined || thing.State?.startsWith('delet') === true ? null : thing
+}
+
+/** The past shows no pre-shared keys, and no telemetry: that is no change of the resource. */
+function withoutKeys (connection: VpnConnection): VpnConnection {
+  const { Options } = connection
+  return {
+    ...connection, CustomerGatewayConfiguration: undefined, VgwTelemetry: undefined,
+    Options: { ...Options, TunnelOptions: Options?.TunnelOptions?.map((tunnel) =>
+      ({ ...tunnel, PreSharedKey: undefined })) }
   }
 }

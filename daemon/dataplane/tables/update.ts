@@ -146,6 +146,7 @@ export const PORT_KIND_ENI = 0
 export const PORT_KIND_INTERNET_GATEWAY = 1
 export const PORT_KIND_NAT_GATEWAY = 2
 export const PORT_KIND_EGRESS_ONLY = 3
+export const PORT_KIND_VPN_GATEWAY = 4
 
 /**
  * An ENI that is attached to a running instance on this very host, or a gateway that this host

@@ -14,9 +14,10 @@ import { securityGroupTypes } from './security_group.ts'
 import { subnetTypes } from './subnet.ts'
 import { vpcTypes } from './vpc.ts'
 import { vpcPeeringTypes } from './vpc_peering.ts'
+import { vpnTypes } from './vpn.ts'
 
 export const RESOURCE_TYPES: ReadonlyMap<string, ResourceType> = new Map([
   ...vpcTypes, ...subnetTypes, ...routeTableTypes, ...securityGroupTypes, ...networkAclTypes,
   ...networkInterfaceTypes, ...instanceTypes, ...internetGatewayTypes, ...addressTypes,
-  ...natGatewayTypes, ...vpcPeeringTypes
+  ...natGatewayTypes, ...vpcPeeringTypes, ...vpnTypes
 ].map((type) => [type.name, type]))

@@ -20,6 +20,8 @@ import { tagActions } from './tag.ts'
 import { trafficMirrorActions } from './traffic_mirror.ts'
 import { vpcActions } from './vpc.ts'
 import { vpcPeeringActions } from './vpc_peering.ts'
+import { vpnConnectionActions } from './vpn_connection.ts'
+import { vpnGatewayActions } from './vpn_gateway.ts'
 import { zoneActions } from './zone.ts'
 
 export const ACTIONS: readonly Action[] = [
@@ -40,5 +42,7 @@ export const ACTIONS: readonly Action[] = [
   ...trafficMirrorActions,
   ...vpcActions,
   ...vpcPeeringActions,
+  ...vpnConnectionActions,
+  ...vpnGatewayActions,
   ...zoneActions
 ]

@@ -60,13 +60,13 @@ test('tables are found by their routes, and the main one by its association', as
   t.deepEqual(await isOurs('route.nat-gateway-id', '*'), [])
 })
 
-test('what is not built is refused by name', async (t) => {
+test('a gateway that is not there is refused by name', async (t) => {
   const net = new TestNetwork()
   const ec2 = testClient(net)
   const RouteTableId = await createTable(ec2, net.vpcId)
   const propagate = ec2.send(new EnableVgwRoutePropagationCommand({ RouteTableId,
     GatewayId: 'vgw-0aaaaaaaaaaaaaaaa' }))
-  t.is(await refusalOf(propagate), 'UnsupportedOperation')
+  t.is(await refusalOf(propagate), 'InvalidGatewayID.NotFound')
   const edge = ec2.send(new AssociateRouteTableCommand({ RouteTableId,
     GatewayId: 'igw-0aaaaaaaaaaaaaaaa' }))
   t.is(await refusalOf(edge), 'InvalidGatewayID.NotFound')

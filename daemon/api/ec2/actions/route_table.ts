@@ -5,7 +5,8 @@
 import type {
   AssociateRouteTableRequest, AssociateRouteTableResult, CreateRouteRequest, CreateRouteResult,
   CreateRouteTableRequest, CreateRouteTableResult, DeleteRouteRequest, DeleteRouteTableRequest,
-  DescribeRouteTablesRequest, DescribeRouteTablesResult, DisassociateRouteTableRequest,
+  DescribeRouteTablesRequest, DescribeRouteTablesResult, DisableVgwRoutePropagationRequest,
+  DisassociateRouteTableRequest, EnableVgwRoutePropagationRequest,
   ReplaceRouteRequest, ReplaceRouteTableAssociationRequest, ReplaceRouteTableAssociationResult,
   Route as RouteOutput, RouteTable as RouteTableOutput
 } from '@aws-sdk/client-ec2'
@@ -23,6 +24,10 @@ import { TARGET_PARAMETERS, targetId } from '../../../model/route_target.ts'
 import type { RouteTarget, TargetInput } from '../../../model/route_target.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import { printTags, tagsFromSpecifications } from '../../../model/tag.ts'
+import {
+  planDisableVgwRoutePropagation, planEnableVgwRoutePropagation
+} from '../../../model/vpn_gateway.ts'
+import { allRoutes } from '../../../model/vpn_route.ts'
 import { defineRead, defineWrite } from '../action.ts'
 import type { Action } from '../action.ts'
 import { describeRecords } from '../describe.ts'
@@ -135,8 +140,8 @@ function printRouteTable (view: AccountView, table: RouteTable): RouteTableOutpu
       GatewayId: association.gatewayId ?? undefined,
       AssociationState: { State: 'associated' }
     })),
-    PropagatingVgws: [],
-    Routes: table.routes.map((route) => printRoute(view, table, route)),
+    PropagatingVgws: (table.propagatingVgwIds ?? []).map((GatewayId) => ({ GatewayId })),
+    Routes: allRoutes(view.snapshot, table).map((route) => printRoute(view, table, route)),
     Tags: printTags(table.tags)
   }
 }
@@ -159,7 +164,7 @@ function printTarget (view: AccountView, route: Route): RouteOutput {
       return { NetworkInterfaceId: target.networkInterfaceId, InstanceId: instance?.id,
         InstanceOwnerId: instance?.ownerId }
     }
-    case 'internet-gateway': return { GatewayId: target.gatewayId }
+    case 'internet-gateway': case 'vpn-gateway': return { GatewayId: target.gatewayId }
     case 'egress-only-internet-gateway': return { EgressOnlyInternetGatewayId: target.gatewayId }
     case 'nat-gateway': return { NatGatewayId: target.natGatewayId }
     case 'vpc-peering-connection':
@@ -173,8 +178,10 @@ function destinationKind ({ destination }: Route): keyof DestinationInput {
 }
 
 /** Destinations of one kind, of all routes. */
-function destinationsOf (kind: keyof DestinationInput): (table: RouteTable) => string[] {
-  return ({ routes }) => routes.filter((route) => destinationKind(route) === kind)
+function destinationsOf (
+  kind: keyof DestinationInput): (table: RouteTable, view: AccountView) => string[] {
+  return (table, view) => allRoutes(view.snapshot, table)
+    .filter((route) => destinationKind(route) === kind)
     .map(({ destination }) => destination)
 }
 
@@ -209,15 +216,16 @@ const FILTERS: FilterTable<RouteTable> = {
   'route.destination-ipv6-cidr-block': destinationsOf('ipv6'),
   'route.destination-prefix-list-id': destinationsOf('prefixListId'),
   'route.egress-only-internet-gateway-id': targetsOf('egress-only-internet-gateway'),
-  'route.gateway-id': ({ routes }) =>
-    routes.map(({ target }) => target.kind === 'local' ? 'local'
-      : target.kind === 'internet-gateway' ? target.gatewayId : undefined),
+  'route.gateway-id': (table, view) =>
+    allRoutes(view.snapshot, table).map(({ target }) => target.kind === 'local' ? 'local'
+      : target.kind === 'internet-gateway' || target.kind === 'vpn-gateway' ? target.gatewayId
+        : undefined),
   'route.instance-id': ({ routes }, view) => routes.map((route) => instanceOf(view, route)?.id),
   'route.nat-gateway-id': targetsOf('nat-gateway'),
   'route.network-interface-id': targetsOf('network-interface'),
-  'route.origin': ({ routes }) => routes.map(({ origin }) => origin),
-  'route.state': ({ vpcId, routes }, view) =>
-    routes.map((route) => routeState(view.snapshot, vpcId, route)),
+  'route.origin': (table, view) => allRoutes(view.snapshot, table).map(({ origin }) => origin),
+  'route.state': (table, view) => allRoutes(view.snapshot, table)
+    .map((route) => routeState(view.snapshot, table.vpcId, route)),
   'route.transit-gateway-id': nothing,
   'route.vpc-peering-connection-id': targetsOf('vpc-peering-connection'),
   'vpc-id': ({ vpcId }) => vpcId
@@ -233,8 +241,23 @@ const describeRouteTables = defineRead<DescribeRouteTablesRequest, DescribeRoute
   }
 })
 
+const enableVgwRoutePropagation = defineWrite<EnableVgwRoutePropagationRequest, null, object>({
+  name: 'EnableVgwRoutePropagation',
+  plan: (view, { RouteTableId = '', GatewayId = '' }) => planEnableVgwRoutePropagation(view,
+    { routeTableId: RouteTableId, gatewayId: GatewayId }),
+  print: () => ({})
+})
+
+const disableVgwRoutePropagation = defineWrite<DisableVgwRoutePropagationRequest, null, object>({
+  name: 'DisableVgwRoutePropagation',
+  plan: (view, { RouteTableId = '', GatewayId = '' }) => planDisableVgwRoutePropagation(view,
+    { routeTableId: RouteTableId, gatewayId: GatewayId }),
+  print: () => ({})
+})
+
 export const routeTableActions: readonly Action[] = [
   createRouteTable, deleteRouteTable, describeRouteTables,
   createRoute, replaceRoute, deleteRoute,
-  associateRouteTable, disassociateRouteTable, replaceRouteTableAssociation
+  associateRouteTable, disassociateRouteTable, replaceRouteTableAssociation,
+  enableVgwRoutePropagation, disableVgwRoutePropagation
 ]

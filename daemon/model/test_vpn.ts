@@ -1,0 +1,72 @@
+/** The network of test_network.ts with a virtual private gateway, and short ways to VPNs. */
+import { planCreateCustomerGateway } from './customer_gateway.ts'
+import { requireRecord } from './resource_kind.ts'
+import { TestNetwork } from './test_network.ts'
+import { planCreateVpnConnection } from './vpn_connection.ts'
+import type { CreateVpnConnectionInput, VpnConnection } from './vpn_connection.ts'
+import { planAttachVpnGateway, planCreateVpnGateway, VPN_TYPE } from './vpn_gateway.ts'
+import { planBgpSession, planIpsecSession } from './vpn_status.ts'
+import type { BgpPath } from './vpn_status.ts'
+
+/** A path as a neighbour of AS 65010 announces it. */
+export function bgpPath (cidr: string, changes: Partial<BgpPath> = {}): BgpPath {
+  return { cidr, asPath: [65_010], med: null, communities: [], nextHop: '169.254.10.2', ...changes }
+}
+
+export class VpnNetwork extends TestNetwork {
+  /** Attached to the VPC. */
+  readonly vgwId = this.createVgw(undefined, this.vpcId)
+  #devices = 0
+
+  createVgw (amazonSideAsn?: number, vpcId: string | null = null): string {
+    const id = this.run(planCreateVpnGateway(this.view(),
+      { type: VPN_TYPE, amazonSideAsn, availabilityZone: undefined, tags: {} }, this.context))
+    if (vpcId !== null) this.run(planAttachVpnGateway(this.view(), { vpnGatewayId: id, vpcId }))
+    return id
+  }
+
+  /** @param ipAddress a new device when it is left out */
+  createCgw (bgpAsn = 65_010, ipAddress = `198.51.100.${String(++this.#devices)}`,
+    certificateArn?: string): string {
+    return this.run(planCreateCustomerGateway(this.view(), {
+      type: VPN_TYPE, bgpAsn, bgpAsnExtended: undefined, ipAddress, certificateArn,
+      deviceName: undefined, tags: {}
+    }, this.context))
+  }
+
+  createVpn (changes: Partial<CreateVpnConnectionInput> = {}): string {
+    return this.run(planCreateVpnConnection(this.view(), {
+      type: VPN_TYPE, customerGatewayId: changes.customerGatewayId ?? this.createCgw(),
+      vpnGatewayId: this.vgwId, transitGatewayId: undefined, enableAcceleration: false,
+      staticRoutesOnly: false, tunnelInsideIpVersion: undefined,
+      localIpv4NetworkCidr: undefined, remoteIpv4NetworkCidr: undefined, tunnels: [], tags: {},
+      ...changes
+    }, this.context))
+  }
+
+  vpn (id: string): VpnConnection { return requireRecord(this.view(), 'vpnConnection', id) }
+
+  outside (id: string, tunnel: number): string {
+    return this.vpn(id).tunnels[tunnel]?.outsideIpAddress ?? ''
+  }
+
+  ipsec (vpnConnectionId: string, tunnel: number, isUp: boolean): void {
+    this.run(planIpsecSession(this.snapshot, {
+      vpnConnectionId, outsideIpAddress: this.outside(vpnConnectionId, tunnel), isUp,
+      sinceMs: this.context.nowMs, message: null, negotiated: null
+    }))
+  }
+
+  bgp (vpnConnectionId: string, tunnel: number, isUp: boolean, paths: readonly BgpPath[]): void {
+    this.run(planBgpSession(this.snapshot, {
+      vpnConnectionId, outsideIpAddress: this.outside(vpnConnectionId, tunnel), isUp,
+      sinceMs: this.context.nowMs, message: null, paths
+    }))
+  }
+
+  /** Both engines say that the tunnel is up. */
+  up (vpnConnectionId: string, tunnel: number, ...paths: readonly BgpPath[]): void {
+    this.ipsec(vpnConnectionId, tunnel, true)
+    if (!this.vpn(vpnConnectionId).staticRoutesOnly) this.bgp(vpnConnectionId, tunnel, true, paths)
+  }
+}
