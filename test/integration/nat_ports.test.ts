@@ -55,7 +55,7 @@ while True:
 
 /** Opens connections, some hundred at a time, and keeps them: argv count, port. */
 const OPENER = `
-import resource, selectors, socket, sys, time
+import resource, selectors, socket, sys
 most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 count, port = int(sys.argv[1]), int(sys.argv[2])
@@ -69,7 +69,7 @@ while good + bad < count:
     if key.fileobj.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR): bad += 1
     else: good += 1; kept.append(key.fileobj)
 print('done: open', good, 'failed', bad, flush=True)
-time.sleep(3600)
+selector.select(3600)
 `
 
 const DIAL = `
