@@ -10,7 +10,10 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { accessSync, constants, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync, constants, mkdirSync, renameSync, rmSync, statSync, writeFileSync
+} from 'node:fs'
+import { join } from 'node:path'
 import { VpclabError } from '../base/errors.ts'
 import type { Log } from '../observe/log.ts'
 import {
@@ -28,6 +31,8 @@ const HELLO_MS_MAX = 5000
 const POLL_MS = 20
 /** How often charon is asked whether it lives. */
 const WATCH_MS = 5000
+/** Its log, which strangers can make it write: beyond it the log begins anew. */
+const LOG_BYTES_MAX = 16 << 20
 /** How long it may take to end by itself: it tells its peers. */
 const STOP_MS_MAX = 3000
 /** Pause before a charon that ended is started again; it doubles up to the maximum. */
@@ -54,7 +59,7 @@ export interface CharonOptions {
 
 /** The shim that `make -C daemon/ipsec/xfrm_shim` builds. */
 export function shimPath (): string {
-  return new URL('xfrm_shim/build/xfrm_shim.so', import.meta.url).pathname
+  return join(import.meta.dirname, 'xfrm_shim/build/xfrm_shim.so')
 }
 
 export class Charon {
@@ -149,6 +154,12 @@ export class Charon {
     this.#options.onUp(this.#client)
   }
 
+  /** Begins the log anew; what it held stands beside it as `charon.log.1`. */
+  async rotateLog (): Promise<void> {
+    renameSync(this.paths.log, `${this.paths.log}.1`)
+    await this.#client?.request('reload-settings').catch(() => undefined)
+  }
+
   /** Waits for hello and VICI. */
   async #reach (child: ChildProcess, startedMs: number): Promise<ViciClient> {
     for (;;) {
@@ -189,6 +200,8 @@ export class Charon {
     clearInterval(this.#watchTimer)
     this.#watchTimer = setInterval(() => {
       client.request('version').catch(() => undefined)
+      const log = statSync(this.paths.log, { throwIfNoEntry: false })
+      if (log !== undefined && log.size > LOG_BYTES_MAX) void this.rotateLog()
     }, WATCH_MS)
     this.#watchTimer.unref()
   }

@@ -51,6 +51,8 @@ export class IpsecEngine {
   readonly #options: IpsecEngineOptions
   readonly #monitor: TunnelMonitor
   readonly #tunnels = new Map<string, TunnelConfig>()
+  /** charon's ids of the private keys that tunnels have loaded, by tunnel. */
+  readonly #keys = new Map<string, string>()
   #server: XfrmServer | null = null
 
   private constructor (options: IpsecEngineOptions) {
@@ -115,7 +117,7 @@ export class IpsecEngine {
     if (!isNew && client !== null) await terminate(client, config.name)
     this.#tunnels.set(config.name, config)
     this.#monitor.add(config)
-    if (client !== null) await load(client, config)
+    if (client !== null) await this.#load(client, config)
   }
 
   /** Harmless for one that is not open. */
@@ -126,6 +128,7 @@ export class IpsecEngine {
       await client.request('unload-conn', { name })
       await client.request('unload-shared', { id: name }).catch(() => undefined)
       await terminate(client, name)
+      await this.#unloadKey(client, name)
     }
     this.#monitor.remove(name)
   }
@@ -170,25 +173,39 @@ export class IpsecEngine {
     return client
   }
 
+  async #load (client: ViciClient, config: TunnelConfig): Promise<void> {
+    const { authentication, name } = config
+    const shared = sharedKeyMessage(config)
+    if (shared !== null) await client.request('load-shared', shared)
+    if (authentication.kind === 'certificate') {
+      const { id } = await client.request('load-key',
+        { type: 'any', data: authentication.privateKey })
+      if (this.#keys.get(name) !== id) await this.#unloadKey(client, name)
+      if (typeof id === 'string') this.#keys.set(name, id)
+    }
+    await client.request('load-conn', connectionMessage(config))
+  }
+
+  /** Has charon forget a private key that no other tunnel uses. */
+  async #unloadKey (client: ViciClient, name: string): Promise<void> {
+    const id = this.#keys.get(name)
+    if (id === undefined) return
+    this.#keys.delete(name)
+    if ([...this.#keys.values()].includes(id)) return
+    await client.request('unload-key', { id }).catch(() => undefined)
+  }
+
   async #loadAll (client: ViciClient): Promise<void> {
+    this.#keys.clear()
     for (const config of this.#tunnels.values()) {
       try {
-        await load(client, config)
+        await this.#load(client, config)
       } catch (error) {
         this.#options.log.error({ err: error, tunnel: config.name },
           'a tunnel could not be given to charon')
       }
     }
   }
-}
-
-async function load (client: ViciClient, config: TunnelConfig): Promise<void> {
-  const shared = sharedKeyMessage(config)
-  if (shared !== null) await client.request('load-shared', shared)
-  if (config.authentication.kind === 'certificate') {
-    await client.request('load-key', { type: 'any', data: config.authentication.privateKey })
-  }
-  await client.request('load-conn', connectionMessage(config))
 }
 
 /** Ends the tunnel's IKE_SAs, if there are any. */

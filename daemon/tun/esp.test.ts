@@ -359,6 +359,32 @@ test('a bad inner checksum is not made good by joining', (t) => {
   t.deepEqual(bench.open(...packets).map((packet) => packet.segments), [1, 1])
 })
 
+test('the outer header may be IPv6, in UDP and without', (t) => {
+  const [ours, theirs] = [bytes(16, 0x20), bytes(16, 0x30)]
+  for (const transform of [gcm(16), cbc(32, 'sha256')]) {
+    for (const ports of [{}, IN_UDP]) {
+      const bench = new EspBench()
+      const out = outbound({ transform, source: ours, destination: theirs, ...ports })
+      bench.esp.install(out)
+      bench.esp.install({ ...out, index: 2, direction: 'inbound', replayWindow: 64 })
+      t.is(bench.esp.mtu(1), innerMtu(transform, 'sourcePort' in ports, true, 1500))
+      const inner = echoRequest(300, { trafficClass: 0x2a })
+      const sealed = one(bench.seal(1, inner))
+      const header = sealed.bytes.subarray(0, 40)
+      t.is(header.readUInt32BE(0), 0x62a0_0000)
+      t.is(header.readUInt16BE(4), sealed.bytes.length - 40)
+      t.is(header[6], 'sourcePort' in ports ? 17 : 50)
+      t.deepEqual([...header.subarray(8)], [...ours, ...theirs])
+      // Over IPv6 a UDP checksum is not optional (RFC 8200 §8.1).
+      t.is(sealed.csum, 'sourcePort' in ports ? CSUM_NEEDED : 0)
+      t.deepEqual(one(bench.open(sealed)).bytes, inner)
+      const large = tcpSegment(9000)
+      const run = bench.seal(1, { bytes: large, gsoType: GSO_TCPV4, gsoSize: 1400, csum: 1 })
+      t.deepEqual(one(bench.open(...run)).bytes.subarray(40), large.subarray(40))
+    }
+  }
+})
+
 test('the outer header has DF, DSCP and ECN as the SA says', (t) => {
   const marked = echoRequest(8, { trafficClass: 0xb9, dontFragment: true })
   const header = (change: Partial<EspSa>, inner: Buffer): (number | undefined)[] => {

@@ -7,7 +7,7 @@
  *     [vpc] TUN ─── inner packets ────┘          └── Esp: open, seal
  *
  * From the uplink, UDP 500 goes to charon; UDP 4500 and protocol 50 are opened, and what turns out
- * to be IKE goes to charon. What the VPC sends is sealed with the SA that its tunnel has selected.
+ * to be IKE, or a part of a fragmented message of IKE, goes to charon. What the VPC sends is sealed with the SA that its tunnel has selected.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { systemClock } from '../../daemon/base/clock.ts'
@@ -23,7 +23,8 @@ import {
 } from '../../daemon/tun/descriptor.ts'
 import { Esp } from '../../daemon/tun/esp.ts'
 import {
-  ESP_AT, ESP_BYTES, ESP_CSUM, ESP_CSUM_FIELD, ESP_DONE, ESP_GSO_SIZE, ESP_GSO_TYPE, ESP_IKE,
+  ESP_AT, ESP_BYTES, ESP_CSUM, ESP_CSUM_FIELD, ESP_DONE, ESP_FRAGMENT, ESP_GSO_SIZE, ESP_GSO_TYPE,
+  ESP_IKE,
   ESP_JOB, ESP_SA, ESP_SAS_MAX, ESP_SEGMENTS, ESP_STATISTICS_WORDS, ESP_STATUS, ESP_TUNNEL,
   ESP_WORDS
 } from '../../daemon/tun/esp_descriptor.ts'
@@ -198,7 +199,7 @@ export class IpsecEdge implements AsyncDisposable {
       const status = words[ESP_STATUS] ?? 0
       this.outcomes.set(status, (this.outcomes.get(status) ?? 0) + 1)
       if (status === ESP_DONE) this.#sendIfPermitted(words, port)
-      else if (status === ESP_IKE) {
+      else if (status === ESP_IKE || status === ESP_FRAGMENT) {
         this.#forward(received[words[ESP_JOB] ?? 0] ?? 0, this.#ports.ike)
       }
     }

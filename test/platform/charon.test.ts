@@ -3,7 +3,7 @@
  * answers as its README says, and that it fails loudly when it must (daemon/ipsec).
  */
 import test from 'ava'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../daemon/base/clock.ts'
@@ -14,6 +14,7 @@ import { connectionMessage, espProposals, ikeProposals } from '../../daemon/ipse
 import type { ViciClient } from '../../daemon/ipsec/vici/client.ts'
 import { XfrmServer } from '../../daemon/ipsec/xfrm/server.ts'
 import { silentLog } from '../../daemon/observe/log.ts'
+import { eventually } from '../harness/command.ts'
 import { Namespaces } from '../harness/namespaces.ts'
 
 interface Place extends AsyncDisposable {
@@ -90,6 +91,18 @@ test.serial('VICI lists what was loaded, and says what it refuses and does not k
   await t.throwsAsync(client.subscribe('no-such-event'), { message: /does not know/ })
   const [a, b] = await Promise.all([client.request('version'), client.request('stats')])
   t.true('daemon' in a && 'uptime' in b, 'answers come in the order of the requests')
+})
+
+test.serial('the log of charon begins anew when it is told to', async (t) => {
+  await using here = await place(true, true)
+  await here.charon.start()
+  const { log } = here.charon.paths
+  await here.charon.rotateLog()
+  t.true(readFileSync(`${log}.1`, 'utf8').includes('loaded plugins'))
+  await clientOf(here.charon).request('load-conn', connectionMessage(exampleTunnel()))
+  await eventually('a line in the new log', () =>
+    readFileSync(log, 'utf8').includes('added vici connection'))
+  t.false(readFileSync(log, 'utf8').includes('loaded plugins'))
 })
 
 test.serial('charon knows every algorithm of the tunnel options', async (t) => {
