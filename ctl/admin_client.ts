@@ -7,7 +7,7 @@ import type {
   DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
   InstanceAnswer, LabStatusAnswer,
   MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
-  TrafficAnswer, WaitAnswer
+  TrafficAnswer, VpnAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
 import { adminSocketPath } from '../daemon/host/paths.ts'
 import { CtlError, EXIT_TIMEOUT } from './exit_codes.ts'
@@ -33,6 +33,7 @@ export class AdminClient {
   quotas (): Promise<QuotasAnswer> { return this.#get('/quotas') }
   cache (): Promise<CacheAnswer> { return this.#get('/cache') }
 
+  vpn (): Promise<VpnAnswer> { return this.#get('/vpn') }
   hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }

@@ -4,7 +4,8 @@
  * A tunnel is named by its number, 1 or 2, or by its outside address. Its options are given as
  * `--option name=value`, with EC2's names; values of a list are separated by commas.
  */
-import type { TunnelOption, VgwTelemetry, VpnConnection } from '@aws-sdk/client-ec2'
+import type { VpnConnection } from '@aws-sdk/client-ec2'
+import type { VpnAnswer } from '../../daemon/api/admin/contract.ts'
 import {
   type Command, defineCommand, type CommandOption, type Input, TAG_OPTIONS
 } from '../command.ts'
@@ -32,25 +33,28 @@ const COLUMNS: readonly Column<VpnConnection>[] = [
   }
 ]
 
-/** A tunnel, and what is known of it. */
-interface TunnelRow {
-  readonly number: number
-  readonly option: TunnelOption
-  readonly telemetry: VgwTelemetry
-}
+type TunnelRow = VpnAnswer['tunnels'][number]
 
 const STATUS_COLUMNS: readonly Column<TunnelRow>[] = [
   { header: 'tunnel', value: ({ number }) => String(number), align: 'right' },
-  { header: 'outside', value: ({ option }) => option.OutsideIpAddress ?? '' },
-  { header: 'inside', value: ({ option }) => option.TunnelInsideCidr ?? '' },
-  { header: 'status', value: ({ telemetry }) => telemetry.Status ?? '' },
-  {
-    header: 'routes', align: 'right',
-    value: ({ telemetry }) => String(telemetry.AcceptedRouteCount ?? 0)
-  },
-  // A Date in the SDK's types is a text here.
-  { header: 'since', value: ({ telemetry }) => String(telemetry.LastStatusChange ?? '') },
+  { header: 'outside', value: ({ outsideIpAddress }) => outsideIpAddress },
+  { header: 'inside', value: ({ insideCidr }) => insideCidr },
+  { header: 'status', value: ({ status }) => status },
+  { header: 'routes', value: ({ paths }) => String(paths.length), align: 'right' },
+  { header: 'since', value: ({ sinceMs }) => new Date(sinceMs).toISOString() },
   { header: 'what that means', value: wordsOf, shrinks: true }
+]
+
+type PathRow = TunnelRow['paths'][number] & { readonly tunnel: number }
+
+const PATH_COLUMNS: readonly Column<PathRow>[] = [
+  { header: 'destination', value: ({ cidr }) => cidr },
+  { header: 'tunnel', value: ({ tunnel }) => String(tunnel), align: 'right' },
+  { header: 'used', value: ({ isUsed }) => isUsed ? 'yes' : 'no' },
+  { header: 'source', value: ({ source }) => source },
+  { header: 'as path', value: ({ asPath }) => asPath.join(' '), shrinks: true },
+  { header: 'med', value: ({ med }) => String(med), align: 'right' },
+  { header: 'communities', value: ({ communities }) => communities.join(' '), shrinks: true }
 ]
 
 const VPN_ARGUMENT = { syntax: '<vpn>', description: 'id or Name tag' }
@@ -160,14 +164,25 @@ const lifeCycle: readonly Command[] = [
 const readings: readonly Command[] = [
   defineCommand({
     name: 'status',
-    summary: 'Show whether the tunnels of a VPN connection are up, and what that means',
-    action: 'DescribeVpnConnections',
+    summary: 'Show whether the tunnels of a VPN connection are up, and if not, why',
+    action: 'GET /vpn (admin API)',
     arguments: [VPN_ARGUMENT],
     examples: ['vpcctl vpn status office-branch'],
     async run (context, input) {
-      const { id, connection } = await find(await context.ec2(), input)
-      const rows = tunnelsOf(connection)
-      context.output.rows(rows, STATUS_COLUMNS, () => id)
+      const rows = await tunnelsOf(context, input)
+      context.output.rows(rows, STATUS_COLUMNS, ({ outsideIpAddress }) => outsideIpAddress)
+    }
+  }),
+  defineCommand({
+    name: 'routes',
+    summary: 'Show what the tunnels of a VPN connection have learned, and what of it is used',
+    action: 'GET /vpn (admin API)',
+    arguments: [VPN_ARGUMENT],
+    examples: ['vpcctl vpn routes office-branch'],
+    async run (context, input) {
+      const rows = (await tunnelsOf(context, input)).flatMap(({ number, paths }) =>
+        paths.map((path): PathRow => ({ ...path, tunnel: number })))
+      context.output.rows(rows, PATH_COLUMNS, ({ cidr }) => cidr)
     }
   }),
   defineCommand({
@@ -380,12 +395,10 @@ async function find (ec2: Ec2Client,
   return { id, connection: found?.[0] ?? {} }
 }
 
-function tunnelsOf ({ Options, VgwTelemetry: telemetries = [] }: VpnConnection): TunnelRow[] {
-  return (Options?.TunnelOptions ?? []).map((option, at) => ({
-    number: at + 1, option,
-    telemetry: telemetries.find(({ OutsideIpAddress }) =>
-      OutsideIpAddress === option.OutsideIpAddress) ?? {}
-  }))
+async function tunnelsOf (context: Context, input: Input): Promise<readonly TunnelRow[]> {
+  const id = await resolveId(await context.ec2(), VPN_CONNECTION, input.argument('vpn'))
+  const { tunnels } = await context.admin.vpn()
+  return tunnels.filter(({ vpnConnectionId }) => vpnConnectionId === id)
 }
 
 /** The parameters that name a tunnel. */
@@ -395,18 +408,20 @@ async function tunnelOf (ec2: Ec2Client, input: Input): Promise<{
 }> {
   const { id, connection } = await find(ec2, input)
   const text = input.argument('tunnel')
-  const row = tunnelsOf(connection).find(({ number, option }) =>
-    text === String(number) || text === option.OutsideIpAddress)
-  if (row === undefined) {
+  const tunnel = (connection.Options?.TunnelOptions ?? []).find(({ OutsideIpAddress }, at) =>
+    text === String(at + 1) || text === OutsideIpAddress)
+  if (tunnel === undefined) {
     throw new CtlError('NameNotFound', `${id} has no tunnel "${text}": its tunnels are 1 and 2`)
   }
-  return { VpnConnectionId: id, VpnTunnelOutsideIpAddress: row.option.OutsideIpAddress ?? '' }
+  return { VpnConnectionId: id, VpnTunnelOutsideIpAddress: tunnel.OutsideIpAddress ?? '' }
 }
 
-/** EC2's status message for people. */
-function wordsOf ({ telemetry: { Status, StatusMessage = '' } }: TunnelRow): string {
-  if (Status === 'UP') {
-    return StatusMessage.endsWith('BGP ROUTES') ? 'IPsec and BGP are up' : 'IPsec is up'
-  }
-  return StatusMessage === 'IPSEC IS UP' ? 'IPsec is up, BGP is not' : 'IPsec is down'
+/** Why a tunnel is down, as far as the engines say; what its status means otherwise. */
+function wordsOf ({ status, ipsec, bgp }: TunnelRow): string {
+  if (status === 'UP') return bgp === null ? 'IPsec is up' : 'IPsec and BGP are up'
+  return ipsec.isUp
+    ? `IPsec is up, BGP is not${because(bgp?.message ?? null)}`
+    : `IPsec is down${because(ipsec.message)}`
 }
+
+function because (message: string | null): string { return message === null ? '' : `: ${message}` }

@@ -5,8 +5,8 @@ import { TestNetwork } from './test_network.ts'
 import { planCreateVpnConnection } from './vpn_connection.ts'
 import type { CreateVpnConnectionInput, VpnConnection } from './vpn_connection.ts'
 import { planAttachVpnGateway, planCreateVpnGateway, VPN_TYPE } from './vpn_gateway.ts'
-import { planBgpSession, planIpsecSession } from './vpn_status.ts'
-import type { BgpPath } from './vpn_status.ts'
+import { planBgpSession, planIpsecSession, tunnelKey } from './vpn_status.ts'
+import type { BgpPath, IpsecSession } from './vpn_status.ts'
 
 /** A path as a neighbour of AS 65010 announces it. */
 export function bgpPath (cidr: string, changes: Partial<BgpPath> = {}): BgpPath {
@@ -62,6 +62,13 @@ export class VpnNetwork extends TestNetwork {
       vpnConnectionId, outsideIpAddress: this.outside(vpnConnectionId, tunnel), isUp,
       sinceMs: this.context.nowMs, message: null, paths
     }))
+  }
+
+  ipsecOf (vpnConnectionId: string, tunnel: number): IpsecSession {
+    const key = tunnelKey(vpnConnectionId, this.outside(vpnConnectionId, tunnel))
+    const session = this.snapshot.tables.ipsecSession.get(key)
+    if (session === undefined) throw new Error(`nothing is known of ${key}`)
+    return session
   }
 
   /** Both engines say that the tunnel is up. */

@@ -25,6 +25,8 @@ verb=$1 name=$2
 shift 2
 [[ $name =~ ^[a-z][a-z0-9-]{0,19}$ ]] || { say "a bad name: $name"; exit 2; }
 run=/run/vpclab-cgw/$name
+plugins='random nonce openssl kdf pem pkcs1 pkcs8 x509 pubkey revocation constraints'
+plugins+=' kernel-libipsec kernel-netlink socket-default vici updown'
 
 # Waits for a condition, at most ten seconds.
 await () {
@@ -65,7 +67,7 @@ charon () {
   cat > "$directory/strongswan.conf" << CONF
 charon-systemd {
   load_modular = no
-  load = random nonce openssl kdf pem pkcs1 pkcs8 x509 pubkey revocation constraints kernel-libipsec kernel-netlink socket-default vici updown
+  load = $plugins
   install_routes = no
   install_virtual_ip = no
   routing_table_prio = 40000

@@ -15,6 +15,7 @@
  *     GET  /cache                          CacheAnswer
  *     GET  /hyperplane                     HyperplaneAnswer
  *     GET  /quotas                         QuotasAnswer
+ *     GET  /vpn                            VpnAnswer
  *     GET  /instances/i-…                  InstanceAnswer, 404 with AdminError
  *     GET  /capture?points=eni-…,host-1…   pcapng for as long as the client reads; CAPTURE_HEADER
  *          [&direction=in|out][&dropsOnly=1][&count=N][&snaplen=N][&host=A][&port=N][&protocol=P]
@@ -69,6 +70,34 @@ export interface HyperplaneAnswer {
     readonly epoch: number
     /** Live flows. */
     readonly flows: number
+  }[]
+}
+
+export interface VpnAnswer {
+  /** Of all connections that are not deleted. */
+  readonly tunnels: readonly {
+    readonly vpnConnectionId: string
+    /** 1 or 2. */
+    readonly number: number
+    readonly outsideIpAddress: string
+    readonly insideCidr: string
+    /** As EC2's telemetry has it, and since when. */
+    readonly status: 'UP' | 'DOWN'
+    readonly sinceMs: number
+    /** Messages say in words why it is down; null: nothing to say. */
+    readonly ipsec: { readonly isUp: boolean, readonly message: string | null }
+    /** null: static routes. */
+    readonly bgp: { readonly isUp: boolean, readonly message: string | null } | null
+    /** Ways through the tunnel; none while it is down. */
+    readonly paths: readonly {
+      readonly cidr: string
+      readonly source: 'static' | 'bgp'
+      readonly asPath: readonly number[]
+      readonly med: number
+      readonly communities: readonly string[]
+      /** Whether the gateway sends what goes there by it. */
+      readonly isUsed: boolean
+    }[]
   }[]
 }
 

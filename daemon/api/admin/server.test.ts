@@ -10,7 +10,8 @@ import { Lab } from '../../host/lab.ts'
 import { AuditTrail } from '../../audit/trail.ts'
 import { resolveConfig } from '../../host/lab_config.ts'
 import type { LabFlags } from '../../host/lab_config.ts'
-import { put } from '../../model/snapshot.ts'
+import { NOUNS, put } from '../../model/snapshot.ts'
+import { bgpPath, VpnNetwork } from '../../model/test_vpn.ts'
 import { silentLog } from '../../observe/log.ts'
 import { Replica } from '../../store/replica.ts'
 import { SqliteEngine } from '../../store/sqlite_engine.ts'
@@ -200,4 +201,32 @@ test('a stop is answered before the daemon stops', async (t) => {
   t.deepEqual((await call('POST', '/stop')).body, { stopping: true })
   await new Promise((resolve) => { setImmediate(resolve) })
   t.is(stopCount(), 1)
+})
+
+test('tunnels say why they are down, and which of their ways is used', async (t) => {
+  const { call, replica } = await openLab(t)
+  const net = new VpnNetwork()
+  const id = net.createVpn()
+  net.up(id, 0, bgpPath('192.168.7.0/24', { asPath: [65_010, 65_010] }))
+  net.up(id, 1, bgpPath('192.168.7.0/24', { med: 50 }), bgpPath('192.168.8.0/24'))
+  const copy = async (): Promise<void> => {
+    const changes = NOUNS.flatMap((noun) => [...net.snapshot.tables[noun].values()]
+      .map((record) => put(noun, record as never)))
+    await replica.transact(() => ({ changes, result: null }))
+  }
+  const tunnels = async (): Promise<{ status: string, paths: { cidr: string, isUsed: boolean }[]
+    ipsec: { message: string | null } }[]> =>
+    (await call('GET', '/vpn')).body['tunnels'] as never
+  await copy()
+  t.deepEqual((await tunnels()).map(({ status, paths }) =>
+    [status, ...paths.map(({ cidr, isUsed }) => `${cidr} ${String(isUsed)}`)]), [
+    ['UP', '192.168.7.0/24 false'], ['UP', '192.168.7.0/24 true', '192.168.8.0/24 true']
+  ])
+  net.apply([put('ipsecSession', { ...net.ipsecOf(id, 1), isUp: false, message: 'no proposal' })])
+  await copy()
+  const [first, second] = await tunnels()
+  t.is(first?.paths[0]?.isUsed, true)
+  t.is(second?.status, 'DOWN')
+  t.is(second?.ipsec.message, 'no proposal')
+  t.deepEqual(second?.paths, [])
 })

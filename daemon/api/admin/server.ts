@@ -17,6 +17,7 @@ import { addQuotaRoutes } from './routes/quotas.ts'
 import { addReadingRoutes } from './routes/readings.ts'
 import { addTraceRoutes } from './routes/trace.ts'
 import { addTrafficRoutes } from './routes/traffic.ts'
+import { addVpnRoutes } from './routes/vpn.ts'
 
 const ROUTES: readonly AddRoutes[] = [
   addAuditRoutes,
@@ -28,7 +29,8 @@ const ROUTES: readonly AddRoutes[] = [
   addQuotaRoutes,
   addReadingRoutes,
   addTraceRoutes,
-  addTrafficRoutes
+  addTrafficRoutes,
+  addVpnRoutes
 ]
 
 /** The server, not yet listening. */

@@ -1,0 +1,52 @@
+/**
+ * What the IPsec engine is to be told of each tunnel, from the records. The engine's own terms are
+ * its own; this is where the two meet:
+ *
+ *     records ──▶ tunnelSettings ──▶ IPsec engine ──▶ planIpsecSession (model/vpn_status.ts)
+ *
+ * A tunnel whose settings differ from those of the revision before is to begin anew; `replacedMs`
+ * is among them, so that a replaced endpoint does as well. LocalIpv4NetworkCidr is the customer's
+ * side and RemoteIpv4NetworkCidr AWS's: names of the API, seen from the device.
+ */
+import { knownAddress } from '../model/cidr.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { insideAddresses, tunnelOptions } from '../model/vpn_tunnel.ts'
+import type { TunnelOptions } from '../model/vpn_tunnel.ts'
+
+export interface TunnelSettings extends TunnelOptions {
+  readonly vpnConnectionId: string
+  readonly vpnGatewayId: string
+  /** AWS's end; it names the tunnel, and is its identity in IKE. */
+  readonly outsideIpAddress: string
+  /** 1..65535, unique in the lab while the tunnel is there: the low half of the outside address. */
+  readonly number: number
+  /** The device's address and identity; null: known by its certificate alone. */
+  readonly peerIpAddress: string | null
+  /** Secret; null: certificates. */
+  readonly preSharedKey: string | null
+  readonly certificateArn: string | null
+  /** Inside addresses of AWS's end and the customer's, of one /30. */
+  readonly insideAddresses: { readonly aws: string, readonly customer: string }
+  /** Traffic selectors: AWS's side and the customer's. */
+  readonly awsNetwork: string
+  readonly customerNetwork: string
+  readonly replacedMs: number | null
+}
+
+/** All tunnels of a lab, in order of connection. */
+export function tunnelSettings ({ tables }: Snapshot): TunnelSettings[] {
+  return [...tables.vpnConnection.values()].flatMap((connection) => {
+    const customer = tables.customerGateway.get(connection.customerGatewayId)
+    if (connection.state === 'deleted' || customer === undefined) return []
+    return connection.tunnels.map((tunnel): TunnelSettings => ({
+      ...tunnelOptions(tunnel),
+      vpnConnectionId: connection.id, vpnGatewayId: connection.vpnGatewayId,
+      outsideIpAddress: tunnel.outsideIpAddress,
+      number: Number(knownAddress(tunnel.outsideIpAddress).value & 0xffffn),
+      peerIpAddress: customer.ipAddress, preSharedKey: tunnel.preSharedKey,
+      certificateArn: customer.certificateArn, insideAddresses: insideAddresses(tunnel),
+      awsNetwork: connection.remoteIpv4NetworkCidr,
+      customerNetwork: connection.localIpv4NetworkCidr, replacedMs: tunnel.replacedMs
+    }))
+  })
+}
