@@ -1,10 +1,6 @@
 /**
- *     host 9: ENI 1 2001:db8:1:2::10     hosts 1, 2, 3: edges and HyperPlane nodes    the internet
- *     IPv6-only subnet 2001:db8:1:2::/64 IGW 30; NAT gateway: ENI 50 10.0.1.9         198.51.100.10
- *         64:ff9b::/96 ─▶ ENI 50         in 10.0.1.0/24, 203.0.113.9, shard 1, 2, 3
- *
- * Workers in memory; what one sends to another is fed to it. Packets that are expected are written
- * out byte by byte.
+ * NAT64 in the world of testing/nat64_world.ts. Packets that are expected are written out byte by
+ * byte.
  */
 import test from 'ava'
 import { CSUM_NEEDED, GSO_TCPV4, GSO_TCPV6 } from '../tun/descriptor.ts'
@@ -18,30 +14,14 @@ import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
 import { check, dstIs, goodChecksums, lengthIs, srcIs, ttlIs } from './testing/checker.ts'
 import { ipPacket } from './testing/packets.ts'
 import type { PacketFields } from './testing/packets.ts'
-import { COMPUTE, NAT, NAT_PUBLIC, NatWorld, NODES } from './testing/nat_world.ts'
-import type { VpcSpec } from './testing/lab.ts'
+import { COMPUTE, NAT, NAT_PUBLIC, NODES } from './testing/nat_world.ts'
+import type { NatWorld } from './testing/nat_world.ts'
+import {
+  FOUR, INSIDE, INSIDE_IPV4, newNat64World, REMOTE, REMOTE_IN_IPV6, SIX
+} from './testing/nat64_world.ts'
 
-const INSIDE = '2001:db8:1:2::10'
-const REMOTE = '198.51.100.10'
-const REMOTE_IN_IPV6 = '64:ff9b::c633:640a'
 const ROUTER = '198.51.100.1'
 const ROUTER_IN_IPV6 = '64:ff9b::c633:6401'
-const IPV6_ROUTE = { to: '2001:db8:1::/56', target: 'local' } as const
-
-/** The world of a NAT gateway, and beside it a subnet that has IPv6 alone. */
-function newWorld (mtu?: number): NatWorld {
-  return new NatWorld({ extend: (vpc): VpcSpec => ({
-    ...vpc,
-    subnets: [
-      ...vpc.subnets.map((subnet) => ({ ...subnet, routes: [...subnet.routes, IPV6_ROUTE] })),
-      { subnet: 13, cidrs: ['2001:db8:1:2::/64'], routes: [
-        IPV6_ROUTE, { to: '64:ff9b::/96', target: { eni: NAT } }] }
-    ],
-    enis: [...vpc.enis, { eni: 3, subnet: 13, host: COMPUTE, addresses: [INSIDE] },
-      { eni: 4, subnet: 12, host: COMPUTE, addresses: ['10.0.2.40'] }]
-  }), ...(mtu === undefined ? {} : { pathMtu: mtu }) })
-}
-
 const EDGE_PORT = 443
 
 const out = (fields: Partial<PacketFields>): Uint8Array => ipPacket({ src: INSIDE,
@@ -49,10 +29,10 @@ const out = (fields: Partial<PacketFields>): Uint8Array => ipPacket({ src: INSID
 const back = (fields: Partial<PacketFields>): Uint8Array => ipPacket({ src: REMOTE,
   dst: NAT_PUBLIC, srcPort: EDGE_PORT, ...fields })
 
-/** What the gateway sends of a packet of ENI 3. */
+/** What the gateway sends of a packet of INSIDE. */
 function send (world: NatWorld, packet: Uint8Array, protocol = PROTOCOL_TCP, port = EDGE_PORT):
 ReturnType<NatWorld['out']> {
-  return world.out(packet, world.ownerOf(port, protocol, REMOTE), 3)
+  return world.out(packet, world.ownerOf(port, protocol, REMOTE), SIX)
 }
 
 /** Opens a connection. @returns its port at the gateway */
@@ -101,7 +81,7 @@ function error (
 // ------------------------------------------------------------------------------------- headers
 
 test('a segment goes out as IPv4 and its answer comes back as IPv6', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const port = open(world)
   const packet = out({ payloadBytes: 4, ttl: 64, trafficClass: 0x2a })
   const [sent] = send(world, packet)
@@ -132,7 +112,7 @@ test('a segment goes out as IPv4 and its answer comes back as IPv6', (t) => {
 })
 
 test('a VPC header in front of a packet that has grown is whole', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const port = open(world)
   const [answer] = world.back(back({ dstPort: port }))
   const header = answer.outer?.header ?? new Uint8Array(0)
@@ -143,7 +123,7 @@ test('a VPC header in front of a packet that has grown is whole', (t) => {
 })
 
 test('DF is set where a packet is larger than what IPv6 always carries', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   for (const [payloadBytes, fragment] of [[1232, 0x0000], [1240, 0x4000]] as const) {
     const [sent] = send(world, out({ protocol: PROTOCOL_UDP, payloadBytes }), PROTOCOL_UDP)
     check(t, sent.packet, lengthIs(payloadBytes + 28), goodChecksums())
@@ -152,7 +132,7 @@ test('DF is set where a packet is larger than what IPv6 always carries', (t) => 
 })
 
 test('packets that may be fragmented have identifications of their own', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const ids = Array.from({ length: 5 }, () => {
     const [sent] = send(world, out({ protocol: PROTOCOL_UDP }), PROTOCOL_UDP)
     return readU16(sent.packet, 4)
@@ -161,7 +141,7 @@ test('packets that may be fragmented have identifications of their own', (t) => 
 })
 
 test('extension headers are left out; routes with hops left, authentication: refused', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const [sent] = send(world, out({ protocol: PROTOCOL_UDP,
     extensions: [PROTOCOL_DESTINATION_OPTIONS] }), PROTOCOL_UDP)
   check(t, sent.packet, lengthIs(60), srcIs(NAT_PUBLIC), dstIs(REMOTE), goodChecksums())
@@ -174,7 +154,7 @@ test('extension headers are left out; routes with hops left, authentication: ref
 })
 
 test('IPv4 options are left out; a source route with hops left is refused', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const port = openUdp(world)
   const common = { protocol: PROTOCOL_UDP, dstPort: port }
   const [answer] = world.back(back({ ...common, options: Uint8Array.of(1, 1, 1, 0) }))
@@ -187,7 +167,7 @@ test('IPv4 options are left out; a source route with hops left is refused', (t) 
 })
 
 test('a wrong checksum stays wrong', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   open(world)
   const packet = out({ payloadBytes: 4 })
   packet[62] ^= 0x10
@@ -199,7 +179,7 @@ test('a wrong checksum stays wrong', (t) => {
 // ------------------------------------------------------------------------------------- protocols
 
 test('UDP passes both ways; a datagram without checksum gets one', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const port = openUdp(world)
   const [answer] = world.back(back({ protocol: PROTOCOL_UDP, dstPort: port }))
   check(t, answer.packet, srcIs(REMOTE_IN_IPV6), dstIs(INSIDE), goodChecksums())
@@ -214,7 +194,7 @@ test('UDP passes both ways; a datagram without checksum gets one', (t) => {
 })
 
 test('echo passes both ways', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const ping = out({ protocol: PROTOCOL_ICMPV6, icmpId: 77 })
   const [sent] = send(world, ping, PROTOCOL_ICMP, 0)
   check(t, sent.packet, srcIs(NAT_PUBLIC), dstIs(REMOTE), goodChecksums(), ttlIs(63))
@@ -231,31 +211,31 @@ test('echo passes both ways', (t) => {
 })
 
 test('both families share the ports to one destination', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const six = open(world)
-  const [four] = world.out(ipPacket({ src: '10.0.2.40', dst: REMOTE, srcPort: 5000,
+  const [four] = world.out(ipPacket({ src: INSIDE_IPV4, dst: REMOTE, srcPort: 5000,
     dstPort: EDGE_PORT, tcpFlags: TCP_FLAG_SYN, payloadBytes: 0 }),
-  world.ownerOf(EDGE_PORT, PROTOCOL_TCP, REMOTE), 4)
+  world.ownerOf(EDGE_PORT, PROTOCOL_TCP, REMOTE), FOUR)
   t.not(readU16(four.packet, 20), six)
   const [answer] = world.back(back({ dstPort: readU16(four.packet, 20) }))
-  check(t, answer.packet, dstIs('10.0.2.40'), goodChecksums())
+  check(t, answer.packet, dstIs(INSIDE_IPV4), goodChecksums())
 })
 
 test('other destinations of IPv6 are not carried, nor is what IPv4 does not route', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const owner = world.ownerOf(EDGE_PORT, PROTOCOL_TCP, REMOTE)
   for (const dst of ['2001:db8:9::1', '64:ff9b:1::1', '64:ff9b::e000:1', '64:ff9b::a9fe:a9fe']) {
     for (const host of NODES) {
-      t.deepEqual(world.out(out({ dst, tcpFlags: TCP_FLAG_SYN }), host, 3), [], dst)
+      t.deepEqual(world.out(out({ dst, tcpFlags: TCP_FLAG_SYN }), host, SIX), [], dst)
     }
   }
   t.is(world.lab(owner).loop.tables.hyperplane?.table.live, 0)
 })
 
 test('an address of the VPC is reached by the routes of the gateway\'s subnet', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const syn = out({ dst: '64:ff9b::a00:20b', tcpFlags: TCP_FLAG_SYN, payloadBytes: 0 })
-  const [sent] = world.out(syn, world.ownerOf(EDGE_PORT, PROTOCOL_TCP, '10.0.2.11'), 3)
+  const [sent] = world.out(syn, world.ownerOf(EDGE_PORT, PROTOCOL_TCP, '10.0.2.11'), SIX)
   t.is(sent.outer?.peer, COMPUTE)
   check(t, sent.packet, srcIs('10.0.1.9'), dstIs('10.0.2.11'), goodChecksums())
 })
@@ -263,7 +243,7 @@ test('an address of the VPC is reached by the routes of the gateway\'s subnet', 
 // ------------------------------------------------------------------------------------- size
 
 test('a SYN\'s MSS is lowered to what the internet takes', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const packet = out({ tcpFlags: TCP_FLAG_SYN, payloadBytes: 4 })
   packet[52] = 6 << 4
   packet.set([2, 4, 0x22, 0xed], 60) // 8941
@@ -274,7 +254,7 @@ test('a SYN\'s MSS is lowered to what the internet takes', (t) => {
 })
 
 test('1,520 bytes of IPv6 are 1,500 of IPv4; one more is answered by Packet Too Big', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const [sent] = send(world, out({ protocol: PROTOCOL_UDP, payloadBytes: 1472 }), PROTOCOL_UDP)
   check(t, sent.packet, lengthIs(1500), goodChecksums())
   const big = out({ protocol: PROTOCOL_UDP, payloadBytes: 1473 })
@@ -287,12 +267,12 @@ test('1,520 bytes of IPv6 are 1,500 of IPv4; one more is answered by Packet Too 
 })
 
 test('what comes back has grown by 20', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const port = openUdp(world)
   const [answer] = world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472,
     dontFragment: true }))
   check(t, answer.packet, lengthIs(1520), goodChecksums())
-  const small = newWorld(1510)
+  const small = newNat64World({ pathMtu: 1510 })
   const smallPort = openUdp(small)
   t.deepEqual(small.back(back({ protocol: PROTOCOL_UDP, dstPort: smallPort, payloadBytes: 1472,
     dontFragment: true })), [])
@@ -300,7 +280,7 @@ test('what comes back has grown by 20', (t) => {
 })
 
 test('super-packets change their family by one rewrite, both ways', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const port = open(world)
   const pseudo = (packet: Uint8Array): number => packet[0] >>> 4 === 4
     ? checksumFold(pseudoHeaderSum(packet, 12, 8, PROTOCOL_TCP, packet.length - 20))
@@ -309,7 +289,7 @@ test('super-packets change their family by one rewrite, both ways', (t) => {
   writeU16(inner, 56, pseudo(inner))
   const offload = { gsoType: GSO_TCPV6, gsoSize: 1400, segments: 3, csum: CSUM_NEEDED,
     csumField: 40 | (16 << 16), firstBytes: 1460 }
-  const [sent] = world.out(inner, world.ownerOf(EDGE_PORT, PROTOCOL_TCP, REMOTE), 3, offload)
+  const [sent] = world.out(inner, world.ownerOf(EDGE_PORT, PROTOCOL_TCP, REMOTE), SIX, offload)
   t.is(sent.gsoType, GSO_TCPV4)
   t.is(sent.gsoSize, 1400)
   t.is(sent.totalBytes, 4040)
@@ -332,7 +312,7 @@ test('super-packets change their family by one rewrite, both ways', (t) => {
 })
 
 test('fragments: UDP\'s pass both ways, TCP\'s and ICMPv6\'s are counted', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const first = out({ protocol: PROTOCOL_UDP, payloadBytes: 64, identification: 9,
     fragment: { offsetBytes: 0, more: true } })
   const later = out({ protocol: PROTOCOL_UDP, payloadBytes: 40, identification: 9,
@@ -369,7 +349,7 @@ test('fragments: UDP\'s pass both ways, TCP\'s and ICMPv6\'s are counted', (t) =
 // ------------------------------------------------------------------------------------- errors
 
 test('a packet of a connection that nobody knows is reset, in IPv6', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const [reset] = send(world, out({ tcpFlags: TCP_FLAG_ACK }))
   t.is(reset.outer?.peer, COMPUTE)
   check(t, reset.packet, srcIs(REMOTE_IN_IPV6), dstIs(INSIDE), goodChecksums())
@@ -377,7 +357,7 @@ test('a packet of a connection that nobody knows is reset, in IPv6', (t) => {
 })
 
 test('an ICMP error comes back as ICMPv6 and quotes what the instance sent', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const inner = out({ protocol: PROTOCOL_UDP, payloadBytes: 12, trafficClass: 0x2e, ttl: 9 })
   const [sent] = send(world, inner, PROTOCOL_UDP)
   const cases = [
@@ -397,7 +377,7 @@ test('an ICMP error comes back as ICMPv6 and quotes what the instance sent', (t)
 })
 
 test('an ICMPv6 error goes out as ICMP and quotes what the sender sent', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const port = openUdp(world)
   const came = back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 12, ttl: 50 })
   const [delivered] = world.back(came)
@@ -422,7 +402,7 @@ test('an ICMPv6 error goes out as ICMP and quotes what the sender sent', (t) => 
 })
 
 test('an error about an echo speaks of the instance\'s identifier', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const ping = out({ protocol: PROTOCOL_ICMPV6, icmpId: 77 })
   const [sent] = send(world, ping, PROTOCOL_ICMP, 0)
   const [answer] = world.back(error(ROUTER, NAT_PUBLIC, 11, 0, 0, sent.packet))
@@ -433,7 +413,7 @@ test('an error about an echo speaks of the instance\'s identifier', (t) => {
 })
 
 test('errors without counterpart are not carried; extensions are left out', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const [sent] = send(world, out({ protocol: PROTOCOL_UDP, payloadBytes: 120 }), PROTOCOL_UDP)
   t.deepEqual(world.back(error(ROUTER, NAT_PUBLIC, 3, 14, 0, sent.packet)), [])
   t.deepEqual(world.back(error(ROUTER, NAT_PUBLIC, 12, 0, 4 << 24, sent.packet)), [])
@@ -447,7 +427,7 @@ test('errors without counterpart are not carried; extensions are left out', (t) 
 })
 
 test('a large error is cut to what IPv6 always carries', (t) => {
-  const world = newWorld()
+  const world = newNat64World()
   const [sent] = send(world, out({ protocol: PROTOCOL_UDP, payloadBytes: 1400 }), PROTOCOL_UDP)
   const [answer] = world.back(error(ROUTER, NAT_PUBLIC, 3, 3, 0, sent.packet))
   check(t, answer.packet, lengthIs(1280), goodChecksums())

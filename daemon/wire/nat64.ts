@@ -6,7 +6,6 @@
  * What has no counterpart answers NO_COUNTERPART, and is not carried. A kind of message is
  * type << 8 | code, as the two stand in the header.
  */
-import { IPV4_MAPPED_WORD } from './address.ts'
 import { ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST } from './icmp.ts'
 import { ICMPV6_ECHO_REPLY, ICMPV6_ECHO_REQUEST } from './icmpv6.ts'
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from './ip_protocol.ts'
@@ -32,11 +31,6 @@ const PLATEAUS = [65_535, 32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296
 /** Whether the words are an IPv4 address behind the well-known prefix. */
 export function isNat64Words (w0: number, w1: number, w2: number): boolean {
   return w0 === NAT64_WORD && (w1 | w2) === 0
-}
-
-/** Third word of the IPv4 form of such an address; of any other address, its own. */
-export function nat64ThirdWord (w0: number, w1: number, w2: number): number {
-  return isNat64Words(w0, w1, w2) ? IPV4_MAPPED_WORD : w2
 }
 
 /** The protocol that a packet has on the side of IPv4. */

@@ -34,7 +34,7 @@ export async function natGateway (
   await lab.waitApplied()
   const address = (await describe(lab, id))?.NatGatewayAddresses?.[0]
   return { id, eni: address?.NetworkInterfaceId ?? '', publicIp: address?.PublicIp ?? '',
-    routeTableId: RouteTableId ?? '' }
+    routeTableId: RouteTableId }
 }
 
 async function describe (lab: Lab, id: string): Promise<ec2.NatGateway | undefined> {
