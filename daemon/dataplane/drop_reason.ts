@@ -215,7 +215,8 @@ export const DROP_REASONS: readonly DropReason[] = [
   },
   {
     name: 'nat-protocol',
-    meaning: 'A NAT gateway carries TCP, UDP and ICMP echo, an egress-only one those of IPv6.'
+    meaning: 'A NAT gateway carries TCP, UDP and ICMP echo of IPv4, and of IPv6 to 64:ff9b::/96; ' +
+      'an egress-only one those of IPv6.'
   },
   {
     name: 'nat-fragment',

@@ -4,13 +4,18 @@ import { DROP_NONE, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
 import { emitFragments } from './fragment.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
-import { rewriteAddresses } from './translate.ts'
+import { REWRITE_FAMILY, rewriteAddresses } from './translate.ts'
+import { changeFamily } from './translate_family.ts'
 
 /**
  * Sends the packet as `action`, `target`, `rewrites`, `decrementTtl`, `mustFragment` and `ecn` say.
  * @returns DROP_NONE, or why it could not be sent
  */
 export function emitPacket (p: PacketContext, parts: RouterParts): number {
+  if ((p.rewrites & REWRITE_FAMILY) !== 0) {
+    const drop = changeFamily(p, parts)
+    if (drop !== DROP_NONE) return drop
+  }
   if (p.rewrites !== 0) rewriteAddresses(p, parts.view)
   if (p.mustFragment !== 0) {
     if (p.decrementTtl !== 0) parts.transmit.decrementTtl(p)

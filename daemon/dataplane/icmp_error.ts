@@ -31,6 +31,7 @@ import {
   IPV6_ADDRESS_BYTES, IPV6_AT_DST, IPV6_AT_HOP_LIMIT, IPV6_AT_NEXT_HEADER, IPV6_AT_PAYLOAD_LENGTH,
   IPV6_AT_SRC, IPV6_HEADER_BYTES, IPV6_MTU_MIN, IPV6_VERSION
 } from '../wire/ipv6.ts'
+import { NAT64_WORD } from '../wire/nat64.ts'
 import { ACTION_ENCAPSULATE, prepareEncapsulation } from './action.ts'
 import { COUNT_ICMP_SENT, COUNT_ICMP_SUPPRESSED } from './counters.ts'
 import type { PacketContext } from './packet.ts'
@@ -162,9 +163,15 @@ function buildIpv4 (p: PacketContext, parts: RouterParts, subnet: SubnetData): b
   return true
 }
 
+/** A subnet without IPv6 sees it where a NAT gateway lives: the router then speaks from IPv4. */
+function routerInIpv6 ({ routerIpv4, routerIpv6 }: SubnetData): ArrayLike<number> | null {
+  if ((routerIpv6[0] | routerIpv6[1] | routerIpv6[2] | routerIpv6[3]) !== 0) return routerIpv6
+  return routerIpv4[2] === IPV4_MAPPED_WORD ? [NAT64_WORD, 0, 0, routerIpv4[3]] : null
+}
+
 function buildIpv6 (p: PacketContext, parts: RouterParts, subnet: SubnetData): boolean {
-  const router = subnet.routerIpv6
-  if ((router[0] | router[1] | router[2] | router[3]) === 0) return false
+  const router = routerInIpv6(subnet)
+  if (router === null) return false
   const { bytes } = parts
   const headersBytes = IPV6_HEADER_BYTES + ICMPV6_HEADER_BYTES
   const quoteBytes = Math.min(p.bytes, IPV6_MTU_MIN - headersBytes)

@@ -1,10 +1,4 @@
-/**
- *     host 9: ENI 1 10.0.2.10        hosts 1, 2, 3: edges and HyperPlane nodes      the internet
- *     private subnet 10.0.2.0/24     IGW 30; NAT gateway: ENI 50 10.0.1.9           198.51.100.10
- *                                    in 10.0.1.0/24, 203.0.113.9, shard 1, 2, 3
- *
- * Three workers in memory; what one sends to another is fed to it.
- */
+/** The world of testing/nat_world.ts. */
 import test from 'ava'
 import { CSUM_NEEDED, GSO_TCPV4, PORT_UNDERLAY } from '../tun/descriptor.ts'
 import { addressWords } from '../wire/address.ts'
@@ -13,180 +7,14 @@ import { checksumFold, pseudoHeaderSum } from '../wire/checksum.ts'
 import { ICMP_DESTINATION_UNREACHABLE } from '../wire/icmp.ts'
 import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
-import { shardSlot } from './tables/host_table.ts'
 import { NAT_IDLE_S, NAT_PORT_MIN } from './tables/nat_layout.ts'
-import {
-  HOST_GROUP_SHARD, PORT_KIND_INTERNET_GATEWAY, PORT_KIND_NAT_GATEWAY
-} from './tables/update.ts'
-import type { TableUpdate } from './tables/update.ts'
 import { check, dstIs, goodChecksums, srcIs, ttlIs } from './testing/checker.ts'
+import { ENI_HIGH, hostAddress } from './testing/lab.ts'
+import type { PolicySpec } from './testing/lab.ts'
 import {
-  buildTables, ENI_HIGH, hostAddress, Lab, portOf, publicAddresses
-} from './testing/lab.ts'
-import type { PolicySpec, RouteSpec, VpcSpec } from './testing/lab.ts'
-import type { Sent } from './testing/memory_nic.ts'
+  COMPUTE, NAT, NAT_PUBLIC, NatWorld, NODES, OUTSIDE
+} from './testing/nat_world.ts'
 import { ipPacket, vpcPacket } from './testing/packets.ts'
-
-const NODES = [1, 2, 3] as const
-const COMPUTE = 9
-const GROUP = 40
-const IGW = 30
-const NAT = 50
-const OUTSIDE = '198.51.100.10'
-const PUBLIC = '203.0.113.9'
-
-const LOCAL: RouteSpec = { to: '10.0.0.0/16', target: 'local' }
-
-const vpcOf = (acls: readonly PolicySpec[], acl?: number): VpcSpec => ({
-  vpc: 1,
-  vni: 100,
-  subnets: [
-    { subnet: 11, cidrs: ['10.0.1.0/24'], routers: { ipv4: '10.0.1.1' },
-      ...(acl === undefined ? {} : { networkAcl: acl }),
-      routes: [LOCAL, { to: '0.0.0.0/0', target: { gateway: IGW } }] },
-    { subnet: 12, cidrs: ['10.0.2.0/24'],
-      routes: [LOCAL, { to: '0.0.0.0/0', target: { eni: NAT } }] }
-  ],
-  enis: [
-    { eni: 1, subnet: 12, host: COMPUTE, addresses: ['10.0.2.10'] },
-    { eni: 2, subnet: 12, host: COMPUTE, addresses: ['10.0.2.11'] },
-    { eni: NAT, subnet: 11, host: GROUP, addresses: ['10.0.1.9'] }
-  ],
-  gateways: [{ gateway: IGW, host: 41, mtu: 1500, kind: PORT_KIND_INTERNET_GATEWAY }],
-  networkAcls: acls
-})
-
-interface WorldOptions {
-  readonly nodes?: readonly number[]
-  readonly capacity?: number
-  readonly acls?: readonly PolicySpec[]
-  readonly acl?: number
-}
-
-class World {
-  readonly labs = new Map<number, Lab>()
-  owners: readonly number[] = NODES
-  epoch = 0
-  readonly #capacity: number
-  readonly #vpc: VpcSpec
-
-  constructor (options: WorldOptions = {}) {
-    this.#capacity = options.capacity ?? 256
-    this.#vpc = vpcOf(options.acls ?? [], options.acl)
-    for (const host of options.nodes ?? NODES) this.start(host)
-    this.assign(this.owners.map((owner) => this.labs.has(owner) ? owner : [...this.labs.keys()][0]))
-  }
-
-  start (host: number): void {
-    const lab = new Lab({ host, natCapacity: this.#capacity })
-    lab.nowMs = host * 1000 // lives of nodes differ
-    lab.apply(this.#tables(host))
-    lab.toWorker.push(
-      { kind: 'open-uplink', namespacePath: '/run/netns/internet', deviceName: 'edge' })
-    lab.pass()
-    lab.takeSent()
-    this.labs.set(host, lab)
-  }
-
-  #tables (host: number): TableUpdate {
-    const vpc = this.#vpc
-    const tables = buildTables([vpc], COMPUTE, 1, host)
-    const [, , eni] = vpc.enis
-    return {
-      ...tables,
-      hostGroups: [{ hostIndex: GROUP, kind: HOST_GROUP_SHARD, members: Uint32Array.from(NODES) },
-        { hostIndex: 41, kind: 1, members: Uint32Array.from(NODES) }],
-      ports: [...tables.ports ?? [],
-        { ...portOf(vpc, eni, NAT), kind: PORT_KIND_NAT_GATEWAY, sourceDestCheck: false }],
-      publicAddresses: [publicAddresses([[PUBLIC, '10.0.1.9', 1]])]
-    }
-  }
-
-  /** Control's word: who owns which slot, among those that live. */
-  assign (owners: readonly number[]): void {
-    this.owners = owners
-    this.epoch++
-    const nodes = [...this.labs.keys()]
-    for (const lab of this.labs.values()) {
-      lab.toWorker.push({
-        kind: 'tables',
-        revision: this.epoch + 1,
-        hostGroups: [
-          { hostIndex: GROUP, kind: HOST_GROUP_SHARD, members: Uint32Array.from(owners) }
-        ],
-        shards: [{
-          eniIdHigh: ENI_HIGH,
-          eniIdLow: NAT,
-          epoch: this.epoch,
-          owners: Uint32Array.from(owners),
-          replicas: Uint32Array.from(nodes),
-          joinedEpochs: new Uint32Array(nodes.length),
-          addresses: addressWords('10.0.1.9')
-        }]
-      })
-    }
-    this.settle()
-  }
-
-  /** Lets the nodes talk until nobody has anything to say. @returns what left for elsewhere */
-  settle (): { host: number, sent: Sent }[] {
-    const left: { host: number, sent: Sent }[] = []
-    for (let turn = 0; turn < 40; turn++) {
-      for (const [host, lab] of this.labs) {
-        lab.pass()
-        for (const sent of lab.takeSent()) {
-          const peer = sent.outer === null ? undefined : this.labs.get(sent.outer.peer)
-          if (peer === undefined) left.push({ host, sent })
-          else this.#carry(host, peer, sent)
-        }
-      }
-    }
-    return left
-  }
-
-  #carry (from: number, to: Lab, sent: Sent): void {
-    const header = sent.outer?.header ?? new Uint8Array(0)
-    const packet = new Uint8Array(header.length + sent.packet.length)
-    packet.set(header)
-    packet.set(sent.packet, header.length)
-    to.nic.feed({ nicPort: PORT_UNDERLAY, source: addressWords(hostAddress(from)), packet })
-  }
-
-  ownerOf (port: number, protocol = PROTOCOL_TCP, outside = OUTSIDE): number {
-    const [w0, w1, w2, w3] = addressWords(outside)
-    return this.owners[
-      shardSlot(w0 | 0, w1 | 0, w2 | 0, w3 | 0, port, protocol, ENI_HIGH | 0, NAT, 3)]
-  }
-
-  lab (host: number): Lab {
-    const lab = this.labs.get(host)
-    if (lab === undefined) throw new Error(`host ${String(host)} is down`)
-    return lab
-  }
-
-  /** What an ENI of the compute host sends through the gateway, to the owner of its slot. */
-  out (inner: Uint8Array, host: number, eni = 1): Sent[] {
-    this.lab(host).nic.feed({
-      nicPort: PORT_UNDERLAY,
-      source: addressWords(hostAddress(COMPUTE)),
-      packet: vpcPacket(
-        { vni: 100, sourceEni: [ENI_HIGH, eni], destinationEni: [ENI_HIGH, NAT] }, inner)
-    })
-    return this.settle().map(({ sent }) => sent)
-  }
-
-  /** What comes from the internet, by any edge. */
-  back (packet: Uint8Array, host = 1): Sent[] {
-    const lab = this.lab(host)
-    lab.nic.feed({ nicPort: lab.loop.tables.uplinkNicPort, packet })
-    return this.settle().map(({ sent }) => sent)
-  }
-
-  drops (): Record<string, number> {
-    return Object.assign({}, ...[...this.labs.values()].map((lab) => lab.drops())) as
-      Record<string, number>
-  }
-}
 
 const syn = (srcPort = 5000, dstPort = 80, src = '10.0.2.10'): Uint8Array => ipPacket(
   { src, dst: OUTSIDE, srcPort, dstPort, tcpFlags: TCP_FLAG_SYN, payloadBytes: 0 })
@@ -194,15 +22,15 @@ const sourcePort = (packet: Uint8Array): number => readU16(packet, 20)
 const destinationPort = (packet: Uint8Array): number => readU16(packet, 22)
 
 test('a connection goes out with the gateway\'s address and comes back to its instance', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const [sent] = world.out(syn(), world.ownerOf(80))
-  check(t, sent.packet, srcIs(PUBLIC), dstIs(OUTSIDE), ttlIs(63), goodChecksums())
+  check(t, sent.packet, srcIs(NAT_PUBLIC), dstIs(OUTSIDE), ttlIs(63), goodChecksums())
   t.is(sent.outer, null, 'to the uplink')
   const port = sourcePort(sent.packet)
   t.true(port >= NAT_PORT_MIN)
   for (const edge of NODES) {
-    const [answer] = world.back(ipPacket({ src: OUTSIDE, dst: PUBLIC, srcPort: 80, dstPort: port,
-      tcpFlags: TCP_FLAG_SYN | TCP_FLAG_ACK, payloadBytes: 0 }), edge)
+    const [answer] = world.back(ipPacket({ src: OUTSIDE, dst: NAT_PUBLIC, srcPort: 80,
+      dstPort: port, tcpFlags: TCP_FLAG_SYN | TCP_FLAG_ACK, payloadBytes: 0 }), edge)
     t.is(answer.outer?.peer, COMPUTE, 'whichever edge it comes by')
     check(t, answer.packet, srcIs(OUTSIDE), dstIs('10.0.2.10'), goodChecksums())
     t.is(destinationPort(answer.packet), 5000)
@@ -211,7 +39,7 @@ test('a connection goes out with the gateway\'s address and comes back to its in
 })
 
 test('the first packet waits until every other node has the flow', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const owner = world.ownerOf(80)
   const lab = world.lab(owner)
   lab.nic.feed({
@@ -229,7 +57,7 @@ test('the first packet waits until every other node has the flow', (t) => {
 })
 
 test('flows to one destination have ports of their own, whoever opens them', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const owner = world.ownerOf(80)
   const ports = Array.from({ length: 40 }, (_n, index) => {
     const [sent] = world.out(syn(5000 + (index >> 1), 80, `10.0.2.${String(10 + (index & 1))}`),
@@ -240,7 +68,7 @@ test('flows to one destination have ports of their own, whoever opens them', (t)
 })
 
 test('when a node dies its flows go on at another one, with the same ports', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const owner = world.ownerOf(80)
   const before = world.out(syn(), owner).map(({ packet }) => sourcePort(packet))
   world.labs.delete(owner)
@@ -250,28 +78,28 @@ test('when a node dies its flows go on at another one, with the same ports', (t)
   const data = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, srcPort: 5000, dstPort: 80 })
   t.deepEqual(world.out(data, heir).map(({ packet }) => sourcePort(packet)), before)
   const [answer] = world.back(ipPacket(
-    { src: OUTSIDE, dst: PUBLIC, srcPort: 80, dstPort: before[0] }), heir)
+    { src: OUTSIDE, dst: NAT_PUBLIC, srcPort: 80, dstPort: before[0] }), heir)
   check(t, answer.packet, dstIs('10.0.2.10'), goodChecksums())
 })
 
 test('a single node carries flows alone, and says so', (t) => {
-  const world = new World({ nodes: [2] })
+  const world = new NatWorld({ nodes: [2] })
   const [sent] = world.out(syn(), 2)
-  check(t, sent.packet, srcIs(PUBLIC), goodChecksums())
+  check(t, sent.packet, srcIs(NAT_PUBLIC), goodChecksums())
   t.is(world.lab(2).loop.tables.hyperplane?.counts.alone, 1)
 })
 
 test('UDP and echo have flows; nothing else is carried', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const [datagram] = world.out(ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_UDP,
     srcPort: 4000, dstPort: 53 }), world.ownerOf(53, PROTOCOL_UDP))
-  check(t, datagram.packet, srcIs(PUBLIC), goodChecksums())
+  check(t, datagram.packet, srcIs(NAT_PUBLIC), goodChecksums())
   const [ping] = world.out(ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_ICMP,
     icmpId: 77 }), world.ownerOf(0, PROTOCOL_ICMP))
-  check(t, ping.packet, srcIs(PUBLIC), goodChecksums())
+  check(t, ping.packet, srcIs(NAT_PUBLIC), goodChecksums())
   const id = readU16(ping.packet, 24)
   const [pong] = world.back(ipPacket(
-    { src: OUTSIDE, dst: PUBLIC, protocol: PROTOCOL_ICMP, icmpType: 0, icmpId: id }))
+    { src: OUTSIDE, dst: NAT_PUBLIC, protocol: PROTOCOL_ICMP, icmpType: 0, icmpId: id }))
   check(t, pong.packet, dstIs('10.0.2.10'), goodChecksums())
   t.is(readU16(pong.packet, 24), 77)
   const esp = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_ESP })
@@ -280,18 +108,18 @@ test('UDP and echo have flows; nothing else is carried', (t) => {
 })
 
 test('nothing is opened from outside, and the gateway does not answer ping', (t) => {
-  const world = new World()
-  t.deepEqual(world.back(ipPacket({ src: OUTSIDE, dst: PUBLIC, srcPort: 9, dstPort: 22,
+  const world = new NatWorld()
+  t.deepEqual(world.back(ipPacket({ src: OUTSIDE, dst: NAT_PUBLIC, srcPort: 9, dstPort: 22,
     tcpFlags: TCP_FLAG_SYN })), [])
-  t.deepEqual(world.back(ipPacket({ src: OUTSIDE, dst: PUBLIC, protocol: PROTOCOL_ICMP })), [])
+  t.deepEqual(world.back(ipPacket({ src: OUTSIDE, dst: NAT_PUBLIC, protocol: PROTOCOL_ICMP })), [])
 })
 
 test('an ICMP error about a flow goes to its instance and speaks of what that sent', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const inner = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_UDP, srcPort: 4000,
     dstPort: 53, payloadBytes: 0 })
   const [sent] = world.out(inner, world.ownerOf(53, PROTOCOL_UDP))
-  const error = icmpError('198.51.100.1', PUBLIC, sent.packet)
+  const error = icmpError('198.51.100.1', NAT_PUBLIC, sent.packet)
   const [answer] = world.back(error)
   check(t, answer.packet, srcIs('198.51.100.1'), dstIs('10.0.2.10'), goodChecksums())
   const quoted = answer.packet.slice(28)
@@ -314,7 +142,7 @@ function icmpError (src: string, dst: string, packet: Uint8Array): Uint8Array {
 }
 
 test('fragments: UDP\'s are carried after the first one, TCP\'s and ICMP\'s are not', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const owner = world.ownerOf(53, PROTOCOL_UDP)
   const common = { src: '10.0.2.10', dst: OUTSIDE, srcPort: 4000, dstPort: 53, identification: 9 }
   const first = world.out(ipPacket({ ...common, protocol: PROTOCOL_UDP, payloadBytes: 64,
@@ -322,7 +150,7 @@ test('fragments: UDP\'s are carried after the first one, TCP\'s and ICMP\'s are 
   t.is(first.length, 1)
   const [later] = world.out(ipPacket({ ...common, protocol: PROTOCOL_UDP, payloadBytes: 64,
     fragment: { offsetBytes: 72, more: false } }), owner)
-  check(t, later.packet, srcIs(PUBLIC))
+  check(t, later.packet, srcIs(NAT_PUBLIC))
   for (const protocol of [PROTOCOL_TCP, PROTOCOL_ICMP]) {
     t.deepEqual(world.out(ipPacket({ ...common, protocol,
       payloadBytes: protocol === PROTOCOL_TCP ? 60 : 64,
@@ -332,7 +160,7 @@ test('fragments: UDP\'s are carried after the first one, TCP\'s and ICMP\'s are 
 })
 
 test('a packet of a connection that idled out is reset, not carried', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const owner = world.ownerOf(80)
   world.out(syn(), owner)
   for (const lab of world.labs.values()) lab.nowMs += NAT_IDLE_S * 1000 + 1000
@@ -347,7 +175,7 @@ test('a packet of a connection that idled out is reset, not carried', (t) => {
 })
 
 test('what is too large is answered, from the router of the gateway\'s subnet', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const big = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_UDP, srcPort: 4000,
     dstPort: 53, payloadBytes: 1600, dontFragment: true })
   const [answer] = world.out(big, world.ownerOf(53, PROTOCOL_UDP))
@@ -358,7 +186,7 @@ test('what is too large is answered, from the router of the gateway\'s subnet', 
 })
 
 test('a SYN\'s MSS is lowered to what the internet takes', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const packet = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, srcPort: 5000, dstPort: 80,
     tcpFlags: TCP_FLAG_SYN, payloadBytes: 4 })
   packet[32] = 6 << 4 // the payload is now an option: MSS 8961
@@ -374,7 +202,7 @@ test('a SYN\'s MSS is lowered to what the internet takes', (t) => {
 })
 
 test('a super-packet is translated by one rewrite of its headers', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const owner = world.ownerOf(80)
   const [opened] = world.out(syn(), owner)
   const inner = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, srcPort: 5000, dstPort: 80,
@@ -390,7 +218,7 @@ test('a super-packet is translated by one rewrite of its headers', (t) => {
     gsoType: GSO_TCPV4, gsoSize: 1000, segments: 4, csum: CSUM_NEEDED, csumField: 20 | (16 << 16)
   })
   const [{ sent }] = world.settle()
-  check(t, sent.packet, srcIs(PUBLIC))
+  check(t, sent.packet, srcIs(NAT_PUBLIC))
   t.is(sourcePort(sent.packet), sourcePort(opened.packet))
   t.is(sent.gsoSize, 1000)
   t.is(readU16(sent.packet, 36), pseudo(sent.packet))
@@ -401,17 +229,17 @@ test('the ACL of the gateway\'s subnet holds in both directions', (t) => {
     index, inbound: [{ peer: inbound, deny: true }, { peer: '0.0.0.0/0' }],
     outbound: [{ peer: '0.0.0.0/0' }]
   })
-  const inward = new World({ acls: [deny(7, '10.0.2.0/24')], acl: 7 })
+  const inward = new NatWorld({ acls: [deny(7, '10.0.2.0/24')], acl: 7 })
   t.deepEqual(inward.out(syn(), inward.ownerOf(80)), [])
   t.is(inward.drops()[`${String(NAT)}/network-acl-ingress`], 1)
-  const answers = new World({ acls: [deny(7, '198.51.100.0/24')], acl: 7 })
+  const answers = new NatWorld({ acls: [deny(7, '198.51.100.0/24')], acl: 7 })
   const [sent] = answers.out(syn(), answers.ownerOf(80))
-  t.deepEqual(answers.back(ipPacket({ src: OUTSIDE, dst: PUBLIC, srcPort: 80,
+  t.deepEqual(answers.back(ipPacket({ src: OUTSIDE, dst: NAT_PUBLIC, srcPort: 80,
     dstPort: sourcePort(sent.packet) })), [])
 })
 
 test('messages of a host that is no node are not believed', (t) => {
-  const world = new World()
+  const world = new NatWorld()
   const lab = world.lab(1)
   const message = new Uint8Array(64)
   message[1] = 0x80

@@ -142,6 +142,14 @@ export class PacketContext {
   rewrites = 0
   /** Port that replaces the one in the packet that an ICMP error quotes (translate_ports.ts). */
   quotedPort = 0
+  /** An ICMP error that changes its family: kind (wire/nat64.ts), word after the checksum. */
+  errorKind = 0
+  errorWord = 0
+  /**
+   * 1 when the IP header has grown into what stood before it (translate_family.ts): there is no
+   * room for a VPC header any more.
+   */
+  hasGrown = 0
   /** NAT_OUTWARD, NAT_INWARD or NAT_NONE (hyperplane/nat_counts.ts). */
   natDirection = 0
   /** Row of its flow at a NAT or egress-only gateway (tables/nat_table.ts), or -1. */
@@ -173,7 +181,7 @@ export class PacketContext {
   readonly header = new Int32Array(5)
 
   /** What an ICMP error quotes (steps/hyperplane.ts); `ports` as those of a packet. */
-  readonly quote = { protocol: 0, ports: 0, sourceAt: 0, destinationAt: 0 }
+  readonly quote = { protocol: 0, ports: 0, sourceAt: 0, destinationAt: 0, l4At: 0 }
 
   readonly walk: Ipv6Walk = { protocol: 0, l4At: 0, fragmentAt: 0 }
 
@@ -190,6 +198,7 @@ export class PacketContext {
     this.run = rx[rxAt + RX_RUN]
     this.sourceAt = rx[rxAt + RX_SOURCE_AT]
     this.outerTrafficClass = rx[rxAt + RX_OUTER_TRAFFIC_CLASS]
+    this.hasGrown = 0
   }
 
   /** Moves the start of the packet to the inner IP header. */

@@ -37,6 +37,7 @@ import { enterService, findService } from './steps/link_local_service.ts'
 import { findMapping } from './steps/mapping.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { checkMtu } from './steps/mtu.ts'
+import { checkFamily } from './steps/nat64.ts'
 import { checkEnteringSubnet, checkLeavingSubnet } from './steps/network_acl.ts'
 import { parsePacket } from './steps/parse.ts'
 import { checkPeering } from './steps/peering.ts'
@@ -215,6 +216,8 @@ function runHyperplanePath (p: PacketContext, tables: Tables, view: DataView): n
   p.action = ACTION_NONE
   followFragments(p, tables, view)
   let drop = checkCarried(p)
+  if (drop !== DROP_NONE) return drop
+  drop = checkFamily(p, view)
   if (drop !== DROP_NONE) return drop
   if (p.isSameSubnet === 0) drop = checkEnteringSubnet(p, tables)
   if (drop !== DROP_NONE) return drop

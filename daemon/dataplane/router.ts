@@ -47,6 +47,7 @@ import type { RouterParts } from './router_parts.ts'
 import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
+import { becomeIpv6Again } from './steps/nat64.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
@@ -57,7 +58,7 @@ import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
-import { REWRITE_SOURCE } from './translate.ts'
+import { REWRITE_FAMILY, REWRITE_SOURCE } from './translate.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
 import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
@@ -538,7 +539,10 @@ export class Router implements RouterParts {
   #answerFromGateway (p: PacketContext, reason: number): void {
     if (reason === DROP_NAT_IDLE) this.#resets.answer(p, this, this.nowMs)
     if (!dropIsAnswered(reason) || p.natAt < 0 || (p.rewrites & REWRITE_SOURCE) === 0) return
-    p.src3 = this.tables.hyperplane?.table.words[p.natAt + NAT_AT_INSIDE + 3] ?? 0
+    const words = this.tables.hyperplane?.table.words
+    if (words === undefined) return
+    if ((p.rewrites & REWRITE_FAMILY) !== 0) becomeIpv6Again(p, words, p.natAt)
+    p.src3 = words[p.natAt + NAT_AT_INSIDE + 3]
     this.#icmp.answerFromGateway(p, this, this.nowMs)
   }
 

@@ -30,6 +30,8 @@ import { rewritePorts } from './translate_ports.ts'
 /** `src3` of the context is the new source address, `dst3` the new destination: IPv4 alone. */
 export const REWRITE_SOURCE = 1
 export const REWRITE_DESTINATION = 2
+/** The packet gets the IP header of the context's `version` (translate_family.ts). */
+export const REWRITE_FAMILY = 128
 
 const IPV4_HEADER_WORDS_MASK = 0x0f
 

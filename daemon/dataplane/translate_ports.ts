@@ -12,7 +12,7 @@ import { CSUM_NEEDED } from '../tun/descriptor.ts'
 import { loadU16 } from '../wire/bytes.ts'
 import { checksumReplaceU16 } from '../wire/checksum.ts'
 import { ICMP_AT_CHECKSUM, ICMP_AT_IDENTIFIER, ICMP_AT_QUOTE } from '../wire/icmp.ts'
-import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
 import { IPV4_AT_PROTOCOL, IPV4_HEADER_BYTES_MIN } from '../wire/ipv4.ts'
 import {
   TCP_AT_CHECKSUM, TCP_AT_OPTIONS, TCP_OPTION_END, TCP_OPTION_MSS, TCP_OPTION_MSS_BYTES,
@@ -45,9 +45,9 @@ export function rewritePorts (p: PacketContext, view: DataView): void {
     replaceQuotedPort(p, view)
     return
   }
-  if (p.protocol === PROTOCOL_ICMP) {
+  if (p.protocol === PROTOCOL_ICMP || p.protocol === PROTOCOL_ICMPV6) {
     if ((rewrites & (REWRITE_SOURCE_PORT | REWRITE_DESTINATION_PORT)) !== 0) {
-      replaceU16(view, l4At + ICMP_AT_IDENTIFIER, l4At + ICMP_AT_CHECKSUM, p.ports >>> 16)
+      replaceIdentifier(p, view)
     }
     return
   }
@@ -58,6 +58,13 @@ export function rewritePorts (p: PacketContext, view: DataView): void {
     replacePort(p, view, l4At + AT_DESTINATION_PORT, p.ports & 0xffff)
   }
   if ((rewrites & REWRITE_MSS) !== 0) lowerMss(p, view)
+}
+
+/** ICMPv6 has it, and the checksum, where ICMP does. */
+function replaceIdentifier (p: PacketContext, view: DataView): void {
+  const at = p.l4At + ICMP_AT_IDENTIFIER
+  if ((p.csum & CSUM_NEEDED) !== 0) view.setUint16(at, p.ports >>> 16)
+  else replaceU16(view, at, p.l4At + ICMP_AT_CHECKSUM, p.ports >>> 16)
 }
 
 function replacePort (p: PacketContext, view: DataView, at: number, port: number): void {

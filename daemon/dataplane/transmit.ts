@@ -6,8 +6,8 @@
  *
  * Everything here lives until the next `Nic.burst` has returned; then `reset` makes it free again.
  * A VPC header is written directly before its packet, in the headroom that a received packet has,
- * so that header and packet are one piece for the NIC; where the packet is not aligned to a word it
- * goes into the descriptor's cell instead.
+ * so that header and packet are one piece for the NIC; where the packet is not aligned to a word,
+ * or its IP header has taken that room (NAT64), it goes into the descriptor's cell instead.
  */
 import * as ecn from '../encap/ecn.ts'
 import * as geneve from '../encap/geneve.ts'
@@ -59,6 +59,7 @@ export class Transmit {
   readonly #cellsAt: number
   readonly #madeAt: number
   #madeBytes = 0
+  #identification = 0
 
   /** @param scratchAt start of transmitBytes(txMax) bytes of the arena */
   constructor (
@@ -102,6 +103,16 @@ export class Transmit {
     return at
   }
 
+  /**
+   * IPv4 identifications for `packets` packets that had none (RFC 6864 §4), counting up.
+   * @returns the first
+   */
+  takeIdentifications (packets: number): number {
+    const first = this.#identification
+    this.#identification = (first + packets) & 0xffff
+    return first
+  }
+
   /** Sends the packet as its `action` and `target` say. Precondition: hasRoom(1). */
   send (p: PacketContext, ports: PortTable): void {
     if (p.action === ACTION_DELIVER) this.deliver(p, ports.nicPort[p.target])
@@ -124,7 +135,8 @@ export class Transmit {
     p: PacketContext, peer: number, sourcePort: number, header: Int32Array, headerAt: number
   ): void {
     const t = this.#describe(p, PORT_UNDERLAY)
-    const cellAt = (p.at & 3) === 0 ? p.at - GENEVE_BYTES : this.#cellsAt + this.count * CELL_BYTES
+    const cellAt = (p.at & 3) === 0 && p.hasGrown === 0 ? p.at - GENEVE_BYTES
+      : this.#cellsAt + this.count * CELL_BYTES
     const words = this.#words
     const cell = cellAt >>> 2
     words[cell + GENEVE_WORD_FIRST] = p.version === IPV4_VERSION ? FIRST_WORD_IPV4 : FIRST_WORD_IPV6

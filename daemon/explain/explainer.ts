@@ -263,10 +263,9 @@ function plain ({ packet, sides, deliveredTo, service, obstacle }: Walked): Walk
   return { packet, sides, deliveredTo, service, obstacle }
 }
 
-/** The packet with the addresses and ports that a gateway gave it. */
+/** The packet with what a gateway gave it: addresses, ports, and another family by NAT64. */
 function translated (packet: PacketFields, { p }: Passage): PacketFields {
-  const { source, destination, sourcePort, destinationPort, icmpIdentifier } = fieldsOf(p)
-  return { ...packet, source, destination, sourcePort, destinationPort, icmpIdentifier }
+  return { ...fieldsOf(p), ttl: packet.ttl, bytes: p.wireBytesMax }
 }
 
 /** A side with what stopped the packet there. */

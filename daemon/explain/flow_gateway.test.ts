@@ -15,7 +15,7 @@ import {
 import { Directory } from '../mapping/directory.ts'
 import type { HyperplaneShard } from '../model/hyperplane_shard.ts'
 import type { NetworkAclEntry } from '../model/network_acl.ts'
-import { PROTOCOL_TCP } from '../wire/ip_protocol.ts'
+import { PROTOCOL_ICMP, PROTOCOL_TCP } from '../wire/ip_protocol.ts'
 import { TCP_FLAG_ACK } from '../wire/tcp.ts'
 import { Explainer, RECORDS_ALONE } from './explainer.ts'
 import { openingPacket } from './made_packet.ts'
@@ -70,6 +70,8 @@ function explainer (entries: readonly NetworkAclEntry[] = OPEN_ACL):
       { destination: '::/0', origin: 'CreateRoute',
         target: { kind: 'egress-only-internet-gateway', gatewayId: EGRESS_ONLY } },
       { destination: '0.0.0.0/0', origin: 'CreateRoute',
+        target: { kind: 'nat-gateway', natGatewayId: 'nat-0000000000000000a' } },
+      { destination: '64:ff9b::/96', origin: 'CreateRoute',
         target: { kind: 'nat-gateway', natGatewayId: 'nat-0000000000000000a' } }]
   })
   world.put('routeTable', {
@@ -121,6 +123,23 @@ test('a connection through a NAT gateway is told to the internet and back', (t) 
     t.deepEqual(answer?.sides.map((side) => `${side.eni} ${side.direction}`),
       [`${INTERNET} ingress`, `${NAT_ENI} ingress`, `${eni} ingress`])
     t.is(answer?.deliveredTo, eni)
+  }
+})
+
+test('NAT64 is told to the internet, where it is IPv4, and back', (t) => {
+  const { explainer: asked, eni } = explainer()
+  for (const protocol of [PROTOCOL_TCP, PROTOCOL_ICMP]) {
+    const { verdict, text, forward, answer } = asked.reach(eni, { protocol,
+      source: '2001:db8:1:1::10', destination: '64:ff9b::c633:640a',
+      destinationPort: protocol === PROTOCOL_TCP ? 80 : 0 }, null)
+    t.is(verdict, 'yes', text)
+    t.deepEqual(forward?.sides.map((side) => side.eni), [eni, NAT_ENI, INTERNET])
+    t.is(forward?.sides[1]?.steps.find(({ step }) => step === 'flow')?.text,
+      `64:ff9b::c633:640a is ${OUTSIDE}, 2001:db8:1:1::10 becomes 10.0.2.5, with a port that no ` +
+      `other flow to ${OUTSIDE} has`)
+    t.deepEqual(answer?.sides.map((side) => side.eni), [INTERNET, NAT_ENI, eni])
+    t.is(answer?.sides[1]?.steps.find(({ step }) => step === 'flow')?.text,
+      'the flow began inside: 10.0.2.5 becomes 2001:db8:1:1::10 again')
   }
 })
 

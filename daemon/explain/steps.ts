@@ -199,9 +199,11 @@ function tellFlow ({ view, packet, p, drop, eni }: Passed): Told {
     ? [packet.destination, destinationOf(p)]
     : [packet.source, sourceOf(p)]
   if (was === now) return { object: eni, text: `a flow of ${was}, which keeps its address` }
+  const destination = destinationOf(p)
   return { object: eni, text: view.isInward(p)
     ? `the flow began inside: ${was} becomes ${now} again`
-    : `${was} becomes ${now}, with a port that no other flow to ${packet.destination} has` }
+    : (destination === packet.destination ? '' : `${packet.destination} is ${destination}, `) +
+      `${was} becomes ${now}, with a port that no other flow to ${destination} has` }
 }
 
 function tellPublicSource ({ packet, p, drop, eni }: Passed): Told {

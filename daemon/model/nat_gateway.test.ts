@@ -107,6 +107,21 @@ test('the sixth gateway of a zone is refused, failed and deleted ones do not cou
   t.is(net.refusal(create), '')
 })
 
+test('of IPv6, what NAT64 reaches can be routed to a NAT gateway, and nothing else', (t) => {
+  const net = new Net()
+  const natGatewayId = net.createNat({ allocationId: net.allocate() })
+  const routeTableId =
+    net.run(planCreateRouteTable(net.view(), { vpcId: net.vpcId, tags: {} }, net.context))
+  const route = (ipv6: string): string => net.refusal(() => net.run(
+    planCreateRoute(net.view(), { routeTableId, target: { NatGatewayId: natGatewayId },
+      destination: { ipv4: undefined, ipv6, prefixListId: undefined } })))
+  t.is(route('64:ff9b::/96'), '')
+  t.is(route('64:ff9b::c633:6400/120'), '')
+  for (const ipv6 of ['::/0', '64:ff9b::/64', '64:ff9b:1::/48', '2001:db8::/32']) {
+    t.is(route(ipv6), 'InvalidParameterValue', ipv6)
+  }
+})
+
 test('a deleted gateway keeps its Elastic IP for the account and leaves blackholes', (t) => {
   const net = new Net()
   const eip = net.allocate()

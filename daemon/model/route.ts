@@ -9,8 +9,8 @@
  *     a prefix list                            any target; its entries: route_order.ts
  *     anything else                            any target
  *
- * An egress-only internet gateway takes IPv6 alone. The table of a gateway takes less:
- * gateway_route_table.ts.
+ * An egress-only internet gateway takes IPv6 alone; a NAT gateway IPv4, and of IPv6 what NAT64
+ * reaches. The table of a gateway takes less: gateway_route_table.ts.
  */
 import { AwsError } from './aws_error.ts'
 import { cidrContains, formatCidr, knownCidr, parseCidr } from './cidr.ts'
@@ -29,6 +29,9 @@ import type { RouteTarget, TargetInput } from './route_target.ts'
 import { put } from './snapshot.ts'
 import type { AccountView } from './snapshot.ts'
 import { allRoutes } from './vpn_route.ts'
+
+/** Where IPv4 lies for IPv6: RFC 6052 §2.1. */
+const NAT64_BLOCK = knownCidr('64:ff9b::/96')
 
 /** A destination as a call gives it: exactly one of the three. */
 export interface DestinationInput {
@@ -200,8 +203,18 @@ function checkInsideTarget (destination: string, target: RouteTarget): void {
     `an instance or a NAT gateway, and not a ${target.kind}`)
 }
 
-/** @throws AwsError InvalidParameterValue for IPv4 to an egress-only internet gateway */
+/**
+ * @throws AwsError InvalidParameterValue for IPv4 to an egress-only internet gateway, and for IPv6
+ *   other than NAT64's to a NAT gateway [lab]
+ */
 function checkFamily (view: AccountView, destination: string, target: RouteTarget): void {
+  if (target.kind === 'nat-gateway' && !isPrefixListId(destination)) {
+    const cidr = knownCidr(destination)
+    if (cidr.family === 4 || cidrContains(NAT64_BLOCK, cidr)) return
+    throw new AwsError('InvalidParameterValue', `The destination ${destination} is IPv6: ` +
+      `NAT gateway ${target.natGatewayId} takes IPv4 traffic, and IPv6 traffic to ` +
+      `${formatCidr(NAT64_BLOCK)} (NAT64)`)
+  }
   if (target.kind !== 'egress-only-internet-gateway') return
   const family = isPrefixListId(destination)
     ? findPrefixList(view.snapshot, view.region, destination)?.addressFamily ?? 4

@@ -32,6 +32,7 @@ export function endpointOf (
   if (lease === null) return null
   return {
     portIndex, networkInterfaceId: eni.id, vpcId: eni.vpcId, lease,
+    hasDns64: snapshot.tables.subnet.get(eni.subnetId)?.enableDns64 ?? false,
     metadata: metadataOf(snapshot, eni)
   }
 }

@@ -38,7 +38,7 @@ export interface ServicesFeedOptions {
 const VPC_FIELDS = [
   'cidrBlocks', 'ipv6CidrBlocks', 'dhcpOptionsId', 'enableDnsSupport', 'enableDnsHostnames'
 ] as const
-const SUBNET_FIELDS = ['cidrBlock', 'ipv6CidrBlocks'] as const
+const SUBNET_FIELDS = ['cidrBlock', 'ipv6CidrBlocks', 'enableDns64'] as const
 
 /** What one commit made stale. */
 interface Stale {

@@ -49,6 +49,8 @@ export interface EndpointData {
   readonly networkInterfaceId: string
   readonly vpcId: string
   readonly lease: LeaseData
+  /** EnableDns64 of its subnet: names without IPv6 address get one of NAT64. */
+  readonly hasDns64: boolean
   /** null: the ENI is no instance's. */
   readonly metadata: MetadataData | null
 }

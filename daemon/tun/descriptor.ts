@@ -97,7 +97,8 @@ export const CSUM_VALID = 2 // VIRTIO_NET_HDR_F_DATA_VALID
 /**
  * Bytes before a packet received from a TUN that the router may write to, so that an
  * encapsulation header can stand directly before the packet. Before the inner packet of an
- * underlay descriptor stands its encapsulation header, which may be overwritten likewise.
+ * underlay descriptor stands its encapsulation header, which may be overwritten likewise; what lies
+ * before that may be the packet of another descriptor.
  */
 export const RX_HEADROOM_BYTES = 64
 

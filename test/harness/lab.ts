@@ -206,14 +206,17 @@ export class Lab {
     return { id, cidr, ipv6Cidr }
   }
 
-  /** @param ipv6Index which /64 of the VPC's /56 the subnet takes; -1 for none */
+  /**
+   * @param cidr empty: of IPv6 alone
+   * @param ipv6Index which /64 of the VPC's /56 the subnet takes; -1 for none
+   */
   async subnet (vpc: TestVpc, cidr: string, options: { zone?: string, ipv6Index?: number } = {}):
   Promise<TestSubnet> {
     const ipv6Index = options.ipv6Index ?? -1
     const ipv6Cidr = ipv6Index < 0 ? '' : subnetIpv6Cidr(vpc.ipv6Cidr, ipv6Index)
     const { Subnet } = await this.ec2.send(new ec2.CreateSubnetCommand({
       VpcId: vpc.id,
-      CidrBlock: cidr,
+      ...(cidr === '' ? { Ipv6Native: true } : { CidrBlock: cidr }),
       AvailabilityZoneId: options.zone ?? 'use1-az1',
       ...(ipv6Cidr === '' ? {} : { Ipv6CidrBlock: ipv6Cidr })
     }))

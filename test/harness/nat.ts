@@ -7,6 +7,8 @@ export interface Nat {
   readonly id: string
   readonly eni: string
   readonly publicIp: string
+  /** The table of the private subnet. */
+  readonly routeTableId: string
 }
 
 /**
@@ -31,7 +33,8 @@ export async function natGateway (
     { RouteTableId, DestinationCidrBlock: '0.0.0.0/0', NatGatewayId: id }))
   await lab.waitApplied()
   const address = (await describe(lab, id))?.NatGatewayAddresses?.[0]
-  return { id, eni: address?.NetworkInterfaceId ?? '', publicIp: address?.PublicIp ?? '' }
+  return { id, eni: address?.NetworkInterfaceId ?? '', publicIp: address?.PublicIp ?? '',
+    routeTableId: RouteTableId }
 }
 
 async function describe (lab: Lab, id: string): Promise<ec2.NatGateway | undefined> {

@@ -17,12 +17,14 @@ const SERVICES_IPV6 = 0xfd000ec2 | 0 // fd00:ec2::/32
 
 /** @returns DROP_NONE, DROP_MULTICAST or DROP_LINK_LOCAL */
 export function checkDestinationScope (p: PacketContext): number {
-  if ((p.dst0 | p.dst1) === 0 && p.dst2 === IPV4_MAPPED) {
-    if ((p.dst3 >>> 28) === MULTICAST_IPV4 || p.dst3 === BROADCAST_IPV4) return DROP_MULTICAST
-    if ((p.dst3 >>> 16) === LINK_LOCAL_IPV4) return DROP_LINK_LOCAL
-    return DROP_NONE
-  }
+  if ((p.dst0 | p.dst1) === 0 && p.dst2 === IPV4_MAPPED) return scopeOfIpv4(p.dst3)
   if ((p.dst0 >>> 24) === MULTICAST_IPV6) return DROP_MULTICAST
   if ((p.dst0 >>> 22) === LINK_LOCAL_IPV6 || p.dst0 === SERVICES_IPV6) return DROP_LINK_LOCAL
   return DROP_NONE
+}
+
+/** The same for an IPv4 address alone, int32. */
+export function scopeOfIpv4 (address: number): number {
+  if ((address >>> 28) === MULTICAST_IPV4 || address === BROADCAST_IPV4) return DROP_MULTICAST
+  return (address >>> 16) === LINK_LOCAL_IPV4 ? DROP_LINK_LOCAL : DROP_NONE
 }

@@ -9,7 +9,8 @@
  *
  * TCP, UDP and echo have flows; an ICMP error belongs to the flow that it quotes. Of fragments only
  * UDP's are carried, and those only after the first one. A TCP packet from inside without flow is
- * answered by a reset, never a FIN (tcp_reset.ts).
+ * answered by a reset, never a FIN (tcp_reset.ts). A flow whose inside end is IPv6 is one of NAT64
+ * (nat64.ts).
  */
 import { findPrefix, IPV4_MAPPED_WORD } from '../../wire/address.ts'
 import { loadI32, loadU16 } from '../../wire/bytes.ts'
@@ -23,7 +24,7 @@ import {
 import {
   IPV4_AT_DST, IPV4_AT_PROTOCOL, IPV4_AT_SRC, IPV4_HEADER_BYTES_MIN, IPV4_VERSION
 } from '../../wire/ipv4.ts'
-import { IPV6_AT_DST, IPV6_AT_SRC, ipv6Walk } from '../../wire/ipv6.ts'
+import { IPV6_AT_DST, IPV6_AT_SRC, IPV6_VERSION, ipv6Walk } from '../../wire/ipv6.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../../wire/tcp.ts'
 import {
   DROP_NAT_FRAGMENT, DROP_NAT_IDLE, DROP_NAT_NO_FLOW, DROP_NAT_PROTOCOL, DROP_NAT_TABLE_FULL,
@@ -50,6 +51,7 @@ import {
   REWRITE_DESTINATION_PORT, REWRITE_MSS, REWRITE_QUOTED_DESTINATION_PORT,
   REWRITE_QUOTED_SOURCE_PORT, REWRITE_SOURCE_PORT
 } from '../translate_ports.ts'
+import { becomeIpv4, becomeIpv6, setRemoteInIpv4 } from './nat64.ts'
 
 /** Not a drop: the packet waits until the flow `natAt` has been confirmed by the other nodes. */
 export const WAIT_FOR_COPY = -3
@@ -102,6 +104,7 @@ export function takeOutward (
   const { table } = node
   setInside(p, shard, table.key, p.src0, p.src1, p.src2, p.src3, p.dst0, p.dst1, p.dst2, p.dst3,
     isIcmp(p.protocol) ? p.ports & 0xffff0000 : p.ports)
+  setRemoteInIpv4(table.key)
   let at = table.findInside()
   if (at < 0) {
     if (p.protocol === PROTOCOL_TCP && !opens(p)) return DROP_NAT_IDLE
@@ -119,6 +122,10 @@ export function takeOutward (
   touch(p, shard, node, at)
   if (ports.kind[p.portIndex] !== PORT_KIND_NAT_GATEWAY) return DROP_NONE
   const { words } = table
+  if (p.version === IPV6_VERSION) {
+    const drop = becomeIpv4(p, view)
+    if (drop !== DROP_NONE) return drop
+  }
   p.src3 = words[at + NAT_AT_OUTSIDE + 3]
   const outsidePort = words[at + NAT_AT_OUTSIDE_PORTS] >>> 16
   p.ports = isIcmp(p.protocol) ? (outsidePort << 16) | outsidePort
@@ -126,6 +133,12 @@ export function takeOutward (
   p.rewrites |= REWRITE_SOURCE | REWRITE_SOURCE_PORT
   if ((p.tcpFlags & TCP_FLAG_SYN) !== 0) p.rewrites |= REWRITE_MSS
   return DROP_NONE
+}
+
+/** Whether a flow's inside end is IPv6, and its outside end, as everything outside, is not. */
+function isInsideIpv6 (words: Int32Array, row: number): boolean {
+  return words[row + NAT_AT_INSIDE + 2] !== IPV4_MAPPED_WORD ||
+    (words[row + NAT_AT_INSIDE] | words[row + NAT_AT_INSIDE + 1]) !== 0
 }
 
 function opens (p: PacketContext): boolean {
@@ -161,6 +174,10 @@ export function takeInward (
   if (p.protocol === PROTOCOL_TCP) noteInward(p, shard, node, at)
   if (table.isArmed(at)) words[at + NAT_AT_LAST_SEEN] = table.nowTick
   if (ports.kind[p.portIndex] !== PORT_KIND_NAT_GATEWAY) return DROP_NONE
+  if (isInsideIpv6(words, at)) {
+    const drop = becomeIpv6(p, view, words, at)
+    if (drop !== DROP_NONE) return drop
+  }
   p.dst3 = words[at + NAT_AT_INSIDE + 3]
   const insidePort = words[at + NAT_AT_INSIDE_PORTS] >>> 16
   p.ports = isIcmp(p.protocol) ? (insidePort << 16) | insidePort
@@ -227,6 +244,7 @@ function readQuote (p: PacketContext, view: DataView): boolean {
     quote.sourceAt = at + IPV6_AT_SRC
     quote.destinationAt = at + IPV6_AT_DST
   }
+  quote.l4At = l4At
   if (l4At + UPPER_BYTES_MIN > end) return false
   if (isIcmp(quote.protocol)) {
     const identifierAt = quote.protocol === PROTOCOL_ICMP ? ICMP_AT_IDENTIFIER
@@ -255,6 +273,10 @@ function takeInwardError (
   if (at < 0) return DROP_NAT_NO_FLOW
   p.natAt = at
   if (!table.isTranslated(at)) return DROP_NONE
+  if (isInsideIpv6(words, at)) {
+    const drop = becomeIpv6(p, view, words, at)
+    if (drop !== DROP_NONE) return drop
+  }
   p.dst3 = words[at + NAT_AT_INSIDE + 3]
   p.quotedPort = words[at + NAT_AT_INSIDE_PORTS] >>> 16
   p.rewrites |= REWRITE_DESTINATION | REWRITE_QUOTED_SOURCE_PORT
@@ -273,10 +295,15 @@ function takeOutwardError (
     isIcmp(quote.protocol) ? swapped & 0xffff0000 : swapped)
   table.key[NAT_AT_PROTOCOL] = quote.protocol
   setRemote(p, table.key, view, quote.sourceAt)
+  setRemoteInIpv4(table.key)
   const at = table.findInside()
   if (at < 0) return DROP_NAT_NO_FLOW
   p.natAt = at
   if (!table.isTranslated(at)) return DROP_NONE
+  if (p.version === IPV6_VERSION) {
+    const drop = becomeIpv4(p, view)
+    if (drop !== DROP_NONE) return drop
+  }
   p.src3 = table.words[at + NAT_AT_OUTSIDE + 3]
   p.quotedPort = table.words[at + NAT_AT_OUTSIDE_PORTS] >>> 16
   p.rewrites |= REWRITE_SOURCE | REWRITE_QUOTED_DESTINATION_PORT

@@ -4,7 +4,9 @@
  * control (parking.ts). An unmapped destination is dropped: nothing is flooded. A gateway's place,
  * and that of a resource with several nodes, is a group of hosts: one of them is picked.
  */
+import { IPV4_MAPPED_WORD } from '../../wire/address.ts'
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../wire/ip_protocol.ts'
+import { isNat64Words, protocolInIpv4 } from '../../wire/nat64.ts'
 import { ACTION_DELIVER, ACTION_ENCAPSULATE, sourcePortOf } from '../action.ts'
 import {
   DROP_BLACKHOLE, DROP_ENI_NOT_HERE, DROP_GATEWAY_DOWN, DROP_NO_MAPPING, DROP_NONE,
@@ -79,6 +81,10 @@ export function pickHost (p: PacketContext, tables: Tables, place: number): numb
   const isIcmp = p.protocol === PROTOCOL_ICMP || p.protocol === PROTOCOL_ICMPV6
   const isOutward = (p.isRoutedToEni !== 0 || p.isRoutedToGateway !== 0) &&
     p.natDirection !== NAT_INWARD
+  if (isOutward && isNat64Words(p.dst0, p.dst1, p.dst2)) { // as its answers will be: IPv4
+    return members[shardSlot(0, 0, IPV4_MAPPED_WORD, p.dst3, isIcmp ? 0 : p.ports & 0xffff,
+      protocolInIpv4(p.protocol), eniHigh, eniLow, members.length)]
+  }
   const slot = isOutward
     ? shardSlot(p.dst0, p.dst1, p.dst2, p.dst3, isIcmp ? 0 : p.ports & 0xffff, p.protocol,
       eniHigh, eniLow, members.length)

@@ -36,6 +36,8 @@ export interface Fed {
   /** Underlay: [4] outer source address. */
   readonly source?: Uint32Array
   readonly outerTrafficClass?: number
+  /** Directly behind the packet before it, as when the kernel hands out several at once. */
+  readonly isAdjacent?: boolean
 }
 
 /** A packet as it was sent: a copy of everything a descriptor names. */
@@ -79,6 +81,7 @@ export class MemoryNic implements Nic {
   readonly #runs: Uint8Array[] = []
   readonly #rxMax: number
   #usedBytes = 0
+  #lastEnd = 0
 
   constructor (scratchBytes: number, rxMax: number, txMax: number) {
     const arena = new ArrayBuffer(RECEIVE_BYTES + scratchBytes)
@@ -145,17 +148,18 @@ export class MemoryNic implements Nic {
 
   #place (fed: Fed, rxAt: number): void {
     const { rx } = this
-    const sourceAt = this.#usedBytes
-    const at = this.#usedBytes + RX_HEADROOM_BYTES
     const firstBytes = fed.firstBytes ?? fed.packet.length
+    const at = fed.isAdjacent === true ? this.#lastEnd : this.#usedBytes + RX_HEADROOM_BYTES
+    const sourceAt = fed.isAdjacent === true
+      ? RECEIVE_BYTES - ALIGN_BYTES * (1 + rxAt / RX_WORDS) : this.#usedBytes
     this.bytes.set(fed.packet.subarray(0, firstBytes), at)
+    this.#lastEnd = at + firstBytes
     if (fed.source !== undefined) {
       for (let word = 0; word < 4; word++) {
         writeU32(this.bytes, sourceAt + 4 * word, fed.source[word])
       }
     }
-    this.#usedBytes += (RX_HEADROOM_BYTES + Math.max(firstBytes, SOURCE_BYTES) +
-      ALIGN_BYTES - 1) & -ALIGN_BYTES
+    this.#usedBytes = (at + Math.max(firstBytes, SOURCE_BYTES) + ALIGN_BYTES - 1) & -ALIGN_BYTES
     rx[rxAt + RX_PORT] = fed.nicPort
     rx[rxAt + RX_AT] = at
     rx[rxAt + RX_BYTES] = firstBytes

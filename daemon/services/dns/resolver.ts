@@ -1,13 +1,17 @@
 /**
  * The resolver of a VPC: one query in, one answer out, both as bytes. RFC 1035, RFC 6891 (EDNS),
  * RFC 2308 (negative answers). Names come from zone sources (zone_source.ts); what none of them
- * holds is asked of the forwarder where there is one, and does not exist otherwise.
+ * holds is asked of the forwarder where there is one, and does not exist otherwise. For ENIs of
+ * subnets with EnableDns64 answers about IPv6 addresses may be made of others (dns64.ts).
  *
  * Whatever stands in a query, nothing here throws and nothing grows without bound: one question,
  * ALIASES_MAX aliases, answers of at most ANSWER_BYTES_MAX bytes by UDP.
  */
 import dnsPacket from 'dns-packet'
 import type { Viewer } from '../viewer.ts'
+import {
+  asksForMade, DNS64_TTL_S_MAX, madeOf, queryForIpv4, readAnswer, standsAsItIs
+} from './dns64.ts'
 import type { ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
 
 /** Answers by UDP, whatever the client would take, bytes. VPC User Guide, "DNS quotas". */
@@ -93,12 +97,23 @@ export class Resolver {
       return reply.encode({ rcode: RCODE_REFUSED, records: [], soaOf: null })
     }
     const asked = { name: question.name.toLowerCase().replace(/\.$/, ''), type: question.type }
+    const mayMake = viewer.endpoint.hasDns64 && asksForMade(asked.type, flags, edns)
     const resolved = this.#resolve(asked, viewer)
-    if (resolved !== null) return reply.encode(resolved)
+    if (resolved !== null) {
+      return reply.encode(mayMake ? this.#withMade(resolved, asked.name, viewer) : resolved)
+    }
     const { forward } = this.#options
-    return forward === null
-      ? reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soaOf: '' })
+    if (forward === null) return reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soaOf: '' })
+    return mayMake ? makeElsewhere(forward, query, reply, limit)
       : askElsewhere(forward, query, reply, limit)
+  }
+
+  /** DNS64 for a name that a source holds. */
+  #withMade (resolved: Resolved, name: string, viewer: Viewer): Resolved {
+    if (standsAsItIs(resolved)) return resolved
+    const made = madeOf(this.#resolve({ name, type: 'A' }, viewer)?.records ?? [],
+      SOA_TIMES.minimum)
+    return made === null ? resolved : { rcode: RCODE_NOERROR, records: made, soaOf: null }
   }
 
   /** @returns null when no source holds the name */
@@ -202,6 +217,21 @@ function headerOnly (query: Buffer, rcode: number): Buffer {
   answer.writeUInt16BE(FLAG_RESPONSE | (query.readUInt16BE(2) & FLAGS_KEPT) |
     FLAG_RECURSION_AVAILABLE | rcode, 2)
   return answer
+}
+
+/** DNS64 for a name that is asked elsewhere. What does not answer about AAAA may about A. */
+async function makeElsewhere (
+  forward: Forward, query: Buffer, reply: Reply, bytesMax: number
+): Promise<Buffer> {
+  const answer = await forward(query)
+  const heard = answer === null ? null : readAnswer(answer)
+  const second = heard !== null && standsAsItIs(heard) ? null : queryForIpv4(query)
+  const ipv4 = second === null ? null : await forward(second)
+  const made = ipv4 === null ? null
+    : madeOf(readAnswer(ipv4)?.records ?? [], heard?.negativeTtl ?? DNS64_TTL_S_MAX)
+  if (made !== null) return reply.encode({ rcode: RCODE_NOERROR, records: made, soaOf: null })
+  if (answer === null) return reply.servfail()
+  return answer.length <= bytesMax ? answer : reply.truncated()
 }
 
 async function askElsewhere (

@@ -16,7 +16,7 @@ export const DEFAULT_METADATA: MetadataData = {
 
 export const DEFAULT_ENDPOINT: EndpointData = {
   portIndex: 1, networkInterfaceId: 'eni-1', vpcId: 'vpc-1', lease: DEFAULT_LEASE,
-  metadata: DEFAULT_METADATA
+  hasDns64: false, metadata: DEFAULT_METADATA
 }
 
 export const DEFAULT_VPC: VpcData = {
