@@ -29,6 +29,7 @@ import { openKeyRing } from './api/key_ring.ts'
 import type { KeyRing } from './api/key_ring.ts'
 import { CallMetrics } from './api/metrics/call_metrics.ts'
 import { createMetricsServer, METRICS_ADDRESS, METRICS_PATH } from './api/metrics/server.ts'
+import { createRoute53Service } from './api/route53/service.ts'
 import type { Service } from './api/service.ts'
 import { createStsService } from './api/sts/service.ts'
 import { ChangeHistory } from './audit/change_history.ts'
@@ -122,7 +123,8 @@ async function run (lab: string, config: LabConfig, log: Log): Promise<void> {
       createConfigService({ history, trail, actions: ACTIONS }),
       createLogsService(flowLogs.logGroups),
       cloudWatch.service,
-      createStsService()
+      createStsService(),
+      createRoute53(replica, theLab)
     ],
     keyRing,
     clock: systemClock,
@@ -277,6 +279,13 @@ function openStacks (
     runner,
     onCommit: (listener) => replica.onCommit(listener),
     waitApplied: async (revision, timeoutMs) => await lab.waitApplied(revision, timeoutMs)
+  })
+}
+
+function createRoute53 (replica: Replica, lab: Lab): Service {
+  return createRoute53Service({
+    ledger: replica, clock: systemClock, random: systemRandom,
+    appliedRevision: () => lab.appliedRevision
   })
 }
 

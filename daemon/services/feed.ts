@@ -8,16 +8,19 @@
 import type { Directory } from '../mapping/directory.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
+import { vpcsOfZone, zonesOfVpc } from '../model/hosted_zone.ts'
 import { interfacesOfInstance } from '../model/instance.ts'
 import type { Instance } from '../model/instance.ts'
 import { privateDnsOptionsOf } from '../model/instance_dns.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import { publicAddressesOfInterface } from '../model/public_address.ts'
+import type { ResourceRecordSet } from '../model/record_set.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Vpc } from '../model/vpc.ts'
 import { endpointOf } from './endpoint.ts'
 import type {
-  EndpointData, InstanceNameData, PublicAddressesData, ServicesUpdate, VpcData
+  EndpointData, HostedZoneData, InstanceNameData, PublicAddressesData, RecordSetData,
+  ServicesUpdate, VpcData
 } from './update.ts'
 
 /** A host whose services the thread runs. */
@@ -48,11 +51,15 @@ interface Stale {
   readonly instances: Map<string, string>
   /** ENI id → VPC that it is or was in. */
   readonly publicAddresses: Map<string, string>
+  readonly hostedZones: Set<string>
+  /** By its id, what became of it. */
+  readonly recordSets: Map<string, ResourceRecordSet>
 }
 
 function newStale (): Stale {
   return {
-    interfaces: new Set(), vpcs: new Set(), instances: new Map(), publicAddresses: new Map()
+    interfaces: new Set(), vpcs: new Set(), instances: new Map(), publicAddresses: new Map(),
+    hostedZones: new Set(), recordSets: new Map()
   }
 }
 
@@ -61,6 +68,8 @@ export class ServicesFeed {
   /** Where each ENI's endpoint was sent. */
   readonly #sent = new Map<string, { readonly host: string, readonly portIndex: number }>()
   readonly #vpcs = new Set<string>()
+  /** Zones that were sent. */
+  readonly #zones = new Set<string>()
 
   constructor (options: ServicesFeedOptions) {
     this.#options = options
@@ -71,6 +80,7 @@ export class ServicesFeed {
     const { directory, hosts, snapshot } = this.#options
     this.#sent.clear()
     this.#vpcs.clear()
+    this.#zones.clear()
     const stale = newStale()
     for (const { name } of hosts()) {
       for (const vpcId of directory.vpcsOf(name)) {
@@ -111,6 +121,13 @@ export class ServicesFeed {
       for (const { id } of tables.networkInterface.by('subnetId', change.id)) {
         stale.interfaces.add(id)
       }
+    } else if (change.noun === 'hostedZoneVpc') {
+      const zoneId = change.record?.zoneId ?? change.previous?.zoneId
+      if (zoneId !== undefined) stale.hostedZones.add(zoneId)
+    } else if (change.noun === 'resourceRecordSet') {
+      const set = change.record ?? change.previous
+      if (set === null) return
+      stale.recordSets.set(set.id, change.record === null ? { ...set, values: [] } : set)
     } else if (change.noun === 'vpc') {
       if (!changesField<'vpc'>(change, VPC_FIELDS)) return
       stale.vpcs.add(change.id)
@@ -153,11 +170,11 @@ export class ServicesFeed {
       endpoints.push(now)
       this.#sent.set(id, { host: now.host, portIndex: now.endpoint.portIndex })
     }
-    const names = this.#buildNames(stale)
-    const count = removedEndpoints.length + endpoints.length + names.vpcs.length +
-      names.removedVpcs.length + names.instanceNames.length + names.publicAddresses.length
-    return count === 0 ? null
-      : { kind: 'update', revision, endpoints, removedEndpoints, ...names }
+    const lists = {
+      endpoints, removedEndpoints, ...this.#buildNames(stale), ...this.#buildZones(stale)
+    }
+    return Object.values(lists).every((list) => list.length === 0) ? null
+      : { kind: 'update', revision, ...lists }
   }
 
   #endpointOf (id: string): { host: string, endpoint: EndpointData } | null {
@@ -185,12 +202,15 @@ export class ServicesFeed {
     for (const vpcId of stale.vpcs) {
       const vpc = tables.vpc.get(vpcId)
       if (vpc === undefined || !this.#isHeld(vpcId)) {
-        if (this.#vpcs.delete(vpcId)) removedVpcs.push(vpcId)
+        if (!this.#vpcs.delete(vpcId)) continue
+        removedVpcs.push(vpcId)
+        for (const { id } of zonesOfVpc(this.#options.snapshot(), vpcId)) stale.hostedZones.add(id)
         continue
       }
       vpcs.push(vpcData(vpc))
       if (this.#vpcs.has(vpcId)) continue
       this.#vpcs.add(vpcId)
+      for (const { id } of zonesOfVpc(this.#options.snapshot(), vpcId)) stale.hostedZones.add(id)
       for (const { id } of tables.instance.by('vpcId', vpcId)) instances.set(id, vpcId)
       for (const { id } of tables.networkInterface.by('vpcId', vpcId)) interfaces.set(id, vpcId)
     }
@@ -202,6 +222,35 @@ export class ServicesFeed {
       publicAddresses: [...interfaces].filter(([, vpcId]) => this.#vpcs.has(vpcId))
         .map(([id, vpcId]) => this.#publicAddressesOf(id, vpcId))
     }
+  }
+
+  /**
+   * Zones that VPCs of the thread see, and their records: all of them where the zone is new to it.
+   * Precondition: the VPCs have been looked at.
+   */
+  #buildZones ({ hostedZones: staleZones, recordSets: staleSets }: Stale): {
+    readonly hostedZones: HostedZoneData[]
+    readonly recordSets: RecordSetData[]
+  } {
+    const snapshot = this.#options.snapshot()
+    const hostedZones: HostedZoneData[] = []
+    const recordSets = new Map<string, ResourceRecordSet>()
+    for (const [id, set] of staleSets) if (this.#zones.has(set.zoneId)) recordSets.set(id, set)
+    for (const zoneId of staleZones) {
+      const vpcIds = vpcsOfZone(snapshot, zoneId).map(({ vpcId }) => vpcId)
+        .filter((vpcId) => this.#vpcs.has(vpcId))
+      const wasSent = this.#zones.has(zoneId)
+      if (vpcIds.length === 0 && !wasSent) continue
+      const name = snapshot.tables.hostedZone.get(zoneId)?.name ?? ''
+      hostedZones.push({ zoneId, name, vpcIds })
+      if (vpcIds.length === 0) this.#zones.delete(zoneId)
+      else this.#zones.add(zoneId)
+      if (wasSent) continue
+      for (const set of snapshot.tables.resourceRecordSet.by('zoneId', zoneId)) {
+        recordSets.set(set.id, set)
+      }
+    }
+    return { hostedZones, recordSets: [...recordSets.values()].map(recordSetData) }
   }
 
   #isHeld (vpcId: string): boolean {
@@ -240,6 +289,10 @@ function addressesOf (
       ? primary?.privateIpAddresses.slice(0, 1) ?? [] : [],
     ipv6: options.enableResourceNameDnsAaaaRecord ? primary?.ipv6Addresses.slice(0, 1) ?? [] : []
   }
+}
+
+function recordSetData ({ zoneId, name, type, ttlS, values }: ResourceRecordSet): RecordSetData {
+  return { zoneId, name, type, ttlS, values }
 }
 
 function vpcData (vpc: Vpc): VpcData {

@@ -7,6 +7,7 @@
  * hears of ENIs that are live on a host of this daemon, and of the names of their VPCs; of nothing
  * else.
  */
+import type { RecordType } from '../model/resource_record.ts'
 
 /** Leases and options of an ENI, systems 1.13. Addresses in text form. */
 export interface LeaseData {
@@ -77,6 +78,25 @@ export interface PublicAddressesData {
   readonly addresses: readonly { readonly publicIp: string, readonly privateIp: string }[]
 }
 
+/** A private hosted zone, systems 1.15. */
+export interface HostedZoneData {
+  readonly zoneId: string
+  /** Empty for a zone that is gone. */
+  readonly name: string
+  /** Those that see it, of the VPCs that the thread hears of; without any the zone is forgotten. */
+  readonly vpcIds: readonly string[]
+}
+
+/** Records of one name and type in a zone; without values there are none any more. */
+export interface RecordSetData {
+  readonly zoneId: string
+  readonly name: string
+  readonly type: RecordType
+  readonly ttlS: number
+  /** As model/resource_record.ts reads them. */
+  readonly values: readonly string[]
+}
+
 /** Everything that one revision changes. Absent means unchanged. */
 export interface ServicesUpdate {
   readonly kind: 'update'
@@ -87,6 +107,8 @@ export interface ServicesUpdate {
   readonly removedVpcs?: readonly string[]
   readonly instanceNames?: readonly InstanceNameData[]
   readonly publicAddresses?: readonly PublicAddressesData[]
+  readonly hostedZones?: readonly HostedZoneData[]
+  readonly recordSets?: readonly RecordSetData[]
 }
 
 /** Control → worker. */

@@ -17,7 +17,10 @@ function main (port: MessagePort, options: ServicesOptions): void {
   const directory = new ServicesDirectory()
   const forwarder = options.forwarders.length === 0 ? null : new Forwarder(options.forwarders)
   const resolver = new Resolver({
-    sources: [privateNames(directory), publicNames(directory), reverseNames(directory)],
+    sources: [
+      directory.hostedZones, privateNames(directory), publicNames(directory),
+      reverseNames(directory)
+    ],
     forward: forwarder?.forward ?? null
   })
   const hosts = new Map<string, HostSockets>()

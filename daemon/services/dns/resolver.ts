@@ -8,7 +8,7 @@
  */
 import dnsPacket from 'dns-packet'
 import type { Viewer } from '../viewer.ts'
-import type { ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
+import type { ZoneAnswer, ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
 
 /** Answers by UDP, whatever the client would take, bytes. VPC User Guide, "DNS quotas". */
 export const ANSWER_BYTES_MAX = 4096
@@ -40,7 +40,7 @@ const RCODE_REFUSED = 5
 export type Forward = (query: Buffer) => Promise<Buffer | null>
 
 export interface ResolverOptions {
-  /** Asked in this order; the first that holds the name decides. */
+  /** The one with the longest zone that holds the name decides; of several, the first. */
   readonly sources: readonly ZoneSource[]
   /** null: names that no source holds do not exist. */
   readonly forward: Forward | null
@@ -51,9 +51,12 @@ export type Transport = 'udp' | 'tcp'
 interface Resolved {
   readonly rcode: number
   readonly records: readonly ZoneRecord[]
-  /** Zone whose SOA stands beside an answer without records; null: none. */
-  readonly soaOf: string | null
+  /** Stands beside an answer without records; null: none does. */
+  readonly soa: ZoneRecord | null
 }
+
+const REFUSED: Resolved = { rcode: RCODE_REFUSED, records: [], soa: null }
+const SERVFAIL: Resolved = { rcode: RCODE_SERVFAIL, records: [], soa: null }
 
 export class Resolver {
   readonly #options: ResolverOptions
@@ -90,14 +93,14 @@ export class Resolver {
     if ((edns?.ednsVersion ?? 0) !== 0) return reply.badVersion()
     // "We do not support non-recursive queries", nor classes other than the Internet's.
     if ((flags & FLAG_RECURSION_DESIRED) === 0 || question.class !== 'IN') {
-      return reply.encode({ rcode: RCODE_REFUSED, records: [], soaOf: null })
+      return reply.encode(REFUSED)
     }
     const asked = { name: question.name.toLowerCase().replace(/\.$/, ''), type: question.type }
     const resolved = this.#resolve(asked, viewer)
     if (resolved !== null) return reply.encode(resolved)
     const { forward } = this.#options
     return forward === null
-      ? reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soaOf: '' })
+      ? reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soa: soaRecord('') })
       : askElsewhere(forward, query, reply, limit)
   }
 
@@ -108,27 +111,28 @@ export class Resolver {
     for (let aliases = 0; aliases <= ALIASES_MAX; aliases++) {
       const found = this.#ask(question, viewer)
       if (found === null) {
-        return aliases === 0 ? null : { rcode: RCODE_NOERROR, records, soaOf: null }
+        return aliases === 0 ? null : { rcode: RCODE_NOERROR, records, soa: null }
       }
       records.push(...found.records)
       const alias = found.records.find(({ type }) => type === 'CNAME')
       if (alias === undefined || asked.type === 'CNAME' || asked.type === 'ANY') {
         return {
           rcode: found.nameExists ? RCODE_NOERROR : RCODE_NXDOMAIN, records,
-          soaOf: found.records.length === 0 ? found.zone : null
+          soa: found.records.length > 0 ? null : found.soa ?? soaRecord(found.zone)
         }
       }
       question = { name: String(alias.data).toLowerCase(), type: asked.type }
     }
-    return { rcode: RCODE_SERVFAIL, records: [], soaOf: null }
+    return SERVFAIL
   }
 
-  #ask (question: ZoneQuestion, viewer: Viewer): ReturnType<ZoneSource['answer']> {
+  #ask (question: ZoneQuestion, viewer: Viewer): ZoneAnswer | null {
+    let best: ZoneAnswer | null = null
     for (const source of this.#options.sources) {
       const answer = source.answer(question, viewer)
-      if (answer !== null) return answer
+      if (answer !== null && (best === null || answer.zone.length > best.zone.length)) best = answer
     }
-    return null
+    return best
   }
 }
 
@@ -148,10 +152,10 @@ class Reply {
     this.#bytesMax = bytesMax
   }
 
-  encode ({ rcode, records, soaOf }: Resolved): Buffer {
+  encode ({ rcode, records, soa }: Resolved): Buffer {
     try {
       const whole = this.#encode(rcode, 0, records as dnsPacket.Answer[],
-        soaOf === null ? [] : [soaRecord(soaOf)], 0)
+        soa === null ? [] : [soa as dnsPacket.Answer], 0)
       return whole.length <= this.#bytesMax ? whole
         : this.#encode(rcode, FLAG_TRUNCATED, [], [], 0)
     } catch {
@@ -162,7 +166,7 @@ class Reply {
 
   badVersion (): Buffer { return this.#encode(RCODE_NOERROR, 0, [], [], OPT_VERSION_RCODE) }
 
-  servfail (): Buffer { return this.encode({ rcode: RCODE_SERVFAIL, records: [], soaOf: null }) }
+  servfail (): Buffer { return this.encode(SERVFAIL) }
 
   truncated (): Buffer { return this.#encode(RCODE_NOERROR, FLAG_TRUNCATED, [], [], 0) }
 
@@ -187,10 +191,11 @@ function optRecord (extendedRcode: number): dnsPacket.Answer {
   } as unknown as dnsPacket.Answer
 }
 
-function soaRecord (zone: string): dnsPacket.Answer {
+/** Of a zone that has no records of its own. */
+function soaRecord (zone: string): ZoneRecord {
   const below = zone === '' ? '' : `.${zone}`
   return {
-    type: 'SOA', name: zone === '' ? '.' : zone, ttl: SOA_TTL_S, class: 'IN',
+    type: 'SOA', name: zone === '' ? '.' : zone, ttl: SOA_TTL_S,
     data: { mname: `ns0${below}`, rname: `hostmaster${below}`, ...SOA_TIMES }
   }
 }
