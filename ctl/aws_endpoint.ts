@@ -1,7 +1,7 @@
 /**
  * The lab's AWS endpoint: one address for every service, one key, signed requests. The clients of
- * the services (ec2_client.ts, cloudformation_client.ts, json_client.ts, route53_client.ts) say what
- * is in them.
+ * the services (ec2_client.ts, cloudformation_client.ts, json_client.ts, route53_client.ts) say
+ * what is in them.
  */
 import type { Clock } from '../daemon/base/clock.ts'
 import { CtlError } from './exit_codes.ts'

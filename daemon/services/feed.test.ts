@@ -4,8 +4,9 @@
  *     VPC 1, subnet 10.0.1.0/24:   host-1, host-2          VPC 2, subnet 10.0.2.0/24: no instance
  */
 import test from 'ava'
-import { attached, newHost, newInstance, newInterface, newSubnet, newVpc, World } from
-  '../compile/test_world.ts'
+import {
+  attached, newHost, newInstance, newInterface, newPeering, newSubnet, newVpc, World
+} from '../compile/test_world.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { HostedZone } from '../model/hosted_zone.ts'
 import type { Instance } from '../model/instance.ts'
@@ -186,6 +187,40 @@ test('a zone is told with all of its records when a VPC of the thread comes to s
     ...a.instance, goal: 'terminated', state: 'terminated', hostName: null, vpcId: '', subnetId: ''
   })
   t.is(check('the end of the last ENI'), 0)
+})
+
+test('a peer is told of while its names are resolved where ENIs are', (t) => {
+  const fed = new Fed()
+  const { world } = fed
+  const peerVpc = newVpc(2).id
+  const check = (what: string, isTold: boolean): void => {
+    const { fresh } = fed.commit()
+    t.deepEqual(sorted(fed.held), sorted(fresh), what)
+    t.is(fed.held.has(peerVpc), isTold, what)
+  }
+  const { instance, eni } = fed.launch('host-1', '10.0.1.10')
+  const subnet = newSubnet(2, peerVpc)
+  world.put('networkInterface',
+    { ...newInterface(9, subnet, '10.0.2.10'), autoPublicIp: '203.0.113.5' })
+  const peering = newPeering(1, newVpc(1).id, peerVpc, 'active')
+  world.put('vpcPeeringConnection', peering)
+  check('a peering', false)
+  const allowing =
+    { ...peering, accepter: { ...peering.accepter, allowDnsResolutionFromRemoteVpc: true } }
+  world.put('vpcPeeringConnection', allowing)
+  check('the peer lets its names be known', true)
+  world.put('networkInterface',
+    { ...newInterface(9, subnet, '10.0.2.10'), autoPublicIp: '203.0.113.6' })
+  check('another public address of the peer', true)
+  world.put('vpcPeeringConnection', { ...allowing, status: 'deleted' })
+  check('the end of the peering', false)
+  world.put('vpcPeeringConnection', allowing)
+  check('the peering again', true)
+  world.remove('networkInterface', eni.id)
+  world.put('instance', {
+    ...instance, goal: 'terminated', state: 'terminated', hostName: null, vpcId: '', subnetId: ''
+  })
+  check('the end of the last ENI', false)
 })
 
 test('what changes elsewhere is not told', (t) => {

@@ -1,7 +1,7 @@
 /**
  * From commits to what the services' thread must know (update.ts): the endpoints of the ENIs that
- * are live on a host of this daemon, and the names of the VPCs that they are in. What a change does
- * not touch is not sent again.
+ * are live on a host of this daemon, and the names of the VPCs that they are in and of peers that
+ * these resolve. What a change does not touch is not sent again.
  *
  * Precondition of every call: snapshot, directory and the hosts' compilers hold the revision.
  */
@@ -17,6 +17,7 @@ import { publicAddressesOfInterface } from '../model/public_address.ts'
 import type { ResourceRecordSet } from '../model/record_set.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Vpc } from '../model/vpc.ts'
+import { peersOf, resolvesPrivately } from '../model/vpc_peering.ts'
 import { endpointOf } from './endpoint.ts'
 import type {
   EndpointData, HostedZoneData, InstanceNameData, PublicAddressesData, RecordSetData,
@@ -128,6 +129,9 @@ export class ServicesFeed {
       const set = change.record ?? change.previous
       if (set === null) return
       stale.recordSets.set(set.id, change.record === null ? { ...set, values: [] } : set)
+    } else if (change.noun === 'vpcPeeringConnection') {
+      const { requester, accepter } = change.record ?? change.previous ?? NO_SIDES
+      for (const side of [requester, accepter]) if (side !== null) stale.vpcs.add(side.vpcId)
     } else if (change.noun === 'vpc') {
       if (!changesField<'vpc'>(change, VPC_FIELDS)) return
       stale.vpcs.add(change.id)
@@ -194,23 +198,26 @@ export class ServicesFeed {
     readonly instanceNames: InstanceNameData[]
     readonly publicAddresses: PublicAddressesData[]
   } {
-    const { tables } = this.#options.snapshot()
+    const snapshot = this.#options.snapshot()
+    const { tables } = snapshot
     const vpcs: VpcData[] = []
     const removedVpcs: string[] = []
     const instances = new Map(stale.instances)
     const interfaces = new Map(stale.publicAddresses)
-    for (const vpcId of stale.vpcs) {
+    const staleVpcs = new Set([...stale.vpcs].flatMap((vpcId) =>
+      [vpcId, ...peersOf(snapshot, vpcId).map((peer) => peer.vpcId)]))
+    for (const vpcId of staleVpcs) {
       const vpc = tables.vpc.get(vpcId)
       if (vpc === undefined || !this.#isHeld(vpcId)) {
         if (!this.#vpcs.delete(vpcId)) continue
         removedVpcs.push(vpcId)
-        for (const { id } of zonesOfVpc(this.#options.snapshot(), vpcId)) stale.hostedZones.add(id)
+        for (const { id } of zonesOfVpc(snapshot, vpcId)) stale.hostedZones.add(id)
         continue
       }
-      vpcs.push(vpcData(vpc))
+      vpcs.push(vpcData(snapshot, vpc))
       if (this.#vpcs.has(vpcId)) continue
       this.#vpcs.add(vpcId)
-      for (const { id } of zonesOfVpc(this.#options.snapshot(), vpcId)) stale.hostedZones.add(id)
+      for (const { id } of zonesOfVpc(snapshot, vpcId)) stale.hostedZones.add(id)
       for (const { id } of tables.instance.by('vpcId', vpcId)) instances.set(id, vpcId)
       for (const { id } of tables.networkInterface.by('vpcId', vpcId)) interfaces.set(id, vpcId)
     }
@@ -253,9 +260,12 @@ export class ServicesFeed {
     return { hostedZones, recordSets: [...recordSets.values()].map(recordSetData) }
   }
 
+  /** Whether the thread is to know of a VPC: of its own ENIs, or since a peer resolves its names. */
   #isHeld (vpcId: string): boolean {
-    const { directory, hosts } = this.#options
-    return hosts().some(({ name }) => directory.holds(name, vpcId))
+    const { directory, hosts, snapshot } = this.#options
+    const hasEnis = (id: string): boolean => hosts().some(({ name }) => directory.holds(name, id))
+    return hasEnis(vpcId) || peersOf(snapshot(), vpcId).some((peer) =>
+      hasEnis(peer.vpcId) && resolvesPrivately(snapshot(), peer.vpcId, vpcId))
   }
 
   #publicAddressesOf (networkInterfaceId: string, vpcId: string): PublicAddressesData {
@@ -277,6 +287,7 @@ export class ServicesFeed {
   }
 }
 
+const NO_SIDES = { requester: null, accepter: null }
 const NO_ADDRESSES = { ipv4: [], ipv6: [] }
 
 function addressesOf (
@@ -295,11 +306,13 @@ function recordSetData ({ zoneId, name, type, ttlS, values }: ResourceRecordSet)
   return { zoneId, name, type, ttlS, values }
 }
 
-function vpcData (vpc: Vpc): VpcData {
+function vpcData (snapshot: Snapshot, vpc: Vpc): VpcData {
   return {
     vpcId: vpc.id,
     region: vpc.region,
     ipv4Blocks: vpc.cidrBlocks.map(({ cidrBlock }) => cidrBlock),
-    hasDnsHostnames: vpc.enableDnsSupport && vpc.enableDnsHostnames
+    hasDnsHostnames: vpc.enableDnsSupport && vpc.enableDnsHostnames,
+    resolvedPeers: peersOf(snapshot, vpc.id).map(({ vpcId }) => vpcId)
+      .filter((vpcId) => resolvesPrivately(snapshot, vpc.id, vpcId))
   }
 }

@@ -4,8 +4,8 @@
  *
  * An endpoint is one ENI on one host, by the port index that the host's data plane knows it by: the
  * only name under which its packets come. What a whole VPC shares stands in VpcData. The thread
- * hears of ENIs that are live on a host of this daemon, and of the names of their VPCs; of nothing
- * else.
+ * hears of ENIs that are live on a host of this daemon, and of the names of their VPCs and of peers
+ * that these resolve; of nothing else.
  */
 import type { RecordType } from '../model/resource_record.ts'
 
@@ -61,6 +61,8 @@ export interface VpcData {
   readonly ipv4Blocks: readonly string[]
   /** enableDnsHostnames, with DNS support: public names lead to private addresses. */
   readonly hasDnsHostnames: boolean
+  /** Peers that let their public names lead to private addresses here, systems 6.1. */
+  readonly resolvedPeers: readonly string[]
 }
 
 /** Addresses of the name of one instance, `i-….<suffix>`; without any when it answers for none. */

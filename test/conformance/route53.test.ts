@@ -57,7 +57,6 @@ const idOf = (output: Output): string =>
 interface Batched {
   readonly Name: string
   readonly Type: string
-  readonly TTL?: number
   readonly values: readonly string[]
 }
 
@@ -204,15 +203,14 @@ test('Route 53 refuses with its own codes', async (t) => {
     [['get-change', '--id', 'C0'], 'NoSuchChange'],
     [['list-resource-record-sets', '--hosted-zone-id', 'Z0'], 'NoSuchHostedZone'],
     [batch('Z0', ['CREATE', record('a', 'A', '10.0.0.1')]), 'NoSuchHostedZone'],
-    [batch(zone, ['CREATE', { ...record('a.corp.example', 'A', '10.0.0.1'), TTL: -1 }]),
-      'InvalidInput'],
+    [batch(zone, ['CREATE', record('a.corp.example', 'DS', '1 1 1 00')]), 'InvalidInput'],
     [['change-resource-record-sets', '--hosted-zone-id', zone, '--change-batch', alias],
       'InvalidInput'],
     [associate(zone, vpcId), 'ConflictingDomainExists'],
     [associate('Z0', vpcId), 'NoSuchHostedZone'],
     [dissociate(zone, other), 'VPCAssociationNotFound'],
     [dissociate(zone, vpcId), 'LastVPCAssociation'],
-    [['list-hosted-zones', '--starting-token', 'x'], 'InvalidInput'],
+    [['list-hosted-zones', '--marker', 'x'], 'InvalidInput'],
     [['create-health-check', '--caller-reference', 'h', '--health-check-config',
       'Type=TCP,IPAddress=192.0.2.1,Port=80'], 'UnsupportedOperation']
   ]

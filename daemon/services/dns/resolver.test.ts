@@ -126,6 +126,20 @@ test('a public name is the private address inside its VPC, and the public one el
   t.deepEqual(ask('5.113.0.203.in-addr.arpa', 'PTR').answers, [['PTR', name]])
 })
 
+test('a public name of a peer is its private address where the peer lets it be known', (t) => {
+  const name = 'ec2-203-0-113-5.compute-1.amazonaws.com'
+  const of = (change: Partial<typeof DEFAULT_VPC>): Ask =>
+    ({ viewer: { ...DEFAULT_VIEWER, vpc: { ...DEFAULT_VPC, vpcId: 'vpc-2', ...change } } })
+  t.deepEqual(ask(name, 'A', of({})).answers, [['A', '203.0.113.5']])
+  t.deepEqual(ask(name, 'A', of({ resolvedPeers: ['vpc-1'] })).answers, [['A', '10.0.1.10']])
+  t.deepEqual(ask(name, 'A', of({ resolvedPeers: ['vpc-1'], region: 'eu-west-1' })).answers,
+    [['A', '10.0.1.10']], 'from another Region, too')
+  t.deepEqual(ask(name, 'A', of({ resolvedPeers: ['vpc-1'], hasDnsHostnames: false })).answers,
+    [['A', '203.0.113.5']])
+  t.deepEqual(ask('ec2-203-0-113-5.eu-west-1.compute.amazonaws.com', 'A',
+    of({ resolvedPeers: ['vpc-1'] })).answers, [['A', '203.0.113.5']], 'no name of the peer')
+})
+
 test('an alias is followed from zone to zone, and a circle ends', (t) => {
   t.deepEqual(ask('alias.test').answers,
     [['CNAME', 'ip-10-0-1-10.ec2.internal'], ['A', '10.0.1.10']])
