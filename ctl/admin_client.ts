@@ -3,8 +3,8 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type {
-  AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer, CredentialsAnswer,
-  DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
+  AccessLogAnswer, AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer,
+  CredentialsAnswer, DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
   InstanceAnswer, LabStatusAnswer,
   MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
   TrafficAnswer, WaitAnswer
@@ -34,6 +34,7 @@ export class AdminClient {
   cache (): Promise<CacheAnswer> { return this.#get('/cache') }
 
   hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
+  accessLog (): Promise<AccessLogAnswer> { return this.#get('/internet/log') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }
 

@@ -260,7 +260,7 @@ export class ServicesFeed {
     return { hostedZones, recordSets: [...recordSets.values()].map(recordSetData) }
   }
 
-  /** Whether the thread is to know of a VPC: of its own ENIs, or since a peer resolves its names. */
+  /** Whether the thread is to know of a VPC: it has live ENIs, or a peer resolves its names. */
   #isHeld (vpcId: string): boolean {
     const { directory, hosts, snapshot } = this.#options
     const hasEnis = (id: string): boolean => hosts().some(({ name }) => directory.holds(name, id))

@@ -132,4 +132,6 @@ export interface ServicesOptions {
   readonly tokenKey: Uint8Array
   /** Resolvers of the machine that unknown names are asked of; empty: none are. */
   readonly forwarders: readonly string[]
+  /** Whether the lab has public services (systems 4.9), whose names lead to them. */
+  readonly hasPublicServices: boolean
 }

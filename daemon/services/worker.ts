@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts'
 import { ServicesDirectory } from './directory.ts'
 import { privateNames, publicNames, reverseNames } from './dns/ec2_zones.ts'
 import { Forwarder } from './dns/forwarder.ts'
+import { publicServiceNames } from './dns/public_service_names.ts'
 import { Resolver } from './dns/resolver.ts'
 import { HostSockets } from './host_sockets.ts'
 import type { ServicesControl, ServicesMessage, ServicesOptions } from './update.ts'
@@ -19,7 +20,7 @@ function main (port: MessagePort, options: ServicesOptions): void {
   const resolver = new Resolver({
     sources: [
       directory.hostedZones, privateNames(directory), publicNames(directory),
-      reverseNames(directory)
+      reverseNames(directory), ...options.hasPublicServices ? [publicServiceNames] : []
     ],
     forward: forwarder?.forward ?? null
   })
