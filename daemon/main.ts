@@ -45,6 +45,7 @@ import { LogGroups } from './flow_logs/log_groups.ts'
 import { Lab } from './host/lab.ts'
 import { hostRecords, readConfig, resolveConfig, writeConfig } from './host/lab_config.ts'
 import type { LabConfig } from './host/lab_config.ts'
+import { RESOLV_CONF_VARIABLE, machineResolvers } from './host/machine_resolvers.ts'
 import {
   STATE_DIRECTORY_VARIABLE, adminSocketPath, auditDirectory, bucketsDirectory, credentialsPath,
   flowLogsDirectory, historyPath, storePath
@@ -177,8 +178,12 @@ function openLab (
     readonly fill: () => Promise<number>
   }
 ): Lab {
-  return new Lab(
-    { lab, clock: systemClock, random: systemRandom, uplink, spinUs, flowCapacity, ...parts })
+  const forwarders =
+    uplink === 'real' ? machineResolvers(process.env[RESOLV_CONF_VARIABLE]) : []
+  return new Lab({
+    lab, clock: systemClock, random: systemRandom, uplink, forwarders, spinUs, flowCapacity,
+    ...parts
+  })
 }
 
 /** Flow logs, and the log groups that they deliver to. */

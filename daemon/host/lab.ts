@@ -60,6 +60,8 @@ export interface LabOptions {
   readonly random: Random
   readonly log: Log
   readonly uplink: 'lab' | 'real'
+  /** Resolvers that names which the lab does not know are asked of; empty: none are. */
+  readonly forwarders: readonly string[]
   readonly spinUs: number
   /** Conversations that each host remembers. */
   readonly flowCapacity: number
@@ -126,7 +128,7 @@ export class Lab {
       })),
       log,
       random: options.random,
-      forwarders: [],
+      forwarders: options.forwarders,
       hasPublicServices: () =>
         edgesOf([...replica.snapshot.tables.host.values()]).length > 0,
       onApplied: () => { this.#onApplied() }

@@ -211,3 +211,28 @@ test('what no zone holds is asked elsewhere where there is an elsewhere', async 
   const failed = await silent.answer(bytesOf('example.com', 'A'), DEFAULT_VIEWER, 'udp', 1400)
   t.is((failed ?? Buffer.alloc(4)).readUInt16BE(2) & 0xf, 2)
 })
+
+test('an alias that leads elsewhere is followed there', async (t) => {
+  const asked: string[] = []
+  const answerTo = (query: Buffer): Buffer => {
+    const [question] = dnsPacket.decode(query).questions ?? []
+    asked.push(`${question?.name ?? ''} ${question?.type ?? ''}`)
+    return dnsPacket.encode({
+      type: 'response', id: 0, flags: dnsPacket.RECURSION_DESIRED, questions: [],
+      answers: [{ name: 'elsewhere.example', type: 'A', ttl: 9, data: '198.51.100.7' }]
+    })
+  }
+  const resolve = async (forward: (query: Buffer) => Buffer | null): Promise<unknown[]> => {
+    const resolver = new Resolver({
+      sources: [TEST_ZONE], forward: async (query) => await Promise.resolve(forward(query))
+    })
+    const answer = await resolver.answer(bytesOf('away.test', 'A'), DEFAULT_VIEWER, 'udp', 1400)
+    const packet = dnsPacket.decode(answer ?? Buffer.alloc(0))
+    return [(packet as unknown as { readonly rcode: string }).rcode,
+      ...(packet.answers ?? []).map((one) => (one as { readonly data?: unknown }).data)]
+  }
+  t.deepEqual(await resolve(answerTo), ['NOERROR', 'elsewhere.example', '198.51.100.7'])
+  t.deepEqual(asked, ['elsewhere.example A'])
+  t.is((await resolve(() => null))[0], 'SERVFAIL')
+  t.is((await resolve(() => Buffer.from('no answer')))[0], 'SERVFAIL')
+})

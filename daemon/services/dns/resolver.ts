@@ -29,6 +29,7 @@ const OPT_VERSION_RCODE = 1 // extended part of BADVERS
 const SOA_TIMES = { serial: 1, refresh: 7200, retry: 900, expire: 1_209_600, minimum: 60 }
 const SOA_TTL_S = 60
 
+const RCODE_MASK = 0xf
 const RCODE_NOERROR = 0
 const RCODE_FORMERR = 1
 const RCODE_SERVFAIL = 2
@@ -53,6 +54,8 @@ interface Resolved {
   readonly records: readonly ZoneRecord[]
   /** Stands beside an answer without records; null: none does. */
   readonly soa: ZoneRecord | null
+  /** Where an alias leads that no source holds. */
+  readonly elsewhere?: ZoneQuestion
 }
 
 const REFUSED: Resolved = { rcode: RCODE_REFUSED, records: [], soa: null }
@@ -97,8 +100,11 @@ export class Resolver {
     }
     const asked = { name: question.name.toLowerCase().replace(/\.$/, ''), type: question.type }
     const resolved = this.#resolve(asked, viewer)
-    if (resolved !== null) return reply.encode(resolved)
     const { forward } = this.#options
+    if (resolved !== null) {
+      return resolved.elsewhere === undefined || forward === null ? reply.encode(resolved)
+        : followElsewhere(forward, resolved, resolved.elsewhere, reply)
+    }
     return forward === null
       ? reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soa: soaRecord('') })
       : askElsewhere(forward, query, reply, limit)
@@ -111,7 +117,8 @@ export class Resolver {
     for (let aliases = 0; aliases <= ALIASES_MAX; aliases++) {
       const found = this.#ask(question, viewer)
       if (found === null) {
-        return aliases === 0 ? null : { rcode: RCODE_NOERROR, records, soa: null }
+        return aliases === 0 ? null
+          : { rcode: RCODE_NOERROR, records, soa: null, elsewhere: question }
       }
       records.push(...found.records)
       const alias = found.records.find(({ type }) => type === 'CNAME')
@@ -215,4 +222,26 @@ async function askElsewhere (
   const answer = await forward(query)
   if (answer === null) return reply.servfail()
   return answer.length <= bytesMax ? answer : reply.truncated()
+}
+
+/** Asks elsewhere for what an alias leads to, and answers with both. */
+async function followElsewhere (
+  forward: Forward, { records }: Resolved, { name, type }: ZoneQuestion, reply: Reply
+): Promise<Buffer> {
+  try {
+    const answer = await forward(dnsPacket.encode({
+      type: 'query', id: 0, flags: FLAG_RECURSION_DESIRED,
+      questions: [{ name, type: type as 'A', class: 'IN' }], additionals: [optRecord(0)]
+    }))
+    if (answer === null) return reply.servfail()
+    const { answers = [], authorities = [] } = dnsPacket.decode(answer)
+    return reply.encode({
+      rcode: answer.readUInt16BE(2) & RCODE_MASK,
+      records: [...records, ...answers.filter((one) => one.type !== 'OPT') as ZoneRecord[]],
+      soa: answers.length > 0 ? null
+        : authorities.find((one) => one.type === 'SOA') as ZoneRecord | undefined ?? null
+    })
+  } catch {
+    return reply.servfail() // of a type that cannot be written, or an answer that cannot be read
+  }
 }
