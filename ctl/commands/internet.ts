@@ -53,7 +53,7 @@ export const internetCommands: readonly Command[] = [
     name: 'log',
     summary: 'Print who called the public services: S3 and DynamoDB',
     action: 'GET /internet/log (admin API)',
-    note: 'Names such as s3.us-east-1.amazonaws.com and BUCKET.s3.us-east-1.amazonaws.com \n' +
+    note: 'Names such as s3.us-east-1.amazonaws.com and BUCKET.s3.us-east-1.amazonaws.com\n' +
       'lead to stand-ins on the internet of the lab. The caller is whom they see: an\n' +
       'Elastic IP, or the address of a NAT gateway.',
     examples: ['vpcctl internet log', 'vpcctl internet log --json'],
