@@ -3,8 +3,8 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type {
-  AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer, CredentialsAnswer,
-  DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
+  AccessLogAnswer, AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer,
+  CredentialsAnswer, DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
   InstanceAnswer, LabStatusAnswer,
   MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
   TrafficAnswer, VpnAnswer, WaitAnswer
@@ -35,6 +35,7 @@ export class AdminClient {
 
   vpn (): Promise<VpnAnswer> { return this.#get('/vpn') }
   hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
+  accessLog (): Promise<AccessLogAnswer> { return this.#get('/internet/log') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }
 

@@ -1,6 +1,7 @@
 /**
  * The lab's AWS endpoint: one address for every service, one key, signed requests. The clients of
- * the services (ec2_client.ts, cloudformation_client.ts, json_client.ts) say what is in them.
+ * the services (ec2_client.ts, cloudformation_client.ts, json_client.ts, route53_client.ts) say
+ * what is in them.
  */
 import type { Clock } from '../daemon/base/clock.ts'
 import { CtlError } from './exit_codes.ts'
@@ -23,6 +24,11 @@ export interface AwsEndpointOptions {
 export interface AwsRequest {
   /** The service's name in the credential scope, `ec2`. */
   readonly service: string
+  /** POST to `/` when absent. */
+  readonly method?: 'DELETE' | 'GET' | 'POST'
+  readonly path?: string
+  /** As SignableRequest has it. */
+  readonly query?: string
   readonly contentType: string
   readonly body: string
   /** Besides those of the signature. */
@@ -42,13 +48,14 @@ export class AwsEndpoint {
    * Signs and sends. @returns the answer, whatever its status
    * @throws CtlError VPCLAB_ERR_LAB_DOWN when nobody answers
    */
-  async send ({ service, contentType, body, headers }: AwsRequest): Promise<HttpAnswer> {
+  async send ({ service, contentType, body, headers, method = 'POST', path = '/', query = '' }:
+  AwsRequest): Promise<HttpAnswer> {
     const { hostname, port, host } = this.#url
-    const signable = { method: 'POST', path: '/', host, contentType, body } as const
+    const signable = { method, path, query, host, contentType, body }
     return await sendHttp({
-      method: 'POST',
+      method,
       at: { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) },
-      path: '/',
+      path: query === '' ? path : `${path}?${query}`,
       headers: {
         ...signedHeaders(signable, this.#options, service, this.#options.clock.nowMs()),
         ...headers

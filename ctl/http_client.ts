@@ -10,7 +10,7 @@ export const HTTP_ANSWER_BYTES_MAX = 256 * 1024 * 1024
 export const HTTP_TIMEOUT_MS = 30_000
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'DELETE' | 'GET' | 'POST'
   /** Where the server listens. */
   readonly at: { readonly socketPath: string } | { readonly host: string, readonly port: number }
   /** Path and query string. */

@@ -55,6 +55,36 @@ test('what a network may have beside subnets is made, shown, changed and deleted
   await shows(/InstanceTenancy +default/, 'vpc', 'show', 'web')
 })
 
+test('a hosted zone and its records are made, shown, changed and deleted', async (t) => {
+  const { vpcctl } = makeVpcctl(t)
+  const run = async (...words: string[]): Promise<string> =>
+    await succeed(t, vpcctl('hosted-zone', ...words))
+  await succeed(t, vpcctl('lab', 'up', '--hosts', '0', '--api-port', '0'))
+  for (const name of ['web', 'data']) {
+    await succeed(t, vpcctl('vpc', 'create', '10.0.0.0/16', '--name', name))
+  }
+  const id = (await run('create', 'corp.example', 'web', '--comment', 'a & b', '-q')).trim()
+  t.regex(id, /^Z[0-9A-Z]{17}$/)
+  t.regex(await run('list'), /^Z\w+ +corp\.example\. +2 +a & b$/m)
+  await run('set-record', 'corp.example', 'app.corp.example', 'a', '10.0.1.10', '10.0.1.11')
+  await run('set-record', id, '*.corp.example', 'TXT', '"a < b"', '--ttl', '5')
+  const records = await run('records', 'corp.example')
+  t.regex(records, /^app\.corp\.example\. +A +60 +10\.0\.1\.10, 10\.0\.1\.11$/m)
+  t.regex(records, /^\\052\.corp\.example\. +TXT +5 +"a < b"$/m)
+  await run('associate', 'corp.example', 'data')
+  t.is(await run('show', 'corp.example', '--query', 'length(VPCs)'), '2\n')
+  await run('disassociate', 'corp.example', 'data')
+  const refused = await vpcctl('hosted-zone', 'delete', 'corp.example')
+  t.is(refused.code, 1)
+  t.regex(refused.stderr, /HostedZoneNotEmpty/)
+  await run('delete-record', 'corp.example', 'APP.corp.example', 'A')
+  await run('delete-record', 'corp.example', '*.corp.example', 'TXT')
+  t.regex((await vpcctl('hosted-zone', 'delete-record', id, 'no.corp.example', 'A')).stderr,
+    /NameNotFound/)
+  await run('delete', 'corp.example')
+  t.is(await run('list', '-q'), '')
+})
+
 test('rules of a security group are listed and revoked one by one', async (t) => {
   const { vpcctl } = makeVpcctl(t)
   const run = async (...words: string[]): Promise<string> => await succeed(t, vpcctl(...words))

@@ -10,6 +10,7 @@ const NOW_MS = Date.UTC(2026, 2, 1, 10, 20, 30, 456)
 const REQUEST = {
   method: 'POST',
   path: '/',
+  query: '',
   host: '127.0.0.1:4566',
   contentType: 'application/x-www-form-urlencoded; charset=utf-8',
   body: 'Action=DescribeVpcs&Version=2016-11-15&Filter.1.Value.1=%C3%BC'
@@ -36,6 +37,20 @@ test('signedHeaders agrees with @smithy/signature-v4', async (t) => {
     t.is(ours['authorization'], theirs.headers['authorization'])
     t.is(ours['x-amz-date'], '20260301T102030Z')
   }
+})
+
+test('signedHeaders agrees about paths and queries', async (t) => {
+  const signer = new SignatureV4({
+    credentials: KEY, region: KEY.region, service: 'route53', sha256: Sha256, applyChecksum: false
+  })
+  const place = { method: 'GET', path: '/2013-04-01/hostedzone/Z0A/rrset' } as const
+  const ours = signedHeaders({ ...REQUEST, ...place, body: '', query: 'maxitems=2&name=a.b%2Ac' },
+    KEY, 'route53', NOW_MS)
+  const theirs = await signer.sign({
+    ...place, protocol: 'http:', hostname: '127.0.0.1', query: { name: 'a.b*c', maxitems: '2' },
+    headers: { 'host': REQUEST.host, 'content-type': REQUEST.contentType }, body: ''
+  }, { signingDate: new Date(NOW_MS) })
+  t.is(ours['authorization'], theirs.headers['authorization'])
 })
 
 test('signedHeaders signs body, host, Region and time', (t) => {

@@ -16,9 +16,11 @@ export interface SigningKey {
 }
 
 export interface SignableRequest {
-  readonly method: 'POST'
-  /** Absolute path without query string, `/` for the EC2 API. */
+  readonly method: 'DELETE' | 'GET' | 'POST'
+  /** Absolute path without query string, `/` for the EC2 API; of letters that need no encoding. */
   readonly path: string
+  /** Behind the `?`, encoded, names in order; empty for none. */
+  readonly query: string
   /** Host and port as the Host header carries them. */
   readonly host: string
   readonly contentType: string
@@ -45,7 +47,7 @@ export function signedHeaders (request: SignableRequest, key: SigningKey, servic
   const canonicalRequest = [
     request.method,
     request.path,
-    '',
+    request.query,
     ...headers.map(([name, value]) => `${name}:${value}`),
     '',
     names,

@@ -26,7 +26,9 @@ How it is served:
   --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
   --api-address ADDRESS  default 127.0.0.1
   --uplink lab|real      where the lab's internet ends; real: behind the machine's own network,
-                         masqueraded, IPv4 alone (default lab)
+                         masqueraded, IPv4 alone (default lab); names that the lab does not know
+                         are asked of the resolvers in /etc/resolv.conf, or in the file that
+                         VPCLAB_RESOLV_CONF names
   --metrics-port PORT    Prometheus metrics on 127.0.0.1 (default off; 0 takes a free one)
   --default-vpc on|off   a default VPC in each account of a new lab (default on, or as
                          VPCLAB_DEFAULT_VPC says)

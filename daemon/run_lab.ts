@@ -27,6 +27,7 @@ import { openKeyRing } from './api/key_ring.ts'
 import type { KeyRing } from './api/key_ring.ts'
 import { CallMetrics } from './api/metrics/call_metrics.ts'
 import { createMetricsServer, METRICS_ADDRESS, METRICS_PATH } from './api/metrics/server.ts'
+import { createRoute53Service } from './api/route53/service.ts'
 import type { Service } from './api/service.ts'
 import { createStsService } from './api/sts/service.ts'
 import { ChangeHistory } from './audit/change_history.ts'
@@ -43,6 +44,7 @@ import { LogGroups } from './flow_logs/log_groups.ts'
 import { Lab } from './host/lab.ts'
 import { hostRecords, writeConfig } from './host/lab_config.ts'
 import type { LabConfig } from './host/lab_config.ts'
+import { RESOLV_CONF_VARIABLE, machineResolvers } from './host/machine_resolvers.ts'
 import {
   adminSocketPath, auditDirectory, bgpDirectory, bucketsDirectory, credentialsPath,
   flowLogsDirectory, historyPath, namespaceName, namespacePath, storePath
@@ -84,7 +86,8 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
       createConfigService({ history, trail, actions: ACTIONS }),
       createLogsService(flowLogs.logGroups),
       cloudWatch.service,
-      createStsService()
+      createStsService(),
+      createRoute53(replica, theLab)
     ],
     keyRing, clock: systemClock, random: systemRandom, log,
     onCall: (call, durationMs) => {
@@ -135,8 +138,12 @@ function openLab (
     readonly fill: () => Promise<number>
   }
 ): Lab {
-  return new Lab(
-    { lab, clock: systemClock, random: systemRandom, uplink, spinUs, flowCapacity, ...parts })
+  const forwarders =
+    uplink === 'real' ? machineResolvers(process.env[RESOLV_CONF_VARIABLE]) : []
+  return new Lab({
+    lab, clock: systemClock, random: systemRandom, uplink, forwarders, spinUs, flowCapacity,
+    ...parts
+  })
 }
 
 /** Flow logs, and the log groups that they deliver to. */
@@ -251,6 +258,13 @@ function openStacks (
     runner,
     onCommit: (listener) => replica.onCommit(listener),
     waitApplied: async (revision, timeoutMs) => await lab.waitApplied(revision, timeoutMs)
+  })
+}
+
+function createRoute53 (replica: Replica, lab: Lab): Service {
+  return createRoute53Service({
+    ledger: replica, clock: systemClock, random: systemRandom,
+    appliedRevision: () => lab.appliedRevision
   })
 }
 

@@ -135,6 +135,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./dhcp_options.ts')).dhcpOptionsCommands
   },
   {
+    name: 'hosted-zone',
+    summary: 'Private hosted zones: DNS names that chosen VPCs see',
+    group: 'Network',
+    load: async () => (await import('./hosted_zone.ts')).hostedZoneCommands
+  },
+  {
     name: 'eni',
     summary: 'Elastic network interfaces',
     group: 'Network',

@@ -4,6 +4,7 @@
  *     POST /                       a call; parameters in the body
  *     GET  /?Action=…              a call; parameters in the query, usually presigned
  *     POST /service/…/operation/…  a call of the protocol RPC v2 CBOR
+ *     any  /2013-04-01/…           a call of a service that names resources by paths: Route 53
  *     POST /_vpclab/reset          signed like a call of EC2; empties the lab (JSON answer)
  *
  * This file turns HTTP into a signed request, finds the service that the signature names, and turns
@@ -88,7 +89,7 @@ export function createEndpoint (dependencies: EndpointDependencies): FastifyInst
     const body = await respond(call)
     // The trail has the call before the caller has its answer.
     onCall(call, clock.monotonicMs() - started)
-    await send(reply, call.requestId, call.refusal?.status ?? 200, body)
+    await send(reply, call.requestId, call.refusal?.status ?? body.status ?? 200, body)
     log.debug({
       requestId: call.requestId, service: call.service?.name, action: call.action,
       accountId: call.caller?.accountId, region: call.caller?.region, code: call.refusal?.code,
@@ -98,6 +99,9 @@ export function createEndpoint (dependencies: EndpointDependencies): FastifyInst
   server.get('/', answer)
   server.post('/', answer)
   server.post('/service/:service/operation/:operation', answer)
+  for (const { pathPrefix } of dependencies.services) {
+    if (pathPrefix !== undefined) server.all(`${pathPrefix}*`, answer)
+  }
 
   server.post('/_vpclab/reset', async (request, reply) => {
     const requestId = newUuid(random)

@@ -14,14 +14,14 @@ import { dateOfSeconds, decodeDocument, errorDocument } from './document.ts'
 import type { DocumentScalars } from './document.ts'
 import { queryErrorHeaders } from './protocol.ts'
 import type { Protocol } from './protocol.ts'
-import { createReadService } from './read_service.ts'
-import type { ReadServiceOptions } from './read_service.ts'
+import { createOperationService } from './operation_service.ts'
+import type { OperationServiceOptions } from './operation_service.ts'
 import type { Shape } from './schema.ts'
 import type { Call, Service } from './service.ts'
 
 const TARGET_HEADER = 'x-amz-target'
 
-export interface JsonServiceOptions extends Omit<ReadServiceOptions, 'protocols'> {
+export interface JsonServiceOptions extends Omit<OperationServiceOptions, 'protocols'> {
   /** What stands before the dot of X-Amz-Target. */
   readonly targetPrefix: string
 }
@@ -29,7 +29,7 @@ export interface JsonServiceOptions extends Omit<ReadServiceOptions, 'protocols'
 /** A service of JSON 1.1 whose operations only read. */
 export function createJsonService (options: JsonServiceOptions): Service {
   const { targetPrefix, ...service } = options
-  return createReadService(
+  return createOperationService(
     { ...service, protocols: [jsonProtocol({ version: '1.1', targetPrefix })] })
 }
 

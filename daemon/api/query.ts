@@ -183,13 +183,21 @@ function childrenBehind (node: Node, itemsPart: string,
 }
 
 function scalarDecoder (kind: Scalar): NodeDecoder {
-  const convert = SCALAR_DECODERS[kind]
   return (node, path) => {
     if (node.value === undefined || node.children.size > 0) {
       throw unknownParameter(firstName(node, path))
     }
-    return convert(node.value, path)
+    return decodeScalarText(kind, node.value, path)
   }
+}
+
+/**
+ * A scalar from its text, in the protocols that write all of them as text.
+ * @param path for the message
+ * @throws AwsError InvalidParameterValue
+ */
+export function decodeScalarText (kind: Scalar, text: string, path: string): unknown {
+  return SCALAR_DECODERS[kind](text, path)
 }
 
 /** No operation of the network takes a fraction. */

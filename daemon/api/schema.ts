@@ -7,6 +7,7 @@
  * their functions from it.
  *
  *     [9, namespace, 'CreateVpc', traits, () => input, () => output]               operation
+ *                                 { http: ['POST', '/', 200] }
  *     [3, namespace, 'Vpc', traits, [member names], [member schemas], required?]   structure
  *     [1, namespace, 'VpcIdStringList', traits, item schema]                       list
  *     [0, namespace, 'SensitiveString', traits, scalar]                            scalar
@@ -44,6 +45,12 @@ export interface StructureShape {
   readonly members: readonly Member[]
 }
 
+/**
+ * Where HTTP carries a member, in a protocol that names resources by paths: part of the path, of
+ * the query, a header, or else the body. Smithy 2.0, "HTTP bindings".
+ */
+export type MemberLocation = 'body' | 'path' | 'query' | 'header'
+
 export interface Member {
   /** The SDK's name, the one that actions use. */
   readonly name: string
@@ -51,13 +58,27 @@ export interface Member {
   readonly queryName: string
   /** Element of an answer. */
   readonly xmlName: string
+  readonly location: MemberLocation
+  /** Name of the part, the parameter or the header. */
+  readonly locationName: string
   readonly required: boolean
   /** Resolved late: shapes refer to each other in circles. */
   shape(): Shape
 }
 
+/** Where an operation is found in HTTP. */
+export interface HttpBinding {
+  readonly method: string
+  /** `/2013-04-01/hostedzone/{Id}`; braces hold a member's name. */
+  readonly path: string
+  /** Of an answer that is no refusal. */
+  readonly status: number
+}
+
 export interface OperationShape {
   readonly name: string
+  /** null for a service whose protocols name operations otherwise. */
+  readonly http: HttpBinding | null
   readonly input: StructureShape
   /** null: the operation answers with no more than `<return>true</return>`. */
   readonly output: StructureShape | null
@@ -67,7 +88,8 @@ const KIND_LIST = 1
 const KIND_STRUCTURE = 3
 const KIND_OPERATION = 9
 const LIST_OF_SCALAR = 64
-/** Bit of a scalar's traits: Smithy's `sensitive`. */
+/** Bits of traits: Smithy's `httpLabel` and `sensitive`. */
+const TRAIT_HTTP_LABEL = 1
 const TRAIT_SENSITIVE = 8
 
 const SCALARS: ReadonlyMap<number, Scalar> = new Map([
@@ -76,7 +98,14 @@ const SCALARS: ReadonlyMap<number, Scalar> = new Map([
 ])
 
 type Raw = unknown
-interface Traits { readonly ec2QueryName?: string, readonly xmlName?: string }
+const NO_OPERATION: readonly Raw[] = [KIND_OPERATION, '', '', 0]
+interface Traits {
+  readonly ec2QueryName?: string
+  readonly xmlName?: string
+  readonly httpLabel?: unknown
+  readonly httpQuery?: string
+  readonly httpHeader?: string
+}
 
 /**
  * All operations of a service by name. Shapes are made when an operation is asked for, and kept.
@@ -97,7 +126,20 @@ export class SchemaRegistry {
     const input = this.#shapeOf(raw[4])
     assert(input.kind === 'structure', `the input of ${name} is a structure`)
     const output = dereference(raw[5])
-    return { name, input, output: Array.isArray(output) ? this.#structureOf(output) : null }
+    return {
+      name, http: httpOf(raw), input,
+      output: Array.isArray(output) ? this.#structureOf(output) : null
+    }
+  }
+
+  /** Operations that HTTP has places for, by name. */
+  httpBindings (): { readonly name: string, readonly http: HttpBinding }[] {
+    return Object.keys(this.#client).filter((exported) => exported.endsWith('$'))
+      .flatMap((exported) => {
+        const name = exported.slice(0, -1)
+        const http = httpOf(this.#operationSchema(name) ?? NO_OPERATION)
+        return http === null ? [] : [{ name, http }]
+      })
   }
 
   #operationSchema (name: string): readonly Raw[] | undefined {
@@ -130,7 +172,7 @@ export class SchemaRegistry {
       const item = this.#ofNumber(raw & ~LIST_OF_SCALAR)
       return {
         kind: 'list', item: { name: 'member', queryName: 'Member', xmlName: 'member',
-          required: false, shape: () => item }
+          location: 'body', locationName: 'member', required: false, shape: () => item }
       }
     }
     const kind = SCALARS.get(raw)
@@ -163,15 +205,37 @@ export class SchemaRegistry {
     let traits: Traits = {}
     if (Array.isArray(reference) && reference.length === 2) {
       target = reference[0] as Raw
-      if (typeof reference[1] === 'object') traits = reference[1] as Traits
+      traits = traitsOf(reference[1])
     }
     const xmlName = traits.xmlName ?? name
     return {
-      name, xmlName, required,
+      name, xmlName, required, ...locationOf(name, traits),
       queryName: traits.ec2QueryName ?? xmlName.charAt(0).toUpperCase() + xmlName.slice(1),
       shape: () => this.#shapeOf(target)
     }
   }
+}
+
+function httpOf (operation: readonly Raw[]): HttpBinding | null {
+  const traits = operation[3] as { readonly http?: readonly [string, string, number] } | number
+  if (typeof traits === 'number' || traits.http === undefined) return null
+  const [method, path, status] = traits.http
+  return { method, path, status }
+}
+
+/** Those of a member, where they are of interest. */
+function traitsOf (traits: Raw): Traits {
+  if (typeof traits === 'object' && traits !== null) return traits
+  return ((traits as number) & TRAIT_HTTP_LABEL) === 0 ? {} : { httpLabel: 1 }
+}
+
+function locationOf (name: string, { httpLabel, httpQuery, httpHeader }: Traits):
+Pick<Member, 'location' | 'locationName'> {
+  if (httpLabel !== undefined) return { location: 'path', locationName: name }
+  if (httpQuery !== undefined) return { location: 'query', locationName: httpQuery }
+  return httpHeader === undefined
+    ? { location: 'body', locationName: name }
+    : { location: 'header', locationName: httpHeader }
 }
 
 /** Traits are a set of bits, or an object that names each. */

@@ -18,6 +18,8 @@ export interface Body {
   readonly content: string | Uint8Array
   /** What the protocol adds to the headers of an answer. */
   readonly headers?: Readonly<Record<string, string>>
+  /** HTTP status of an answer that is no refusal; 200 when absent. */
+  readonly status?: number
 }
 
 export interface Service {
@@ -25,6 +27,8 @@ export interface Service {
   readonly name: string
   /** As the audit trail names it, `ec2.amazonaws.com`. */
   readonly eventSource: string
+  /** What the paths of its resources begin with, `/2013-04-01/`; absent where calls name none. */
+  readonly pathPrefix?: string
   /**
    * Does what `call.request` asks, and notes in `call` what that was.
    * @throws AwsError to refuse; VpclabError when the store fails

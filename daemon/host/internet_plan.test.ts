@@ -3,11 +3,14 @@ import { planInternet, PUBLIC_IPV4 } from './internet_plan.ts'
 import { EMPTY_NAMESPACE } from './namespace_view.ts'
 import type { LinkView, NamespaceView } from './namespace_view.ts'
 
-const link = (name: string): LinkView =>
-  ({ name, linkType: 'ether', up: true, mtu: 1500, bridge: '', addresses: [] })
+const link = (name: string): LinkView => ({
+  name, linkType: 'ether', up: true, mtu: 1500, bridge: '',
+  addresses: name !== 'lo' ? []
+    : ['198.51.100.193', '198.51.100.209'].map((address) => ({ address, prefixLength: 32 }))
+})
 const view = (links: readonly string[], hasRoute = true): NamespaceView => ({
   ...EMPTY_NAMESPACE,
-  links: links.map(link),
+  links: ['lo', ...links].map(link),
   routes: hasRoute
     ? [{ destination: PUBLIC_IPV4, gateway: '', device: '', table: 254, metric: 0 }]
     : []
@@ -20,6 +23,7 @@ test('an empty router gets hosts, a device per edge, and one route over all of t
   t.true(routerLines.includes('tuntap add dev edge-2 mode tun vnet_hdr'))
   t.true(routerLines.includes(
     'route replace 203.0.113.0/24 nexthop dev edge-1 weight 1 nexthop dev edge-2 weight 1'))
+  t.true(routerLines.includes('addr add 198.51.100.193/32 dev lo'))
   t.true(hostLines.includes('addr add 198.51.100.10/24 dev eth0'))
 })
 

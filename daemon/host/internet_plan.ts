@@ -7,11 +7,16 @@
  *       │ hosts               │       │                 edge-1  TUN ═════╪══ edge 1's data plane
  *       │ eth0 198.51.100.10  ╪═ veth ╪═ hosts0         edge-2  TUN ═════╪══ edge 2's
  *       │      2001:db8:ffff::10      │  198.51.100.1   edge-3  TUN ═════╪══ edge 3's
- *       └─────────────────────┘       └──────────────────────────────────┘
+ *       └─────────────────────┘       │ lo: public services              │
+ *                                     └──────────────────────────────────┘
+ *
+ * What AWS has outside of every VPC (S3 …, public_services.ts) answers in the router, so that every
+ * port of the hosts is free for who runs programs there.
  *
  * Towards the lab's public addresses the router has one route with every edge as a next hop, by
  * hash of the flow. An edge that dies takes its carrier along, and the kernel leaves it out.
  */
+import { PUBLIC_SERVICES, publicServiceAddress } from '../model/prefix_list_aws.ts'
 import type { NamespaceView } from './namespace_view.ts'
 
 export const HOSTS_DEVICE = 'hosts0'
@@ -22,6 +27,9 @@ export const INTERNET_MTU = 1500
  * (tun/native/tun.h). Larger ones the router would cut up, all of them.
  */
 const GSO_BYTES_MAX = 61_440
+/** Of the public services, on the router's own device. */
+const SERVICES_DEVICE = 'lo'
+const SERVICE_ADDRESSES = PUBLIC_SERVICES.map(publicServiceAddress)
 /** What the lab announces: its public addresses, and the IPv6 blocks of its VPCs. */
 export const PUBLIC_IPV4 = '203.0.113.0/24'
 export const PUBLIC_IPV6 = '2001:db8::/32'
@@ -85,6 +93,11 @@ export function planInternet (
       `link set ${INTERNET_DEVICE} gso_max_size ${String(GSO_BYTES_MAX)} up`,
       ...HOST_ADDRESSES.map((address) => `addr add ${address} dev ${INTERNET_DEVICE}`),
       ...ROUTER_ADDRESSES.map((address) => `route add default via ${address.split('/')[0] ?? ''}`))
+  }
+  const onLoopback = router.links.find(({ name }) => name === SERVICES_DEVICE)?.addresses ?? []
+  for (const address of SERVICE_ADDRESSES) {
+    if (onLoopback.some((held) => held.address === address)) continue
+    routerLines.push(`addr add ${address}/32 dev ${SERVICES_DEVICE}`)
   }
   const missing = edges.filter((edge) => !router.links.some(({ name }) => name === edge))
   for (const edge of missing) {

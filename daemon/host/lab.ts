@@ -38,6 +38,7 @@ import {
   instanceLogPath, internetNamespace, namespaceName, namespacePath, routerNamespace,
   underlayNamespace
 } from './paths.ts'
+import { PublicServices } from './public_services.ts'
 import { ensureRealUplink, removeRealUplink } from './real_uplink.ts'
 import { SERVICE_DEVICE, ensureServiceNamespace, serviceNamespace } from './service_namespace.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
@@ -60,6 +61,8 @@ export interface LabOptions {
   readonly random: Random
   readonly log: Log
   readonly uplink: 'lab' | 'real'
+  /** Resolvers that names which the lab does not know are asked of; empty: none are. */
+  readonly forwarders: readonly string[]
   readonly spinUs: number
   /** Conversations that each host remembers. */
   readonly flowCapacity: number
@@ -81,6 +84,7 @@ export class Lab {
   readonly #monitor: NamespaceMonitor
   readonly #capture: CaptureWatch
   readonly #services: ServicesLink
+  readonly publicServices: PublicServices
   #agents: readonly HostAgent[] = []
   /** Hosts whose services are to be opened again. */
   readonly #servicesFailed = new Set<HostAgent>()
@@ -114,6 +118,9 @@ export class Lab {
       }
     })
     this.hyperplane = new HyperplaneController({ replica, log })
+    this.publicServices = new PublicServices(options.clock, (error) => {
+      log.warn({ err: error }, 'a public service failed')
+    })
     this.#services = new ServicesLink({
       snapshot: () => replica.snapshot,
       directory: this.directory,
@@ -122,7 +129,9 @@ export class Lab {
       })),
       log,
       random: options.random,
-      forwarders: [],
+      forwarders: options.forwarders,
+      hasPublicServices: () =>
+        edgesOf([...replica.snapshot.tables.host.values()]).length > 0,
       onApplied: () => { this.#onApplied() }
     })
     replica.onCommit((revision, changes) => { this.#onCommit(revision, changes) })
@@ -188,6 +197,7 @@ export class Lab {
     clearTimeout(this.#repairTimer)
     this.#capture.stop()
     this.#monitor.stop()
+    this.publicServices.close()
     await this.#services.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
   }
@@ -380,6 +390,9 @@ export class Lab {
   async #ensureInternet (hosts: readonly Host[]): Promise<number> {
     const { lab, uplink } = this.#options
     const lineCount = await ensureInternet(lab, edgesOf(hosts))
+    if (edgesOf(hosts).length > 0) {
+      this.publicServices.ensure(namespacePath(routerNamespace(lab)))
+    }
     if (uplink === 'real') await ensureRealUplink(lab)
     else await removeRealUplink(lab)
     return lineCount

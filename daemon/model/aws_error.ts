@@ -9,7 +9,13 @@
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   AuthFailure: 401,
   UnauthorizedOperation: 403,
+  NotAuthorizedException: 401,
   ChangeSetNotFound: 404,
+  NoSuchChange: 404,
+  NoSuchHostedZone: 404,
+  VPCAssociationAuthorizationNotFound: 404,
+  VPCAssociationNotFound: 404,
+  HostedZoneAlreadyExists: 409,
   DryRunOperation: 412,
   InternalError: 500,
   RequestLimitExceeded: 503,

@@ -4,9 +4,11 @@
  * Guide, "Available AWS-managed prefix lists".
  *
  * [lab] Their ids are made of their names, so that they are the same in every lab. Their entries
- * are the prefixes where the lab's public services zone has the service.
+ * are the prefixes where the lab's public services zone has the service (systems 4.9), for which
+ * `publicServiceAddress` is where it answers.
  */
 import { createHash } from 'node:crypto'
+import { formatAddress, knownCidr } from './cidr.ts'
 import type { PrefixList } from './prefix_list.ts'
 import { findRegion } from './region.ts'
 
@@ -16,9 +18,12 @@ export const AWS_OWNER = 'AWS'
 /** Names that begin so are AWS's. */
 export const AWS_NAME_PREFIX = 'com.amazonaws.'
 
+/** Services of the public zone, as their names begin: `s3.us-east-1.amazonaws.com`. */
+export type PublicService = 's3' | 'dynamodb'
+
 interface ServiceList {
   /** Last part of the name. */
-  readonly service: string
+  readonly service: PublicService
   /** What a reference costs of a quota: AWS's "weight". */
   readonly weight: number
   readonly cidrs: readonly string[]
@@ -28,6 +33,16 @@ const SERVICE_LISTS: readonly ServiceList[] = [
   { service: 's3', weight: 1, cidrs: ['198.51.100.192/28'] },
   { service: 'dynamodb', weight: 1, cidrs: ['198.51.100.208/28'] }
 ]
+
+export const PUBLIC_SERVICES: readonly PublicService[] =
+  SERVICE_LISTS.map(({ service }) => service)
+
+/** Where a service answers: behind the base of its first prefix. The same for every Region. */
+export function publicServiceAddress (service: PublicService): string {
+  const [prefix = ''] = SERVICE_LISTS.find((one) => one.service === service)?.cidrs ?? []
+  const { family, first } = knownCidr(prefix)
+  return formatAddress({ family, value: first + 1n })
+}
 
 /** AWS's own lists have the older ids, of 8 digits. */
 const ID_DIGITS = 8

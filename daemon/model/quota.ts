@@ -7,7 +7,7 @@
  *
  * What a lab has instead of the seed, by its profile or by name, are `quotaOverride` records.
  *
- * Source: AWS VPC User Guide, "Amazon VPC quotas".
+ * Source: AWS VPC User Guide, "Amazon VPC quotas"; Route 53 Developer Guide, "Quotas".
  */
 import { AwsError } from './aws_error.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -155,7 +155,14 @@ export const QUOTAS = {
   },
   'images-per-region': { value: 1000, code: 'ResourceLimitExceeded', what: 'images' },
   'instances-per-region': { value: 1000, code: 'InstanceLimitExceeded', what: 'instances' },
-  'stacks-per-region': { value: 2000, code: 'LimitExceededException', what: 'stacks' }
+  'stacks-per-region': { value: 2000, code: 'LimitExceededException', what: 'stacks' },
+  'hosted-zones-per-account': { value: 500, code: 'TooManyHostedZones', what: 'hosted zones' },
+  'vpcs-per-hosted-zone': {
+    value: 300, code: 'LimitsExceeded', what: 'VPCs of a private hosted zone'
+  },
+  'records-per-hosted-zone': {
+    value: 10_000, code: 'InvalidChangeBatch', what: 'resource record sets of a hosted zone'
+  }
 } as const satisfies Record<string, Quota>
 
 export type QuotaName = keyof typeof QUOTAS

@@ -2,6 +2,7 @@
  * How much of each quota an account uses, counted as the plan counts that checks the quota. A quota
  * of a container (`subnets-per-vpc`) is told for the container that uses most of it.
  */
+import { vpcsOfZone, zonesOf } from './hosted_zone.ts'
 import { routeCount, ruleCount } from './prefix_list_reference.ts'
 import type { QuotaName } from './quota.ts'
 import type { AccountView, NounRecords, OwnedNoun } from './snapshot.ts'
@@ -76,7 +77,12 @@ const USAGES: { readonly [N in QuotaName]?: (view: AccountView) => QuotaUsage } 
       .map((session) => session.networkInterfaceId)).size),
   'images-per-region': (view) => inRegion(view.list('image')),
   'stacks-per-region': (view) =>
-    inRegion(stacksOf(view.snapshot, view).filter(({ status }) => status !== 'DELETE_COMPLETE'))
+    inRegion(stacksOf(view.snapshot, view).filter(({ status }) => status !== 'DELETE_COMPLETE')),
+  'hosted-zones-per-account': (view) => inRegion(zonesOf(view)),
+  'vpcs-per-hosted-zone': (view) => mostOf(zonesOf(view).flatMap(({ id }) =>
+    vpcsOfZone(view.snapshot, id).map(({ zoneId }) => zoneId))),
+  'records-per-hosted-zone': (view) => mostOf(zonesOf(view).flatMap(({ id }) =>
+    view.snapshot.tables.resourceRecordSet.by('zoneId', id).map(({ zoneId }) => zoneId)))
 }
 
 /** Undefined where nothing counts it. */

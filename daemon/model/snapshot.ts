@@ -16,6 +16,7 @@ import type { CustomerGateway } from './customer_gateway.ts'
 import type { DhcpOptions } from './dhcp_options.ts'
 import type { EgressOnlyInternetGateway } from './egress_only_internet_gateway.ts'
 import type { FlowLog } from './flow_log.ts'
+import type { HostedZone, HostedZoneChange, HostedZoneVpc } from './hosted_zone.ts'
 import type { HyperplaneShard } from './hyperplane_shard.ts'
 import type { Image } from './image.ts'
 import type { Instance } from './instance.ts'
@@ -29,6 +30,7 @@ import type { NetworkInterface } from './network_interface.ts'
 import type { NetworkInterfacePermission } from './network_interface_permission.ts'
 import type { PrefixList, PrefixListVersion } from './prefix_list.ts'
 import type { OwnedRecord, Tags } from './record.ts'
+import type { ResourceRecordSet } from './record_set.ts'
 import type { RouteTable } from './route_table.ts'
 import type { SecurityGroup } from './security_group.ts'
 import type { ChangeSet, Stack, StackEvent, StackResource } from './stack.ts'
@@ -83,6 +85,10 @@ export interface NounRecords {
   stackResource: StackResource
   stackEvent: StackEvent
   changeSet: ChangeSet
+  hostedZone: HostedZone
+  hostedZoneVpc: HostedZoneVpc
+  resourceRecordSet: ResourceRecordSet
+  hostedZoneChange: HostedZoneChange
 }
 
 export type Noun = keyof NounRecords
@@ -132,7 +138,11 @@ const NOUN_INDEXES: {
   stack: ['accountId'],
   stackResource: ['stackId'],
   stackEvent: ['stackId'],
-  changeSet: ['stackId']
+  changeSet: ['stackId'],
+  hostedZone: ['ownerId'],
+  hostedZoneVpc: ['zoneId', 'vpcId'],
+  resourceRecordSet: ['zoneId'],
+  hostedZoneChange: []
 }
 
 export const NOUNS = Object.keys(NOUN_INDEXES) as readonly Noun[]

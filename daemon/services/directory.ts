@@ -1,4 +1,5 @@
 /** What the services' thread knows of ENIs and VPCs (update.ts), by packet and by name. */
+import { HostedZones } from './dns/hosted_zones.ts'
 import type {
   EndpointData, InstanceNameData, PublicAddressesData, ServicesUpdate, VpcData
 } from './update.ts'
@@ -36,6 +37,7 @@ export class KnownVpc {
 }
 
 export class ServicesDirectory {
+  readonly hostedZones = new HostedZones()
   readonly #hosts = new Map<string, Map<number, EndpointData>>()
   readonly #vpcs = new Map<string, KnownVpc>()
 
@@ -57,6 +59,7 @@ export class ServicesDirectory {
     for (const addresses of update.publicAddresses ?? []) {
       this.#vpcs.get(addresses.vpcId)?.setPublicAddresses(addresses)
     }
+    this.hostedZones.apply(update.hostedZones ?? [], update.recordSets ?? [])
     for (const { host, endpoint } of update.endpoints ?? []) {
       const ports = this.#portsOf(host)
       const known = ports.get(endpoint.portIndex)

@@ -4,11 +4,14 @@
  *     VPC 1, subnet 10.0.1.0/24:   host-1, host-2          VPC 2, subnet 10.0.2.0/24: no instance
  */
 import test from 'ava'
-import { attached, newHost, newInstance, newInterface, newSubnet, newVpc, World } from
-  '../compile/test_world.ts'
+import {
+  attached, newHost, newInstance, newInterface, newPeering, newSubnet, newVpc, World
+} from '../compile/test_world.ts'
 import { Directory } from '../mapping/directory.ts'
+import type { HostedZone } from '../model/hosted_zone.ts'
 import type { Instance } from '../model/instance.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
+import type { ResourceRecordSet } from '../model/record_set.ts'
 import { ServicesFeed } from './feed.ts'
 import type { ServicesFeedOptions } from './feed.ts'
 import type { ServicesUpdate } from './update.ts'
@@ -89,6 +92,15 @@ function take (held: Map<string, unknown>, update: ServicesUpdate): void {
     if (one.addresses.length === 0) held.delete(key)
     else held.set(key, one)
   }
+  for (const { zoneId, name, vpcIds } of update.hostedZones ?? []) {
+    if (vpcIds.length > 0) held.set(zoneId, { name, vpcIds })
+    else for (const key of held.keys()) if (key.startsWith(zoneId)) held.delete(key)
+  }
+  for (const set of update.recordSets ?? []) {
+    const key = `${set.zoneId}/${set.name}/${set.type}`
+    if (set.values.length === 0) held.delete(key)
+    else if (held.has(set.zoneId)) held.set(key, set)
+  }
   for (const { host, endpoint } of update.endpoints ?? []) {
     held.set(`${host}/${String(endpoint.portIndex)}`, endpoint)
   }
@@ -126,6 +138,89 @@ test('commit by commit the thread comes to know what it would know from the star
   })
   check('the end of the last one')
   t.is(fed.held.size, 0, 'nothing is left of a VPC that no host has an ENI of')
+})
+
+test('a zone is told with all of its records when a VPC of the thread comes to see it', (t) => {
+  const fed = new Fed()
+  const { world } = fed
+  const check = (what: string): number => {
+    const { fresh } = fed.commit()
+    t.deepEqual(sorted(fed.held), sorted(fresh), what)
+    return [...fed.held.keys()].filter((key) => key.startsWith('Z')).length
+  }
+  const zone = (n: number): HostedZone => ({
+    id: `Z${String(n)}`, ownerId: '111111111111', name: `z${String(n)}.example`,
+    callerReference: '', comment: null, createdMs: 0, authorizedVpcs: [], tags: {}
+  })
+  const associate = (n: number, vpcId: string): void => {
+    const zoneId = zone(n).id
+    world.put('hostedZoneVpc', { id: `${zoneId}/${vpcId}`, zoneId, vpcId, region: 'us-east-1' })
+  }
+  const record = (n: number, value: string): ResourceRecordSet => ({
+    id: `Z${String(n)}/a.z${String(n)}.example/A`, zoneId: `Z${String(n)}`,
+    name: `a.z${String(n)}.example`, type: 'A', ttlS: 60, values: [value]
+  })
+  for (const n of [1, 2]) {
+    world.put('hostedZone', zone(n))
+    associate(n, newVpc(n).id)
+    world.put('resourceRecordSet', record(n, '10.0.0.1'))
+  }
+  t.is(check('zones of VPCs without ENIs'), 0)
+  const a = fed.launch('host-1', '10.0.1.10')
+  t.is(check('an ENI in VPC 1'), 2, 'zone 1 and its record')
+  world.put('resourceRecordSet', record(1, '10.0.0.2'))
+  world.put('resourceRecordSet', record(2, '10.0.0.2'))
+  check('other values')
+  associate(2, newVpc(1).id)
+  t.is(check('VPC 1 sees zone 2, too'), 4)
+  world.remove('resourceRecordSet', record(1, '').id)
+  t.is(check('a record that is gone'), 3)
+  world.remove('hostedZoneVpc', `Z2/${newVpc(1).id}`)
+  t.is(check('a zone that is not seen any more'), 1)
+  world.remove('hostedZoneVpc', `Z1/${newVpc(1).id}`)
+  world.remove('hostedZone', 'Z1')
+  t.is(check('a zone that is gone'), 0)
+  associate(2, newVpc(1).id)
+  t.is(check('zone 2 again'), 2)
+  world.remove('networkInterface', a.eni.id)
+  world.put('instance', {
+    ...a.instance, goal: 'terminated', state: 'terminated', hostName: null, vpcId: '', subnetId: ''
+  })
+  t.is(check('the end of the last ENI'), 0)
+})
+
+test('a peer is told of while its names are resolved where ENIs are', (t) => {
+  const fed = new Fed()
+  const { world } = fed
+  const peerVpc = newVpc(2).id
+  const check = (what: string, isTold: boolean): void => {
+    const { fresh } = fed.commit()
+    t.deepEqual(sorted(fed.held), sorted(fresh), what)
+    t.is(fed.held.has(peerVpc), isTold, what)
+  }
+  const { instance, eni } = fed.launch('host-1', '10.0.1.10')
+  const subnet = newSubnet(2, peerVpc)
+  world.put('networkInterface',
+    { ...newInterface(9, subnet, '10.0.2.10'), autoPublicIp: '203.0.113.5' })
+  const peering = newPeering(1, newVpc(1).id, peerVpc, 'active')
+  world.put('vpcPeeringConnection', peering)
+  check('a peering', false)
+  const allowing =
+    { ...peering, accepter: { ...peering.accepter, allowDnsResolutionFromRemoteVpc: true } }
+  world.put('vpcPeeringConnection', allowing)
+  check('the peer lets its names be known', true)
+  world.put('networkInterface',
+    { ...newInterface(9, subnet, '10.0.2.10'), autoPublicIp: '203.0.113.6' })
+  check('another public address of the peer', true)
+  world.put('vpcPeeringConnection', { ...allowing, status: 'deleted' })
+  check('the end of the peering', false)
+  world.put('vpcPeeringConnection', allowing)
+  check('the peering again', true)
+  world.remove('networkInterface', eni.id)
+  world.put('instance', {
+    ...instance, goal: 'terminated', state: 'terminated', hostName: null, vpcId: '', subnetId: ''
+  })
+  check('the end of the last ENI', false)
 })
 
 test('what changes elsewhere is not told', (t) => {

@@ -1,23 +1,27 @@
 /**
  * From commits to what the services' thread must know (update.ts): the endpoints of the ENIs that
- * are live on a host of this daemon, and the names of the VPCs that they are in. What a change does
- * not touch is not sent again.
+ * are live on a host of this daemon, and the names of the VPCs that they are in and of peers that
+ * these resolve. What a change does not touch is not sent again.
  *
  * Precondition of every call: snapshot, directory and the hosts' compilers hold the revision.
  */
 import type { Directory } from '../mapping/directory.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
+import { vpcsOfZone, zonesOfVpc } from '../model/hosted_zone.ts'
 import { interfacesOfInstance } from '../model/instance.ts'
 import type { Instance } from '../model/instance.ts'
 import { privateDnsOptionsOf } from '../model/instance_dns.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import { publicAddressesOfInterface } from '../model/public_address.ts'
+import type { ResourceRecordSet } from '../model/record_set.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Vpc } from '../model/vpc.ts'
+import { peersOf, resolvesPrivately } from '../model/vpc_peering.ts'
 import { endpointOf } from './endpoint.ts'
 import type {
-  EndpointData, InstanceNameData, PublicAddressesData, ServicesUpdate, VpcData
+  EndpointData, HostedZoneData, InstanceNameData, PublicAddressesData, RecordSetData,
+  ServicesUpdate, VpcData
 } from './update.ts'
 
 /** A host whose services the thread runs. */
@@ -48,11 +52,15 @@ interface Stale {
   readonly instances: Map<string, string>
   /** ENI id → VPC that it is or was in. */
   readonly publicAddresses: Map<string, string>
+  readonly hostedZones: Set<string>
+  /** By its id, what became of it. */
+  readonly recordSets: Map<string, ResourceRecordSet>
 }
 
 function newStale (): Stale {
   return {
-    interfaces: new Set(), vpcs: new Set(), instances: new Map(), publicAddresses: new Map()
+    interfaces: new Set(), vpcs: new Set(), instances: new Map(), publicAddresses: new Map(),
+    hostedZones: new Set(), recordSets: new Map()
   }
 }
 
@@ -61,6 +69,8 @@ export class ServicesFeed {
   /** Where each ENI's endpoint was sent. */
   readonly #sent = new Map<string, { readonly host: string, readonly portIndex: number }>()
   readonly #vpcs = new Set<string>()
+  /** Zones that were sent. */
+  readonly #zones = new Set<string>()
 
   constructor (options: ServicesFeedOptions) {
     this.#options = options
@@ -71,6 +81,7 @@ export class ServicesFeed {
     const { directory, hosts, snapshot } = this.#options
     this.#sent.clear()
     this.#vpcs.clear()
+    this.#zones.clear()
     const stale = newStale()
     for (const { name } of hosts()) {
       for (const vpcId of directory.vpcsOf(name)) {
@@ -111,6 +122,16 @@ export class ServicesFeed {
       for (const { id } of tables.networkInterface.by('subnetId', change.id)) {
         stale.interfaces.add(id)
       }
+    } else if (change.noun === 'hostedZoneVpc') {
+      const zoneId = change.record?.zoneId ?? change.previous?.zoneId
+      if (zoneId !== undefined) stale.hostedZones.add(zoneId)
+    } else if (change.noun === 'resourceRecordSet') {
+      const set = change.record ?? change.previous
+      if (set === null) return
+      stale.recordSets.set(set.id, change.record === null ? { ...set, values: [] } : set)
+    } else if (change.noun === 'vpcPeeringConnection') {
+      const { requester, accepter } = change.record ?? change.previous ?? NO_SIDES
+      for (const side of [requester, accepter]) if (side !== null) stale.vpcs.add(side.vpcId)
     } else if (change.noun === 'vpc') {
       if (!changesField<'vpc'>(change, VPC_FIELDS)) return
       stale.vpcs.add(change.id)
@@ -153,11 +174,11 @@ export class ServicesFeed {
       endpoints.push(now)
       this.#sent.set(id, { host: now.host, portIndex: now.endpoint.portIndex })
     }
-    const names = this.#buildNames(stale)
-    const count = removedEndpoints.length + endpoints.length + names.vpcs.length +
-      names.removedVpcs.length + names.instanceNames.length + names.publicAddresses.length
-    return count === 0 ? null
-      : { kind: 'update', revision, endpoints, removedEndpoints, ...names }
+    const lists = {
+      endpoints, removedEndpoints, ...this.#buildNames(stale), ...this.#buildZones(stale)
+    }
+    return Object.values(lists).every((list) => list.length === 0) ? null
+      : { kind: 'update', revision, ...lists }
   }
 
   #endpointOf (id: string): { host: string, endpoint: EndpointData } | null {
@@ -177,20 +198,26 @@ export class ServicesFeed {
     readonly instanceNames: InstanceNameData[]
     readonly publicAddresses: PublicAddressesData[]
   } {
-    const { tables } = this.#options.snapshot()
+    const snapshot = this.#options.snapshot()
+    const { tables } = snapshot
     const vpcs: VpcData[] = []
     const removedVpcs: string[] = []
     const instances = new Map(stale.instances)
     const interfaces = new Map(stale.publicAddresses)
-    for (const vpcId of stale.vpcs) {
+    const staleVpcs = new Set([...stale.vpcs].flatMap((vpcId) =>
+      [vpcId, ...peersOf(snapshot, vpcId).map((peer) => peer.vpcId)]))
+    for (const vpcId of staleVpcs) {
       const vpc = tables.vpc.get(vpcId)
       if (vpc === undefined || !this.#isHeld(vpcId)) {
-        if (this.#vpcs.delete(vpcId)) removedVpcs.push(vpcId)
+        if (!this.#vpcs.delete(vpcId)) continue
+        removedVpcs.push(vpcId)
+        for (const { id } of zonesOfVpc(snapshot, vpcId)) stale.hostedZones.add(id)
         continue
       }
-      vpcs.push(vpcData(vpc))
+      vpcs.push(vpcData(snapshot, vpc))
       if (this.#vpcs.has(vpcId)) continue
       this.#vpcs.add(vpcId)
+      for (const { id } of zonesOfVpc(snapshot, vpcId)) stale.hostedZones.add(id)
       for (const { id } of tables.instance.by('vpcId', vpcId)) instances.set(id, vpcId)
       for (const { id } of tables.networkInterface.by('vpcId', vpcId)) interfaces.set(id, vpcId)
     }
@@ -204,9 +231,41 @@ export class ServicesFeed {
     }
   }
 
+  /**
+   * Zones that VPCs of the thread see, and their records: all of them where the zone is new to it.
+   * Precondition: the VPCs have been looked at.
+   */
+  #buildZones ({ hostedZones: staleZones, recordSets: staleSets }: Stale): {
+    readonly hostedZones: HostedZoneData[]
+    readonly recordSets: RecordSetData[]
+  } {
+    const snapshot = this.#options.snapshot()
+    const hostedZones: HostedZoneData[] = []
+    const recordSets = new Map<string, ResourceRecordSet>()
+    for (const [id, set] of staleSets) if (this.#zones.has(set.zoneId)) recordSets.set(id, set)
+    for (const zoneId of staleZones) {
+      const vpcIds = vpcsOfZone(snapshot, zoneId).map(({ vpcId }) => vpcId)
+        .filter((vpcId) => this.#vpcs.has(vpcId))
+      const wasSent = this.#zones.has(zoneId)
+      if (vpcIds.length === 0 && !wasSent) continue
+      const name = snapshot.tables.hostedZone.get(zoneId)?.name ?? ''
+      hostedZones.push({ zoneId, name, vpcIds })
+      if (vpcIds.length === 0) this.#zones.delete(zoneId)
+      else this.#zones.add(zoneId)
+      if (wasSent) continue
+      for (const set of snapshot.tables.resourceRecordSet.by('zoneId', zoneId)) {
+        recordSets.set(set.id, set)
+      }
+    }
+    return { hostedZones, recordSets: [...recordSets.values()].map(recordSetData) }
+  }
+
+  /** Whether the thread is to know of a VPC: it has live ENIs, or a peer resolves its names. */
   #isHeld (vpcId: string): boolean {
-    const { directory, hosts } = this.#options
-    return hosts().some(({ name }) => directory.holds(name, vpcId))
+    const { directory, hosts, snapshot } = this.#options
+    const hasEnis = (id: string): boolean => hosts().some(({ name }) => directory.holds(name, id))
+    return hasEnis(vpcId) || peersOf(snapshot(), vpcId).some((peer) =>
+      hasEnis(peer.vpcId) && resolvesPrivately(snapshot(), peer.vpcId, vpcId))
   }
 
   #publicAddressesOf (networkInterfaceId: string, vpcId: string): PublicAddressesData {
@@ -228,6 +287,7 @@ export class ServicesFeed {
   }
 }
 
+const NO_SIDES = { requester: null, accepter: null }
 const NO_ADDRESSES = { ipv4: [], ipv6: [] }
 
 function addressesOf (
@@ -242,11 +302,17 @@ function addressesOf (
   }
 }
 
-function vpcData (vpc: Vpc): VpcData {
+function recordSetData ({ zoneId, name, type, ttlS, values }: ResourceRecordSet): RecordSetData {
+  return { zoneId, name, type, ttlS, values }
+}
+
+function vpcData (snapshot: Snapshot, vpc: Vpc): VpcData {
   return {
     vpcId: vpc.id,
     region: vpc.region,
     ipv4Blocks: vpc.cidrBlocks.map(({ cidrBlock }) => cidrBlock),
-    hasDnsHostnames: vpc.enableDnsSupport && vpc.enableDnsHostnames
+    hasDnsHostnames: vpc.enableDnsSupport && vpc.enableDnsHostnames,
+    resolvedPeers: peersOf(snapshot, vpc.id).map(({ vpcId }) => vpcId)
+      .filter((vpcId) => resolvesPrivately(snapshot, vpc.id, vpcId))
   }
 }

@@ -32,6 +32,8 @@ export interface ServicesLinkOptions extends ServicesFeedOptions {
   readonly random: Random
   /** Resolvers of the machine that unknown names are asked of; empty: none are. */
   readonly forwarders: readonly string[]
+  /** As ServicesOptions, when the thread starts. */
+  readonly hasPublicServices: () => boolean
   /** The thread has taken in everything up to a revision. */
   readonly onApplied: () => void
 }
@@ -64,8 +66,10 @@ export class ServicesLink {
 
   /** Starts the thread, and tells it everything. */
   start (): void {
-    const workerData: ServicesOptions =
-      { tokenKey: this.#tokenKey, forwarders: this.#options.forwarders }
+    const workerData: ServicesOptions = {
+      tokenKey: this.#tokenKey, forwarders: this.#options.forwarders,
+      hasPublicServices: this.#options.hasPublicServices()
+    }
     const worker = new Worker(WORKER_FILE, { workerData, name: 'services' })
     this.#worker = worker
     const startedMs = performance.now()

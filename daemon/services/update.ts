@@ -4,9 +4,10 @@
  *
  * An endpoint is one ENI on one host, by the port index that the host's data plane knows it by: the
  * only name under which its packets come. What a whole VPC shares stands in VpcData. The thread
- * hears of ENIs that are live on a host of this daemon, and of the names of their VPCs; of nothing
- * else.
+ * hears of ENIs that are live on a host of this daemon, and of the names of their VPCs and of peers
+ * that these resolve; of nothing else.
  */
+import type { RecordType } from '../model/resource_record.ts'
 
 /** Leases and options of an ENI, systems 1.13. Addresses in text form. */
 export interface LeaseData {
@@ -62,6 +63,8 @@ export interface VpcData {
   readonly ipv4Blocks: readonly string[]
   /** enableDnsHostnames, with DNS support: public names lead to private addresses. */
   readonly hasDnsHostnames: boolean
+  /** Peers that let their public names lead to private addresses here, systems 6.1. */
+  readonly resolvedPeers: readonly string[]
 }
 
 /** Addresses of the name of one instance, `i-….<suffix>`; without any when it answers for none. */
@@ -79,6 +82,25 @@ export interface PublicAddressesData {
   readonly addresses: readonly { readonly publicIp: string, readonly privateIp: string }[]
 }
 
+/** A private hosted zone, systems 1.15. */
+export interface HostedZoneData {
+  readonly zoneId: string
+  /** Empty for a zone that is gone. */
+  readonly name: string
+  /** Those that see it, of the VPCs that the thread hears of; without any the zone is forgotten. */
+  readonly vpcIds: readonly string[]
+}
+
+/** Records of one name and type in a zone; without values there are none any more. */
+export interface RecordSetData {
+  readonly zoneId: string
+  readonly name: string
+  readonly type: RecordType
+  readonly ttlS: number
+  /** As model/resource_record.ts reads them. */
+  readonly values: readonly string[]
+}
+
 /** Everything that one revision changes. Absent means unchanged. */
 export interface ServicesUpdate {
   readonly kind: 'update'
@@ -89,6 +111,8 @@ export interface ServicesUpdate {
   readonly removedVpcs?: readonly string[]
   readonly instanceNames?: readonly InstanceNameData[]
   readonly publicAddresses?: readonly PublicAddressesData[]
+  readonly hostedZones?: readonly HostedZoneData[]
+  readonly recordSets?: readonly RecordSetData[]
 }
 
 /** Control → worker. */
@@ -110,4 +134,6 @@ export interface ServicesOptions {
   readonly tokenKey: Uint8Array
   /** Resolvers of the machine that unknown names are asked of; empty: none are. */
   readonly forwarders: readonly string[]
+  /** Whether the lab has public services (systems 4.9), whose names lead to them. */
+  readonly hasPublicServices: boolean
 }

@@ -9,6 +9,7 @@ import { systemClock } from '../base/clock.ts'
 import { ServicesDirectory } from './directory.ts'
 import { privateNames, publicNames, reverseNames } from './dns/ec2_zones.ts'
 import { Forwarder } from './dns/forwarder.ts'
+import { publicServiceNames } from './dns/public_service_names.ts'
 import { Resolver } from './dns/resolver.ts'
 import { HostSockets } from './host_sockets.ts'
 import type { ServicesControl, ServicesMessage, ServicesOptions } from './update.ts'
@@ -17,7 +18,10 @@ function main (port: MessagePort, options: ServicesOptions): void {
   const directory = new ServicesDirectory()
   const forwarder = options.forwarders.length === 0 ? null : new Forwarder(options.forwarders)
   const resolver = new Resolver({
-    sources: [privateNames(directory), publicNames(directory), reverseNames(directory)],
+    sources: [
+      directory.hostedZones, privateNames(directory), publicNames(directory),
+      reverseNames(directory), ...options.hasPublicServices ? [publicServiceNames] : []
+    ],
     forward: forwarder?.forward ?? null
   })
   const hosts = new Map<string, HostSockets>()

@@ -19,6 +19,7 @@ import { createEndpoint } from '../../daemon/api/endpoint.ts'
 import { MetricHistory } from '../../daemon/api/cloudwatch/metric_history.ts'
 import { createCloudWatchService } from '../../daemon/api/cloudwatch/service.ts'
 import { createLogsService } from '../../daemon/api/logs/service.ts'
+import { createRoute53Service } from '../../daemon/api/route53/service.ts'
 import { createStsService } from '../../daemon/api/sts/service.ts'
 import { ChangeHistory } from '../../daemon/audit/change_history.ts'
 import { AuditTrail } from '../../daemon/audit/trail.ts'
@@ -106,7 +107,11 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
       createConfigService({ history, trail, actions: ACTIONS }),
       createLogsService(logGroups),
       createCloudWatchService(options.metricHistory ?? new MetricHistory()),
-      createStsService()
+      createStsService(),
+      createRoute53Service({
+        ledger: replica, clock, random: systemRandom,
+        appliedRevision: () => replica.snapshot.revision
+      })
     ], clock, random: systemRandom,
     keyRing: new KeyRing([ALICE, BOB]),
     log,

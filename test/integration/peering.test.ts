@@ -7,9 +7,9 @@
 import test from 'ava'
 import * as ec2 from '@aws-sdk/client-ec2'
 import type { Instance } from '../harness/instance.ts'
+import { elasticIp, internetGateway } from '../harness/internet.ts'
 import type { Lab, TestVpc } from '../harness/lab.ts'
 import { eventually } from '../harness/command.ts'
-import { elasticIp, internetGateway, OUTSIDE } from '../harness/internet.ts'
 import { natGateway } from '../harness/nat.ts'
 import { withLab } from '../harness/with_lab.ts'
 
@@ -182,4 +182,38 @@ test.serial('a peering across Regions carries packets of 1500 bytes',
       await a.instance.try('ping', '-c', '1', '-W', '1', '-M', 'do', '-s', '1473', b.instance.ipv4)
     t.regex(tooBig.stdout, /mtu ?= ?1500/i)
     t.is((await b.instance.ping(a.instance.ipv4, 3, '-M', 'dont', '-s', '4000')).received, 3)
+  }))
+
+test.serial('a public name of a peer leads to its private address where the peer allows it',
+  withLab({ edges: 1 }, async (t, lab) => {
+    const one = await build(lab, '10.1.0.0/16', 'host-1')
+    const other = await build(lab, '10.2.0.0/16', 'host-2')
+    for (const { vpc } of [one, other]) {
+      await lab.ec2.send(new ec2.ModifyVpcAttributeCommand(
+        { VpcId: vpc.id, EnableDnsHostnames: { Value: true } }))
+    }
+    await internetGateway(lab, other.vpc)
+    const { address } = await elasticIp(lab, other.instance)
+    const name = `ec2-${address.replaceAll('.', '-')}.compute-1.amazonaws.com`
+    const asked = async (from: Instance): Promise<string> => (await from.exec(
+      'dig', '+short', '+tries=1', '+time=5', '@169.254.169.253', name)).trim()
+    const allow = async (id: string, isOn: boolean): Promise<void> => {
+      await lab.ec2.send(new ec2.ModifyVpcPeeringConnectionOptionsCommand({
+        VpcPeeringConnectionId: id,
+        AccepterPeeringConnectionOptions: { AllowDnsResolutionFromRemoteVpc: isOn }
+      }))
+      await lab.waitApplied()
+    }
+    t.is(await asked(other.instance), '10.2.1.10')
+    const id = await peer(lab, one, other)
+    await lab.waitApplied()
+    t.is(await asked(one.instance), address, 'not without the option')
+    await allow(id, true)
+    t.is(await asked(one.instance), '10.2.1.10')
+    await allow(id, false)
+    t.is(await asked(one.instance), address)
+    await allow(id, true)
+    await lab.ec2.send(new ec2.DeleteVpcPeeringConnectionCommand({ VpcPeeringConnectionId: id }))
+    await lab.waitApplied()
+    t.is(await asked(one.instance), address, 'nor without the peering')
   }))

@@ -1,11 +1,13 @@
 /**
  * `--uplink real`, on a machine made for it: the daemon runs in a namespace of its own.
  *
- *     <lab>-internet ── router ── machine 192.0.2.1 ── world 192.0.2.2, web server 198.18.0.1
+ *     <lab>-internet ── router ── machine 192.0.2.1 ── world 192.0.2.2, web server 198.18.0.1,
+ *                                                            resolver that knows www.example.net
  */
 import test from 'ava'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { adminSocketPath, internetNamespace, namespacePath } from '../../daemon/host/paths.ts'
 import { Background, ROOT, command, eventually, tryCommand } from '../harness/command.ts'
@@ -14,10 +16,16 @@ import { webServer } from '../harness/internet.ts'
 import { leftovers } from '../harness/leftovers.ts'
 
 const VPCD = join(ROOT, 'bin/vpcd')
+const VPCCTL = join(ROOT, 'bin/vpcctl')
+const ANSWER_DNS = join(ROOT, 'test/harness/programs/answer_dns.ts')
 
 /** `ip netns exec` would hide the lab's namespaces from everybody else. */
 const onMachine = (machine: string, ...words: readonly string[]): string[] =>
   [`--net=${namespacePath(machine)}`, ...words]
+
+async function defaultVpc (vpcctl: (...words: string[]) => Promise<string>): Promise<string> {
+  return (await vpcctl('vpc', 'list', '--query', '[?IsDefault].VpcId', '-q')).trim()
+}
 
 test.serial('the internet of a lab goes on behind the machine, and is cut off without a trace',
   async (t) => {
@@ -26,6 +34,10 @@ test.serial('the internet of a lab goes on behind the machine, and is cut off wi
     const forwarding = async (): Promise<string> => (await command('nsenter',
       ...onMachine(machine, 'sysctl', '-n', 'net.ipv4.conf.out0.forwarding'))).trim()
     const started: Background[] = []
+    const resolvConf = join(tmpdir(), `${lab}-resolv.conf`)
+    writeFileSync(resolvConf, 'nameserver 192.0.2.2\n')
+    const vpcctl = async (...words: readonly string[]): Promise<string> =>
+      await command('nsenter', ...onMachine(machine, VPCCTL, '--lab', lab, ...words))
     try {
       for (const name of [machine, world]) await command('ip', 'netns', 'add', name)
       await command('ip', '-n', machine, 'link', 'add', 'out0', 'type', 'veth', 'peer', 'name',
@@ -39,8 +51,11 @@ test.serial('the internet of a lab goes on behind the machine, and is cut off wi
       ] as const) await command('ip', '-n', namespace, ...line.split(' '))
       started.push(new Background('ip',
         ['netns', 'exec', world, 'python3', ...webServer('world')]))
+      started.push(new Background('ip', ['netns', 'exec', world, join(ROOT, 'scripts/node'),
+        ANSWER_DNS, 'www.example.net', '198.18.0.1']))
       t.is(await forwarding(), '0')
-      started.push(new Background('nsenter', onMachine(machine, VPCD, '--lab', lab,
+      started.push(new Background('nsenter', onMachine(machine, 'env',
+        `VPCLAB_RESOLV_CONF=${resolvConf}`, VPCD, '--lab', lab,
         '--hosts', '1', '--edges', '1', '--uplink', 'real', '--api-port', '0')))
       await eventually('the lab is up', () => existsSync(adminSocketPath(lab)), 60_000)
       const answer = await eventually('the world answers', async () => {
@@ -52,6 +67,19 @@ test.serial('the internet of a lab goes on behind the machine, and is cut off wi
         throw error
       })
       t.is(answer, 'world 192.0.2.1\n')
+
+      // An instance of the default VPC asks the VPC's resolver, which asks the machine's.
+      await vpcctl('instance', 'run', '--name', 'a')
+      const dig = async (name: string): Promise<string> => await vpcctl('instance', 'exec', 'a',
+        '--', 'dig', '+tries=1', '+time=5', '@169.254.169.253', name)
+      t.regex(await dig('www.example.net'), /^www\.example\.net\.\s+60\s+IN\s+A\s+198\.18\.0\.1$/m)
+      t.regex(await dig('no.example.net'), /status: NXDOMAIN/)
+      await vpcctl('vpc', 'set', await defaultVpc(vpcctl), '--dns-hostnames', 'on')
+      await vpcctl('hosted-zone', 'create', 'corp.example', await defaultVpc(vpcctl))
+      await vpcctl('hosted-zone', 'set-record', 'corp.example', 'web.corp.example', 'CNAME',
+        'www.example.net')
+      t.regex(await dig('web.corp.example'), /^www\.example\.net\..*198\.18\.0\.1$/m)
+      t.regex(await dig('no.corp.example'), /status: NXDOMAIN/, 'the zone hides the world')
       await command('nsenter', ...onMachine(machine, VPCD, '--lab', lab, '--teardown'))
       t.is(await forwarding(), '0')
       t.is(await command('nsenter', ...onMachine(machine, 'nft', 'list', 'ruleset')), '')
@@ -59,6 +87,7 @@ test.serial('the internet of a lab goes on behind the machine, and is cut off wi
       t.deepEqual(await leftovers(lab), [])
     } finally {
       await command('nsenter', ...onMachine(machine, VPCD, '--lab', lab, '--teardown'))
+      rmSync(resolvConf, { force: true })
       for (const program of started) await program.stop('SIGKILL')
       for (const name of [machine, world]) await tryCommand('ip', ['netns', 'del', name])
     }

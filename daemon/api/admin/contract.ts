@@ -14,6 +14,7 @@
  *     GET  /mapping?vpc=vpc-…&address=A    MappingAnswer, 404 with AdminError
  *     GET  /cache                          CacheAnswer
  *     GET  /hyperplane                     HyperplaneAnswer
+ *     GET  /internet/log                   AccessLogAnswer
  *     GET  /quotas                         QuotasAnswer
  *     GET  /vpn                            VpnAnswer
  *     GET  /instances/i-…                  InstanceAnswer, 404 with AdminError
@@ -52,6 +53,24 @@ export interface LabStatusAnswer {
   readonly appliedRevision: number
   readonly hosts: readonly HostStatus[]
   readonly instances: Readonly<Record<string, number>>
+}
+
+/** Who called the public services on the lab's internet, oldest first. */
+export interface AccessLogAnswer {
+  readonly accesses: readonly {
+    /** ISO 8601. */
+    readonly time: string
+    /** `s3` */
+    readonly service: string
+    /** Address and port that the call came from, as the internet sees them. */
+    readonly caller: string
+    readonly callerPort: number
+    readonly method: string
+    readonly host: string
+    readonly path: string
+    /** HTTP status of the answer. */
+    readonly status: number
+  }[]
 }
 
 export interface HyperplaneAnswer {

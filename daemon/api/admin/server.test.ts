@@ -29,7 +29,8 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }, flags
   const replica = await Replica.open(engine)
   const log = silentLog()
   const lab = new Lab({
-    lab: 'unit', replica, clock: systemClock, random: systemRandom, log, uplink: 'lab', spinUs: 0,
+    lab: 'unit', replica, clock: systemClock, random: systemRandom, log, uplink: 'lab',
+    forwarders: [], spinUs: 0,
     flowCapacity: 1024, fill: () => Promise.resolve(0)
   })
   await lab.start()

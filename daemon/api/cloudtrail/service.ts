@@ -13,7 +13,7 @@ import type { AuditTrail, EventQuery, FoundEvent, LookupAttribute } from '../../
 import { usernameOf } from '../../audit/trail.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import { createJsonService } from '../json_codec.ts'
-import { defineReadOperation } from '../read_service.ts'
+import { defineOperation } from '../operation_service.ts'
 import type { Service } from '../service.ts'
 
 /** Events of one page, by default and at most. */
@@ -27,7 +27,7 @@ export function createCloudTrailService (trail: AuditTrail): Service {
     targetPrefix: 'CloudTrail_20131101',
     loadClient: () => import('@aws-sdk/client-cloudtrail'),
     operations: [
-      defineReadOperation<LookupEventsRequest, LookupEventsResponse>({
+      defineOperation<LookupEventsRequest, LookupEventsResponse>({
         name: 'LookupEvents',
         answer: ({ accountId, region }, input) => {
           const limit = pageSizeOf(input)

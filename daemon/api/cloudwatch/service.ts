@@ -15,7 +15,7 @@ import { AwsError } from '../../model/aws_error.ts'
 import { cborProtocol } from '../cbor_codec.ts'
 import { jsonProtocol } from '../json_codec.ts'
 import { queryProtocol } from '../query_service.ts'
-import { createReadService, defineReadOperation } from '../read_service.ts'
+import { createOperationService, defineOperation } from '../operation_service.ts'
 import type { Service } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
 import type { MeasuredResource, MetricHistory } from './metric_history.ts'
@@ -36,7 +36,7 @@ export const DATAPOINTS_MAX = 1440
 export const METRIC_QUERIES_MAX = 500
 
 export function createCloudWatchService (history: MetricHistory): Service {
-  return createReadService({
+  return createOperationService({
     name: 'monitoring',
     protocols: [
       cborProtocol(TARGET),
@@ -45,14 +45,14 @@ export function createCloudWatchService (history: MetricHistory): Service {
     ],
     loadClient: () => import('@aws-sdk/client-cloudwatch'),
     operations: [
-      defineReadOperation<ListMetricsInput, ListMetricsOutput>({
+      defineOperation<ListMetricsInput, ListMetricsOutput>({
         name: 'ListMetrics', answer: (caller, input) => listMetrics(history, caller, input)
       }),
-      defineReadOperation<GetMetricStatisticsInput, GetMetricStatisticsOutput>({
+      defineOperation<GetMetricStatisticsInput, GetMetricStatisticsOutput>({
         name: 'GetMetricStatistics',
         answer: (caller, input) => getMetricStatistics(history, caller, input)
       }),
-      defineReadOperation<GetMetricDataInput, GetMetricDataOutput>({
+      defineOperation<GetMetricDataInput, GetMetricDataOutput>({
         name: 'GetMetricData', answer: (caller, input) => getMetricData(history, caller, input)
       })
     ]

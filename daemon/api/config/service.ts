@@ -13,7 +13,7 @@ import type { AuditTrail } from '../../audit/trail.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import type { Action } from '../ec2/action.ts'
 import { createJsonService } from '../json_codec.ts'
-import { defineReadOperation } from '../read_service.ts'
+import { defineOperation } from '../operation_service.ts'
 import type { Service } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
 import { configurationItem } from './configuration_item.ts'
@@ -39,7 +39,7 @@ export function createConfigService (dependencies: ConfigServiceDependencies): S
     targetPrefix: 'StarlingDoveService',
     loadClient: () => import('@aws-sdk/client-config-service'),
     operations: [
-      defineReadOperation<GetResourceConfigHistoryRequest, GetResourceConfigHistoryResponse>({
+      defineOperation<GetResourceConfigHistoryRequest, GetResourceConfigHistoryResponse>({
         name: 'GetResourceConfigHistory',
         answer: (caller, input) => {
           const type = typeOf(input)

@@ -13,7 +13,7 @@ import type {
 import type { EventPlace, LogGroup, LogGroups, LogStream } from '../../flow_logs/log_groups.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import { createJsonService } from '../json_codec.ts'
-import { defineReadOperation } from '../read_service.ts'
+import { defineOperation } from '../operation_service.ts'
 import type { Service } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
 
@@ -28,7 +28,7 @@ export function createLogsService (logGroups: LogGroups): Service {
     targetPrefix: 'Logs_20140328',
     loadClient: () => import('@aws-sdk/client-cloudwatch-logs'),
     operations: [
-      defineReadOperation<DescribeLogGroupsRequest, DescribeLogGroupsResponse>({
+      defineOperation<DescribeLogGroupsRequest, DescribeLogGroupsResponse>({
         name: 'DescribeLogGroups',
         answer: (caller, input) => {
           const { accountId, region } = caller
@@ -47,7 +47,7 @@ export function createLogsService (logGroups: LogGroups): Service {
           }
         }
       }),
-      defineReadOperation<DescribeLogStreamsRequest, object>({
+      defineOperation<DescribeLogStreamsRequest, object>({
         name: 'DescribeLogStreams',
         answer: (caller, input) => {
           const group = requireGroup(logGroups, caller, input)
@@ -60,11 +60,11 @@ export function createLogsService (logGroups: LogGroups): Service {
           }
         }
       }),
-      defineReadOperation<GetLogEventsRequest, GetLogEventsResponse>({
+      defineOperation<GetLogEventsRequest, GetLogEventsResponse>({
         name: 'GetLogEvents',
         answer: (caller, input) => getLogEvents(logGroups, caller, input)
       }),
-      defineReadOperation<FilterLogEventsRequest, FilterLogEventsResponse>({
+      defineOperation<FilterLogEventsRequest, FilterLogEventsResponse>({
         name: 'FilterLogEvents',
         answer: (caller, input) => filterLogEvents(logGroups, caller, input)
       })

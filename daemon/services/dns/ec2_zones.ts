@@ -5,12 +5,15 @@
  *     ip-10-0-1-10.ec2.internal       any address of the VPC's IPv4 blocks, used or not
  *     i-0123….ec2.internal            A and AAAA where the instance answers for its resource name
  *     10.1.0.10.in-addr.arpa          the way back, within the VPC's blocks
- *     ec2-203-0-113-5.compute-1.amazonaws.com    the private address inside the VPC that it is of,
- *                                                the public one elsewhere
+ *     ec2-203-0-113-5.compute-1.amazonaws.com    the private address inside the VPC that it is of
+ *                                                and inside peers that it lets know, the public
+ *                                                one elsewhere
  */
 import { cidrContainsAddress, knownAddress, knownCidr } from '../../model/cidr.ts'
+import { REGIONS } from '../../model/region.ts'
 import { ipName, privateDnsSuffix, publicDnsSuffix, publicName } from '../../model/private_dns.ts'
 import type { ServicesDirectory } from '../directory.ts'
+import type { VpcData } from '../update.ts'
 import type { Viewer } from '../viewer.ts'
 import { isInZone, matching } from './zone_source.ts'
 import type { ZoneAnswer, ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
@@ -75,21 +78,43 @@ export function privateNames (directory: ServicesDirectory): ZoneSource {
   }
 }
 
-/** Public names of the VPC's Region. */
+/** Region by the zone of its public names. */
+const PUBLIC_ZONES: ReadonlyMap<string, string> =
+  new Map(REGIONS.map(({ name }) => [publicDnsSuffix(name), name]))
+/** Above all of them. */
+const AWS_ZONE = 'amazonaws.com'
+
+/** Public names of every Region. */
 export function publicNames (directory: ServicesDirectory): ZoneSource {
   return {
     answer (question, { vpc }) {
-      const zone = publicDnsSuffix(vpc.region)
       const { name } = question
-      if (!isInZone(name, zone)) return null
+      if (!isInZone(name, AWS_ZONE)) return null
+      const zone = [...PUBLIC_ZONES.keys()].find((one) => isInZone(name, one))
+      if (zone === undefined) return null
       if (name === zone) return answer(zone, question, [])
       const address = addressIn(PUBLIC_NAME.exec(name.slice(0, -zone.length - 1)))
       if (address === null) return answer(zone, question, null)
-      const inside = vpc.hasDnsHostnames
-        ? directory.vpc(vpc.vpcId)?.privateOf.get(address) : undefined
+      const inside = insideOf(directory, vpc, address, PUBLIC_ZONES.get(zone) ?? '')
       return answer(zone, question, [record(name, 'A', inside ?? address)])
     }
   }
+}
+
+/**
+ * The private address of a public one, where the VPC itself has it, or a peer that lets the VPC
+ * know. VPC Peering Guide, "DNS resolution for a VPC peering connection".
+ */
+function insideOf (
+  directory: ServicesDirectory, vpc: VpcData, address: string, region: string
+): string | undefined {
+  for (const vpcId of vpc.hasDnsHostnames ? [vpc.vpcId, ...vpc.resolvedPeers] : []) {
+    const known = directory.vpc(vpcId)
+    const inside = known?.data.region === region && known.data.hasDnsHostnames
+      ? known.privateOf.get(address) : undefined
+    if (inside !== undefined) return inside
+  }
+  return undefined
 }
 
 /** From addresses to names: those of the VPC, and its public ones. */

@@ -126,6 +126,20 @@ test('a public name is the private address inside its VPC, and the public one el
   t.deepEqual(ask('5.113.0.203.in-addr.arpa', 'PTR').answers, [['PTR', name]])
 })
 
+test('a public name of a peer is its private address where the peer lets it be known', (t) => {
+  const name = 'ec2-203-0-113-5.compute-1.amazonaws.com'
+  const of = (change: Partial<typeof DEFAULT_VPC>): Ask =>
+    ({ viewer: { ...DEFAULT_VIEWER, vpc: { ...DEFAULT_VPC, vpcId: 'vpc-2', ...change } } })
+  t.deepEqual(ask(name, 'A', of({})).answers, [['A', '203.0.113.5']])
+  t.deepEqual(ask(name, 'A', of({ resolvedPeers: ['vpc-1'] })).answers, [['A', '10.0.1.10']])
+  t.deepEqual(ask(name, 'A', of({ resolvedPeers: ['vpc-1'], region: 'eu-west-1' })).answers,
+    [['A', '10.0.1.10']], 'from another Region, too')
+  t.deepEqual(ask(name, 'A', of({ resolvedPeers: ['vpc-1'], hasDnsHostnames: false })).answers,
+    [['A', '203.0.113.5']])
+  t.deepEqual(ask('ec2-203-0-113-5.eu-west-1.compute.amazonaws.com', 'A',
+    of({ resolvedPeers: ['vpc-1'] })).answers, [['A', '203.0.113.5']], 'no name of the peer')
+})
+
 test('an alias is followed from zone to zone, and a circle ends', (t) => {
   t.deepEqual(ask('alias.test').answers,
     [['CNAME', 'ip-10-0-1-10.ec2.internal'], ['A', '10.0.1.10']])
@@ -196,4 +210,29 @@ test('what no zone holds is asked elsewhere where there is an elsewhere', async 
   const silent = new Resolver({ sources: [], forward: async () => await Promise.resolve(null) })
   const failed = await silent.answer(bytesOf('example.com', 'A'), DEFAULT_VIEWER, 'udp', 1400)
   t.is((failed ?? Buffer.alloc(4)).readUInt16BE(2) & 0xf, 2)
+})
+
+test('an alias that leads elsewhere is followed there', async (t) => {
+  const asked: string[] = []
+  const answerTo = (query: Buffer): Buffer => {
+    const [question] = dnsPacket.decode(query).questions ?? []
+    asked.push(`${question?.name ?? ''} ${question?.type ?? ''}`)
+    return dnsPacket.encode({
+      type: 'response', id: 0, flags: dnsPacket.RECURSION_DESIRED, questions: [],
+      answers: [{ name: 'elsewhere.example', type: 'A', ttl: 9, data: '198.51.100.7' }]
+    })
+  }
+  const resolve = async (forward: (query: Buffer) => Buffer | null): Promise<unknown[]> => {
+    const resolver = new Resolver({
+      sources: [TEST_ZONE], forward: async (query) => await Promise.resolve(forward(query))
+    })
+    const answer = await resolver.answer(bytesOf('away.test', 'A'), DEFAULT_VIEWER, 'udp', 1400)
+    const packet = dnsPacket.decode(answer ?? Buffer.alloc(0))
+    return [(packet as unknown as { readonly rcode: string }).rcode,
+      ...(packet.answers ?? []).map((one) => (one as { readonly data?: unknown }).data)]
+  }
+  t.deepEqual(await resolve(answerTo), ['NOERROR', 'elsewhere.example', '198.51.100.7'])
+  t.deepEqual(asked, ['elsewhere.example A'])
+  t.is((await resolve(() => null))[0], 'SERVFAIL')
+  t.is((await resolve(() => Buffer.from('no answer')))[0], 'SERVFAIL')
 })

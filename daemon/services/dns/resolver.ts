@@ -12,7 +12,7 @@ import type { Viewer } from '../viewer.ts'
 import {
   asksForMade, DNS64_TTL_S_MAX, madeOf, queryForIpv4, readAnswer, standsAsItIs
 } from './dns64.ts'
-import type { ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
+import type { ZoneAnswer, ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
 
 /** Answers by UDP, whatever the client would take, bytes. VPC User Guide, "DNS quotas". */
 export const ANSWER_BYTES_MAX = 4096
@@ -33,6 +33,7 @@ const OPT_VERSION_RCODE = 1 // extended part of BADVERS
 const SOA_TIMES = { serial: 1, refresh: 7200, retry: 900, expire: 1_209_600, minimum: 60 }
 const SOA_TTL_S = 60
 
+const RCODE_MASK = 0xf
 const RCODE_NOERROR = 0
 const RCODE_FORMERR = 1
 const RCODE_SERVFAIL = 2
@@ -44,7 +45,7 @@ const RCODE_REFUSED = 5
 export type Forward = (query: Buffer) => Promise<Buffer | null>
 
 export interface ResolverOptions {
-  /** Asked in this order; the first that holds the name decides. */
+  /** The one with the longest zone that holds the name decides; of several, the first. */
   readonly sources: readonly ZoneSource[]
   /** null: names that no source holds do not exist. */
   readonly forward: Forward | null
@@ -55,9 +56,14 @@ export type Transport = 'udp' | 'tcp'
 interface Resolved {
   readonly rcode: number
   readonly records: readonly ZoneRecord[]
-  /** Zone whose SOA stands beside an answer without records; null: none. */
-  readonly soaOf: string | null
+  /** Stands beside an answer without records; null: none does. */
+  readonly soa: ZoneRecord | null
+  /** Where an alias leads that no source holds. */
+  readonly elsewhere?: ZoneQuestion
 }
+
+const REFUSED: Resolved = { rcode: RCODE_REFUSED, records: [], soa: null }
+const SERVFAIL: Resolved = { rcode: RCODE_SERVFAIL, records: [], soa: null }
 
 export class Resolver {
   readonly #options: ResolverOptions
@@ -94,16 +100,21 @@ export class Resolver {
     if ((edns?.ednsVersion ?? 0) !== 0) return reply.badVersion()
     // "We do not support non-recursive queries", nor classes other than the Internet's.
     if ((flags & FLAG_RECURSION_DESIRED) === 0 || question.class !== 'IN') {
-      return reply.encode({ rcode: RCODE_REFUSED, records: [], soaOf: null })
+      return reply.encode(REFUSED)
     }
     const asked = { name: question.name.toLowerCase().replace(/\.$/, ''), type: question.type }
     const mayMake = viewer.endpoint.hasDns64 && asksForMade(asked.type, flags, edns)
     const resolved = this.#resolve(asked, viewer)
+    const { forward } = this.#options
+    if (resolved?.elsewhere !== undefined && forward !== null) {
+      return followElsewhere(forward, resolved, resolved.elsewhere, reply)
+    }
     if (resolved !== null) {
       return reply.encode(mayMake ? this.#withMade(resolved, asked.name, viewer) : resolved)
     }
-    const { forward } = this.#options
-    if (forward === null) return reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soaOf: '' })
+    if (forward === null) {
+      return reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soa: soaRecord('') })
+    }
     return mayMake ? makeElsewhere(forward, query, reply, limit)
       : askElsewhere(forward, query, reply, limit)
   }
@@ -113,7 +124,7 @@ export class Resolver {
     if (standsAsItIs(resolved)) return resolved
     const made = madeOf(this.#resolve({ name, type: 'A' }, viewer)?.records ?? [],
       SOA_TIMES.minimum)
-    return made === null ? resolved : { rcode: RCODE_NOERROR, records: made, soaOf: null }
+    return made === null ? resolved : { rcode: RCODE_NOERROR, records: made, soa: null }
   }
 
   /** @returns null when no source holds the name */
@@ -123,27 +134,29 @@ export class Resolver {
     for (let aliases = 0; aliases <= ALIASES_MAX; aliases++) {
       const found = this.#ask(question, viewer)
       if (found === null) {
-        return aliases === 0 ? null : { rcode: RCODE_NOERROR, records, soaOf: null }
+        return aliases === 0 ? null
+          : { rcode: RCODE_NOERROR, records, soa: null, elsewhere: question }
       }
       records.push(...found.records)
       const alias = found.records.find(({ type }) => type === 'CNAME')
       if (alias === undefined || asked.type === 'CNAME' || asked.type === 'ANY') {
         return {
           rcode: found.nameExists ? RCODE_NOERROR : RCODE_NXDOMAIN, records,
-          soaOf: found.records.length === 0 ? found.zone : null
+          soa: found.records.length > 0 ? null : found.soa ?? soaRecord(found.zone)
         }
       }
       question = { name: String(alias.data).toLowerCase(), type: asked.type }
     }
-    return { rcode: RCODE_SERVFAIL, records: [], soaOf: null }
+    return SERVFAIL
   }
 
-  #ask (question: ZoneQuestion, viewer: Viewer): ReturnType<ZoneSource['answer']> {
+  #ask (question: ZoneQuestion, viewer: Viewer): ZoneAnswer | null {
+    let best: ZoneAnswer | null = null
     for (const source of this.#options.sources) {
       const answer = source.answer(question, viewer)
-      if (answer !== null) return answer
+      if (answer !== null && (best === null || answer.zone.length > best.zone.length)) best = answer
     }
-    return null
+    return best
   }
 }
 
@@ -163,10 +176,10 @@ class Reply {
     this.#bytesMax = bytesMax
   }
 
-  encode ({ rcode, records, soaOf }: Resolved): Buffer {
+  encode ({ rcode, records, soa }: Resolved): Buffer {
     try {
       const whole = this.#encode(rcode, 0, records as dnsPacket.Answer[],
-        soaOf === null ? [] : [soaRecord(soaOf)], 0)
+        soa === null ? [] : [soa as dnsPacket.Answer], 0)
       return whole.length <= this.#bytesMax ? whole
         : this.#encode(rcode, FLAG_TRUNCATED, [], [], 0)
     } catch {
@@ -177,7 +190,7 @@ class Reply {
 
   badVersion (): Buffer { return this.#encode(RCODE_NOERROR, 0, [], [], OPT_VERSION_RCODE) }
 
-  servfail (): Buffer { return this.encode({ rcode: RCODE_SERVFAIL, records: [], soaOf: null }) }
+  servfail (): Buffer { return this.encode(SERVFAIL) }
 
   truncated (): Buffer { return this.#encode(RCODE_NOERROR, FLAG_TRUNCATED, [], [], 0) }
 
@@ -202,10 +215,11 @@ function optRecord (extendedRcode: number): dnsPacket.Answer {
   } as unknown as dnsPacket.Answer
 }
 
-function soaRecord (zone: string): dnsPacket.Answer {
+/** Of a zone that has no records of its own. */
+function soaRecord (zone: string): ZoneRecord {
   const below = zone === '' ? '' : `.${zone}`
   return {
-    type: 'SOA', name: zone === '' ? '.' : zone, ttl: SOA_TTL_S, class: 'IN',
+    type: 'SOA', name: zone === '' ? '.' : zone, ttl: SOA_TTL_S,
     data: { mname: `ns0${below}`, rname: `hostmaster${below}`, ...SOA_TIMES }
   }
 }
@@ -229,7 +243,7 @@ async function makeElsewhere (
   const ipv4 = second === null ? null : await forward(second)
   const made = ipv4 === null ? null
     : madeOf(readAnswer(ipv4)?.records ?? [], heard?.negativeTtl ?? DNS64_TTL_S_MAX)
-  if (made !== null) return reply.encode({ rcode: RCODE_NOERROR, records: made, soaOf: null })
+  if (made !== null) return reply.encode({ rcode: RCODE_NOERROR, records: made, soa: null })
   if (answer === null) return reply.servfail()
   return answer.length <= bytesMax ? answer : reply.truncated()
 }
@@ -240,4 +254,26 @@ async function askElsewhere (
   const answer = await forward(query)
   if (answer === null) return reply.servfail()
   return answer.length <= bytesMax ? answer : reply.truncated()
+}
+
+/** Asks elsewhere for what an alias leads to, and answers with both. */
+async function followElsewhere (
+  forward: Forward, { records }: Resolved, { name, type }: ZoneQuestion, reply: Reply
+): Promise<Buffer> {
+  try {
+    const answer = await forward(dnsPacket.encode({
+      type: 'query', id: 0, flags: FLAG_RECURSION_DESIRED,
+      questions: [{ name, type: type as 'A', class: 'IN' }], additionals: [optRecord(0)]
+    }))
+    if (answer === null) return reply.servfail()
+    const { answers = [], authorities = [] } = dnsPacket.decode(answer)
+    return reply.encode({
+      rcode: answer.readUInt16BE(2) & RCODE_MASK,
+      records: [...records, ...answers.filter((one) => one.type !== 'OPT') as ZoneRecord[]],
+      soa: answers.length > 0 ? null
+        : authorities.find((one) => one.type === 'SOA') as ZoneRecord | undefined ?? null
+    })
+  } catch {
+    return reply.servfail() // of a type that cannot be written, or an answer that cannot be read
+  }
 }

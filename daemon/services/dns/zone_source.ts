@@ -1,13 +1,11 @@
 /**
  * Where names come from: the seam of the resolver. A source says which of a name's zones is its
- * own and what stands there; the resolver (resolver.ts) asks the sources in order, follows aliases
- * across them, and builds the message. A source sees who asks, since the same name may lead
- * elsewhere for another VPC.
+ * own and what stands there; the resolver (resolver.ts) believes the one with the longest zone,
+ * follows aliases across them, and builds the message. A source sees who asks, since the same name
+ * may lead elsewhere for another VPC.
  */
+import type { RecordType } from '../../model/resource_record.ts'
 import type { Viewer } from '../viewer.ts'
-
-/** Types that a source may hold. */
-export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'SRV' | 'TXT'
 
 /** One record as dns-packet encodes it. Names are lower-case and without a dot at the end. */
 export interface ZoneRecord {
@@ -26,15 +24,17 @@ export interface ZoneQuestion {
 }
 
 export interface ZoneAnswer {
-  /** Name of the zone that decides: of the SOA record of an answer without records. */
+  /** Name of the zone that decides. The longest of all sources' is believed. */
   readonly zone: string
+  /** Of an answer without records; absent where the zone has none of its own. */
+  readonly soa?: ZoneRecord
   /** False: NXDOMAIN. */
   readonly nameExists: boolean
   readonly records: readonly ZoneRecord[]
 }
 
 export interface ZoneSource {
-  /** @returns null when no zone of this source holds the name: the next source is asked */
+  /** @returns null when no zone of this source holds the name */
   answer (question: ZoneQuestion, viewer: Viewer): ZoneAnswer | null
 }
 

@@ -20,7 +20,8 @@ export const DEFAULT_ENDPOINT: EndpointData = {
 }
 
 export const DEFAULT_VPC: VpcData = {
-  vpcId: 'vpc-1', region: 'us-east-1', ipv4Blocks: ['10.0.0.0/16'], hasDnsHostnames: true
+  vpcId: 'vpc-1', region: 'us-east-1', ipv4Blocks: ['10.0.0.0/16'], hasDnsHostnames: true,
+  resolvedPeers: []
 }
 
 export const DEFAULT_VIEWER: Viewer = { endpoint: DEFAULT_ENDPOINT, vpc: DEFAULT_VPC }

@@ -1,5 +1,5 @@
 /**
- * A service whose operations only read, in the protocols that it speaks. The schemas of its client
+ * A service as a list of operations, in the protocols that it speaks. The schemas of its client
  * package say what inputs and outputs look like; the package is loaded at the first call.
  */
 import { AwsError } from '../model/aws_error.ts'
@@ -8,41 +8,48 @@ import { SchemaRegistry, type OperationShape } from './schema.ts'
 import type { Body, Call, Service } from './service.ts'
 import type { Caller } from './sigv4.ts'
 
+/** A commit that an operation made, as `Call` notes it. */
+type Noted = Pick<Call, 'revision'>
+
 /** Input and output are the SDK's. */
-export interface ReadOperation<Input, Output> {
+export interface Operation<Input, Output> {
   readonly name: string
-  /** @throws AwsError to refuse */
-  answer(caller: Caller, input: Input): Output
+  /**
+   * @param call takes the revision of what the operation changes
+   * @throws AwsError to refuse
+   */
+  answer(caller: Caller, input: Input, call: Noted): Output | Promise<Output>
 }
 
 /** Marks an operation, whose input the codec makes. */
-export function defineReadOperation<Input, Output extends object> (
-  operation: ReadOperation<Input, Output>): ReadOperation<object, object> {
-  return operation as unknown as ReadOperation<object, object>
+export function defineOperation<Input, Output extends object> (
+  operation: Operation<Input, Output>): Operation<object, object> {
+  return operation as unknown as Operation<object, object>
 }
 
-export interface ReadServiceOptions {
+export interface OperationServiceOptions {
   /** As in the credential scope, `cloudtrail`. */
   readonly name: string
+  /** As Service.pathPrefix. */
+  readonly pathPrefix?: string
   /** The last one answers calls that are in none. */
   readonly protocols: readonly [Protocol, ...Protocol[]]
   /** The service's client package; loaded at the first call. */
   readonly loadClient: () => Promise<object>
-  readonly operations: readonly ReadOperation<object, object>[]
+  readonly operations: readonly Operation<object, object>[]
 }
 
-export function createReadService (options: ReadServiceOptions): Service {
+export function createOperationService (options: OperationServiceOptions): Service {
   const { name, protocols, loadClient } = options
   const operations = new Map(options.operations.map((operation) => [operation.name, operation]))
   /** Of what is built. */
   const shapes = new Map<string, OperationShape>()
   let loading: Promise<SchemaRegistry> | undefined
-  const shapeOf = async (operationName: string): Promise<OperationShape | undefined> => {
-    const known = shapes.get(operationName)
+  const shapeOf = (schemas: SchemaRegistry, operation: string): OperationShape | undefined => {
+    const known = shapes.get(operation)
     if (known !== undefined) return known
-    loading ??= loadClient().then((client) => new SchemaRegistry(client))
-    const shape = (await loading).operation(operationName)
-    if (shape !== undefined && operations.has(operationName)) shapes.set(operationName, shape)
+    const shape = schemas.operation(operation)
+    if (shape !== undefined && operations.has(operation)) shapes.set(operation, shape)
     return shape
   }
   const protocolOf = (call: Call | undefined): Protocol =>
@@ -51,10 +58,13 @@ export function createReadService (options: ReadServiceOptions): Service {
   return {
     name,
     eventSource: `${name}.amazonaws.com`,
+    ...options.pathPrefix === undefined ? {} : { pathPrefix: options.pathPrefix },
     async call (call): Promise<Body> {
       const protocol = protocolOf(call)
-      call.action = protocol.operationOf(call)
-      const shape = await shapeOf(call.action)
+      loading ??= loadClient().then((client) => new SchemaRegistry(client))
+      const schemas = await loading
+      call.action = protocol.operationOf(call, schemas)
+      const shape = shapeOf(schemas, call.action)
       if (shape === undefined) {
         throw new AwsError(protocol.unknownCode,
           `${name} has no operation "${call.action.slice(0, 64)}"`)
@@ -66,7 +76,7 @@ export function createReadService (options: ReadServiceOptions): Service {
       }
       call.operation = shape
       call.input = protocol.decode(shape, call)
-      call.output = operation.answer(call.identity, call.input)
+      call.output = await operation.answer(call.identity, call.input, call)
       return protocol.encode(shape, call.output, call.requestId)
     },
     refuse: (refusal, requestId, call) => protocolOf(call).refuse(refusal, requestId)
