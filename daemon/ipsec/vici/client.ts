@@ -223,17 +223,15 @@ class Connection {
     }
     const current = this.#current
     if (current === null) throw viciError('charon answered what nobody asked')
-    this.#current = null
-    clearTimeout(this.#timer)
     const unknown = packet.type === PACKET_UNKNOWN_COMMAND || packet.type === PACKET_EVENT_UNKNOWN
     const expected = current.packet.type === PACKET_REQUEST ? PACKET_RESPONSE : PACKET_EVENT_CONFIRM
-    if (unknown) {
-      current.reject(viciError(`charon does not know "${current.packet.name}"`))
-    } else if (packet.type === expected) {
-      current.resolve(packet)
-    } else {
+    if (!unknown && packet.type !== expected) {
       throw viciError(`charon answered "${current.packet.name}" with type ${String(packet.type)}`)
     }
+    this.#current = null
+    clearTimeout(this.#timer)
+    if (unknown) current.reject(viciError(`charon does not know "${current.packet.name}"`))
+    else current.resolve(packet)
     this.#next()
   }
 
