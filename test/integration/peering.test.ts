@@ -7,7 +7,7 @@
 import test from 'ava'
 import * as ec2 from '@aws-sdk/client-ec2'
 import type { Instance } from '../harness/instance.ts'
-import { elasticIp, internetGateway } from '../harness/internet.ts'
+import { elasticIp, internetGateway, OUTSIDE } from '../harness/internet.ts'
 import type { Lab, TestVpc } from '../harness/lab.ts'
 import { eventually } from '../harness/command.ts'
 import { natGateway } from '../harness/nat.ts'
