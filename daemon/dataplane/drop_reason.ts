@@ -64,6 +64,10 @@ export const DROP_NAT_TABLE_FULL = 44
 export const DROP_REPLICATION = 45
 // Services of the VPC
 export const DROP_LINK_LOCAL_ALLOWANCE = 46
+// Frames of a TAP
+export const DROP_MAC_SPOOFED = 47
+export const DROP_ETHERTYPE = 48
+export const DROP_ARP_REFUSED = 49
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -242,5 +246,14 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'link-local-allowance',
     meaning: 'The ENI sent more than 1,024 packets in a second to the services of its VPC.'
+  },
+  { name: 'mac-spoofed', meaning: 'The source MAC address of the frame is not that of the ENI.' },
+  {
+    name: 'ethertype',
+    meaning: 'The frame carries neither IPv4 nor IPv6 nor ARP, which is all that a VPC knows.'
+  },
+  {
+    name: 'arp-refused',
+    meaning: 'The ARP frame is no request for an address that the router of the subnet answers for.'
   }
 ]

@@ -33,6 +33,7 @@ import {
   countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
+import { takeFrame } from './frame.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
@@ -41,7 +42,10 @@ import { PacketContext } from './packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
-import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
+import {
+  SERVICE_DNS_VPC, SERVICE_NEIGHBOR, SERVICE_NONE, SERVICE_ROUTER
+} from './link_local_service.ts'
+import { advertiseNeighbor } from './neighbor_advertisement.ts'
 import { advertiseRouter } from './router_advertisement.ts'
 import type { RouterParts } from './router_parts.ts'
 import { ServicePort } from './service_port.ts'
@@ -63,7 +67,7 @@ import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
-const { PORT_UNDERLAY, RX_PORT, RX_SEGMENTS, RX_WORDS } = descriptor
+const { FRAME_PORTS, PORT_UNDERLAY, RX_PORT, RX_SEGMENTS, RX_WORDS } = descriptor
 const { EGRESS, HALF_WORD, HALF_WORDS, INGRESS } = flowLayout
 
 /** The parts of a Nic that the router touches. */
@@ -234,11 +238,20 @@ export class Router implements RouterParts {
       this.#deliverFromServices(p)
     } else if (p.portIndex === PORT_NONE && rx[rxAt + RX_PORT] === this.tables.uplinkNicPort) {
       this.#slowUplink(p, rx, rxAt)
+    } else if (rx[rxAt + RX_PORT] > FRAME_PORTS) {
+      this.#takeFrame(p, rx[rxAt + RX_PORT] - FRAME_PORTS)
     } else if (p.portIndex === PORT_NONE) {
       this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
     } else {
       this.#slowEgress(p, rx, rxAt)
     }
+  }
+
+  /** What a guest on Ethernet sent and is no IP packet. @param nicPort of its TAP */
+  #takeFrame (p: PacketContext, nicPort: number): void {
+    p.portIndex = this.tables.ports.portOfNic[nicPort]
+    const drop = p.portIndex === PORT_NONE ? DROP_PORT_UNKNOWN : takeFrame(p, this)
+    if (drop !== DROP_NONE) this.counters.drop(p.portIndex, drop, 1)
   }
 
   /** Takes parked packets whose mapping has come, as many as there is room for. */
@@ -345,9 +358,10 @@ export class Router implements RouterParts {
   /** A packet for a service of the VPC: no flow, no flow log. */
   #handToServices (p: PacketContext): void {
     const { segments, wireBytesSum } = p
-    const isForRouter = p.target === SERVICE_ROUTER
+    const isForRouter = p.target === SERVICE_ROUTER || p.target === SERVICE_NEIGHBOR
     let drop = DROP_NONE
-    if (!isForRouter) drop = this.services.hand(p, this, this.nowMs)
+    if (p.target === SERVICE_NEIGHBOR) drop = advertiseNeighbor(p, this)
+    else if (!isForRouter) drop = this.services.hand(p, this, this.nowMs)
     else if (!this.services.takeAllowance(p, this.nowMs)) drop = DROP_LINK_LOCAL_ALLOWANCE
     else drop = advertiseRouter(p, this)
     if (drop !== DROP_NONE) {

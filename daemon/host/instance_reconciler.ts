@@ -18,6 +18,7 @@ import { rmSync } from 'node:fs'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { VpclabError } from '../base/errors.ts'
+import type { PortDevice } from '../dataplane/tables/update.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Instance } from '../model/instance.ts'
@@ -60,9 +61,7 @@ export interface Ports {
    * Resolves when the worker has the device open.
    * @param fresh the device was made anew: whatever is open leads nowhere
    */
-  open(
-    networkInterfaceId: string, namespacePath: string, deviceName: string, fresh: boolean
-  ): Promise<void>
+  open(networkInterfaceId: string, device: PortDevice, fresh: boolean): Promise<void>
 }
 
 export interface InstanceReconcilerOptions {
@@ -409,10 +408,11 @@ export class InstanceReconciler {
   async #openPort (
     namespace: string, eni: DesiredInterface, home: Home, fresh: Set<string>
   ): Promise<void> {
-    const device = deviceName(eni.deviceIndex, home.style)
-    await this.#options.ports.open(
-      eni.networkInterfaceId, namespacePath(namespace), device, fresh.has(device))
-    fresh.delete(device)
+    const name = deviceName(eni.deviceIndex, home.style)
+    await this.#options.ports.open(eni.networkInterfaceId, {
+      device: eni.device, namespacePath: namespacePath(namespace), deviceName: name
+    }, fresh.has(name))
+    fresh.delete(name)
   }
 
   async #remove (instanceId: string): Promise<void> {

@@ -4,7 +4,7 @@ import { EMPTY_NAMESPACE } from './namespace_view.ts'
 import type { LinkView, NamespaceView } from './namespace_view.ts'
 
 const link = (name: string): LinkView =>
-  ({ name, linkType: 'ether', up: true, mtu: 1500, bridge: '', addresses: [] })
+  ({ name, linkType: 'ether', macAddress: '', up: true, mtu: 1500, bridge: '', addresses: [] })
 const view = (links: readonly string[], hasRoute = true): NamespaceView => ({
   ...EMPTY_NAMESPACE,
   links: links.map(link),

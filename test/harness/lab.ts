@@ -62,6 +62,8 @@ export interface InstanceOptions {
   readonly userData?: string
   readonly type?: ec2._InstanceType
   readonly count?: number
+  /** Of its ENIs; TUNs when absent. */
+  readonly device?: 'tap'
   /** Of the subnet's Region; the lab's own when absent. */
   readonly client?: EC2Client
 }
@@ -209,7 +211,11 @@ export class Lab {
       ...(options.ipv6 === true ? { Ipv6AddressCount: 1 } : {}),
       ...(options.userData === undefined
         ? {}
-        : { UserData: Buffer.from(options.userData).toString('base64') })
+        : { UserData: Buffer.from(options.userData).toString('base64') }),
+      ...(options.device === undefined
+        ? {}
+        : { TagSpecifications: [{ ResourceType: 'instance' as const,
+          Tags: [{ Key: 'vpclab:device', Value: options.device }] }] })
     }))
     const ids = (Instances ?? []).map((instance) => instance.InstanceId ?? '')
     const running = await this.waitInstances(ids, 'running', client)
