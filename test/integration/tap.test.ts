@@ -37,8 +37,6 @@ async function macOf (lab: Lab, { eni }: Instance): Promise<string> {
 }
 
 const hexOf = (mac: string): string => mac.replaceAll(':', '')
-/** 70 MB, each part of them another. */
-const NUMBERS = 'seq 1 9000000'
 const BROADCAST = 'ffffffffffff'
 /** 06:00, then the address of the subnet's router. */
 const ROUTER_MAC = '06:00:0a:00:01:01'
@@ -74,16 +72,19 @@ test.serial('two TAPs and a TUN reach one another, by IPv4 and IPv6, and a daemo
 
 test.serial('super-packets cross a TAP whole', withLab({}, async (t, lab) => {
   const { a, b, c } = await build(lab)
-  const sum = await a.exec('sh', '-c', `${NUMBERS} | sha256sum`)
+  const directory = mkdtempSync(join(tmpdir(), 'vpclab-tap-'))
+  t.teardown(() => { rmSync(directory, { recursive: true, force: true }) })
+  const file = join(directory, 'numbers')
+  const sum = await a.exec('sh', '-c', `seq 1 3000000 > ${file}; sha256sum < ${file}`)
   for (const [from, to] of [[a, b], [a, c], [c, a]] as const) {
-    for (const address of [to.ipv4, to.ipv6]) {
-      const receiver = to.start('sh', '-c', 'busybox nc -l -p 7000 | sha256sum')
-      await eventually('a listener', async () =>
-        (await to.exec('ss', '-Htln', 'sport', '=', ':7000')) !== '')
-      await from.exec('sh', '-c', `${NUMBERS} | busybox nc ${address} 7000`)
-      await receiver.ended()
-      t.is(receiver.output, sum, address)
+    const server = to.start('python3', '-m', 'http.server', '--bind', '::', '-d', directory, '8000')
+    await eventually('a server', async () =>
+      (await to.exec('ss', '-Htln', 'sport', '=', ':8000')) !== '')
+    for (const address of [to.ipv4, `[${to.ipv6}]`]) {
+      t.is(await from.exec('sh', '-c', `curl -gsS http://${address}:8000/numbers | sha256sum`), sum,
+        address)
     }
+    await server.stop('SIGTERM')
   }
 }))
 
