@@ -50,7 +50,7 @@ import type {
   DeleteVpcPeeringConnectionResult, DescribeSecurityGroupReferencesResult,
   DescribeVpcPeeringConnectionsResult, ModifyVpcPeeringConnectionOptionsResult,
   RejectVpcPeeringConnectionResult,
-  StartInstancesResult, StopInstancesResult, TerminateInstancesResult
+  GetConsoleOutputResult, StartInstancesResult, StopInstancesResult, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
 
 /** Calls that answer with nothing worth reading (`return` is always true). */
@@ -166,6 +166,7 @@ export interface Ec2Results {
   DisassociateSubnetCidrBlock: Nothing
   DisassociateVpcCidrBlock: Nothing
   EnableAddressTransfer: EnableAddressTransferResult
+  GetConsoleOutput: GetConsoleOutputResult
   GetManagedPrefixListAssociations: GetManagedPrefixListAssociationsResult
   GetManagedPrefixListEntries: GetManagedPrefixListEntriesResult
   GetSubnetCidrReservations: GetSubnetCidrReservationsResult

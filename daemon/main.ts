@@ -51,6 +51,7 @@ import {
 import { claimLab, releaseLab } from './host/pid_file.ts'
 import { checkMachine, checkRoot } from './host/preflight.ts'
 import { teardownLab } from './host/teardown.ts'
+import { readConsole } from './host/vm_process.ts'
 import { defaultVpcOf, planCreateDefaultVpc } from './model/default_vpc.ts'
 import { isQuotaName, quotaOverrides } from './model/quota.ts'
 import { AccountView, put, remove } from './model/snapshot.ts'
@@ -295,7 +296,9 @@ function createRunner (replica: Replica, lab: Lab, recorder: CallRecorder): Acti
     ledger: replica,
     clock: systemClock,
     random: systemRandom,
-    lab: () => ({ appliedRevision: lab.appliedRevision }),
+    lab: () => ({
+      appliedRevision: lab.appliedRevision, consoleOf: (id) => readConsole(lab.name, id)
+    }),
     onInvoke: recorder.record
   })
 }

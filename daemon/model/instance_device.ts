@@ -4,9 +4,10 @@
  *
  * The caller of RunInstances asks for it by a tag of the instance, `vpclab:device` = `tap`: any AWS
  * client can. It is the one tag of the system that a caller may give, only there, and it stays as
- * it is for the instance's life.
+ * it is for the instance's life. A virtual machine has TAPs by all means.
  */
 import { AwsError } from './aws_error.ts'
+import type { Guest } from './instance_guest.ts'
 import type { Tags } from './record.ts'
 import type { TagSpecificationInput } from './tag.ts'
 
@@ -15,8 +16,9 @@ export const DEVICE_TAG = 'vpclab:device'
 export type Device = 'tun' | 'tap'
 
 /** What every ENI of the instance is. */
-export function deviceOf ({ tags }: { readonly tags: Tags }): Device {
-  return tags[DEVICE_TAG] === 'tap' ? 'tap' : 'tun'
+export function deviceOf (
+  { tags, guest }: { readonly tags: Tags, readonly guest?: Guest }): Device {
+  return guest?.kind === 'vm' || tags[DEVICE_TAG] === 'tap' ? 'tap' : 'tun'
 }
 
 /** Tag specifications of RunInstances without the tag, and the tags that stand for it. */
