@@ -43,11 +43,13 @@ export const OWN_HOME: Home = {
   ensure: (namespace) => ensureNamespace(namespace, INSTANCE_SETTINGS)
 }
 
-/** The same for a virtual machine. */
-export const VM_HOME: Home = {
-  style: OWN_STYLE,
-  plan: planVm,
-  ensure: (namespace) => ensureNamespace(namespace, VM_SETTINGS)
+/** The same for a virtual machine. @param cardsMax ENIs that its type allows */
+export function vmHome (cardsMax: number): Home {
+  return {
+    style: OWN_STYLE,
+    plan: (desired, view) => planVm(desired, view, cardsMax),
+    ensure: (namespace) => ensureNamespace(namespace, VM_SETTINGS)
+  }
 }
 
 export interface ConvergeResult {

@@ -27,12 +27,13 @@ import {
   planGuestEnded, planInstanceFailed, planInstanceReached, planVmEnded
 } from '../model/instance_agent.ts'
 import type { ReachedState } from '../model/instance_agent.ts'
+import { findInstanceType } from '../model/instance_type.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
 import { desiredInterfaces } from './instance_desired.ts'
 import { etcFiles, hostNameOf } from './instance_etc.ts'
 import { bindGuest, isGuestThere, releaseGuest, styleOf } from './instance_guest.ts'
-import { OWN_HOME, VM_HOME, convergeInstance, removeInstance } from './instance_namespace.ts'
+import { OWN_HOME, convergeInstance, removeInstance, vmHome } from './instance_namespace.ts'
 import type { Home } from './instance_namespace.ts'
 import { deviceName, planInstance } from './instance_plan.ts'
 import type { DesiredInterface } from './instance_plan.ts'
@@ -386,7 +387,8 @@ export class InstanceReconciler {
     }
     if (guest?.kind === 'image') await this.#ensureRoot(instance, guest)
     if (guest?.kind === 'vm') {
-      await ensureVm({ lab, instanceId: instance.id, guest, interfaces: desired },
+      const cardsMax = findInstanceType(instance.instanceType).interfacesMax
+      await ensureVm({ lab, instanceId: instance.id, guest, interfaces: desired, cardsMax },
         result.createdDevices)
     }
     bootInstance(
@@ -395,8 +397,8 @@ export class InstanceReconciler {
   }
 
   /** Where the instance lives. A guest of somebody else has its name given back, if it lost it. */
-  #homeOf ({ id, guest }: Instance): Home {
-    if (guest?.kind === 'vm') return VM_HOME
+  #homeOf ({ id, guest, instanceType }: Instance): Home {
+    if (guest?.kind === 'vm') return vmHome(findInstanceType(instanceType).interfacesMax)
     if (guest?.kind !== 'namespace') return OWN_HOME
     const { lab, monitor } = this.#options
     return {

@@ -15,21 +15,43 @@ import type { DesiredInterface, InstancePlan } from './instance_plan.ts'
 import type { LinkView, NamespaceView } from './namespace_view.ts'
 
 /** Devices of ENI n end in n. */
-const DEVICE_PATTERN = /^(?:eth|br|vm)(\d{1,2})$/
+const DEVICE_PATTERN = /^(eth|br|vm)(\d{1,2})$/
 
 /** The device whose descriptor qemu holds. */
 export function vmDevice (deviceIndex: number): string { return `vm${String(deviceIndex)}` }
 
+/**
+ * Indices of the cards that the virtual machine may have while it runs: qemu opens their devices
+ * when it starts, and may not later, for it then has no privileges left.
+ * @param cardsMax ENIs that the instance's type allows
+ */
+export function cardIndices (desired: readonly DesiredInterface[], cardsMax: number): number[] {
+  const indices = new Set(desired.map(({ deviceIndex }) => deviceIndex))
+  for (let index = 0; index < cardsMax; index++) indices.add(index)
+  return [...indices]
+}
+
+/** @param cardsMax as cardIndices() */
 export function planVm (
-  desired: readonly DesiredInterface[], view: NamespaceView
+  desired: readonly DesiredInterface[], view: NamespaceView, cardsMax: number
 ): InstancePlan {
   const lines: string[] = []
   const createdDevices: string[] = []
-  for (const { name } of view.links) {
-    const index = DEVICE_PATTERN.exec(name)?.[1]
-    if (index === undefined || desired.some((eni) => eni.deviceIndex === Number(index))) continue
-    lines.push(`link del ${name}`)
+  const indices = cardIndices(desired, cardsMax)
+  const create = (device: string): void => {
+    if (linkOf(view, device) !== undefined) return
+    lines.push(`tuntap add dev ${device} mode tap vnet_hdr`)
+    createdDevices.push(device)
   }
+  for (const { name } of view.links) {
+    const [, kind, digits] = DEVICE_PATTERN.exec(name) ?? []
+    if (kind === undefined) continue
+    const index = Number(digits)
+    const isWanted = kind === 'vm' ? indices.includes(index)
+      : desired.some(({ deviceIndex }) => deviceIndex === index)
+    if (!isWanted) lines.push(`link del ${name}`)
+  }
+  for (const index of indices) create(vmDevice(index))
   for (const { deviceIndex, mtu } of desired) {
     const bridge = `br${String(deviceIndex)}`
     const found = linkOf(view, bridge)
@@ -37,12 +59,9 @@ export function planVm (
       lines.push(`link add ${bridge} type bridge stp_state 0 mcast_snooping 0`)
     }
     raise(bridge, found, mtu, lines)
+    create(`eth${String(deviceIndex)}`)
     for (const device of [`eth${String(deviceIndex)}`, vmDevice(deviceIndex)]) {
       const link = linkOf(view, device)
-      if (link === undefined) {
-        lines.push(`tuntap add dev ${device} mode tap vnet_hdr`)
-        createdDevices.push(device)
-      }
       raise(device, link, mtu, lines)
       if (found !== undefined && link?.bridge === bridge) continue
       lines.push(`link set ${device} master ${bridge}`,

@@ -8,7 +8,8 @@
  *
  * KVM where the machine has it, else the emulation (TCG). The guest is not trusted: qemu runs as
  * `nobody` once its devices are open, under its own seccomp filter and in a namespace that leads
- * nowhere but to the data plane. Life cycle: stopping presses the power button (ACPI) and waits,
+ * nowhere but to the data plane. So the devices of cards that may be plugged in later are opened at
+ * the start, too. Life cycle: stopping presses the power button (ACPI) and waits,
  * then cuts the power; rebooting is the reset button; a guest that powers itself off has shut down.
  */
 import { spawn } from 'node:child_process'
@@ -26,7 +27,7 @@ import {
   instanceLogPath, namespaceName, namespacePath, vmConsolePath, vmControlPath, vmPath
 } from './paths.ts'
 import { Qmp } from './qmp.ts'
-import { vmDevice } from './vm_plan.ts'
+import { cardIndices, vmDevice } from './vm_plan.ts'
 
 export const QEMU = 'qemu-system-x86_64'
 export const QEMU_PACKAGE = 'qemu-system-x86'
@@ -53,6 +54,8 @@ export interface VmOptions {
   readonly instanceId: string
   readonly guest: VmGuest
   readonly interfaces: readonly DesiredInterface[]
+  /** ENIs that the instance's type allows. */
+  readonly cardsMax: number
 }
 
 /** Path of the emulator; null when it is not installed. */
@@ -119,11 +122,11 @@ export function vmPid (lab: string, instanceId: string): number | null {
  *   longer one, VPCLAB_ERR_AGENT with what qemu said
  */
 export async function ensureVm (options: VmOptions, renewed: ReadonlySet<string>): Promise<void> {
-  const { lab, instanceId, interfaces } = options
+  const { lab, instanceId, interfaces, cardsMax } = options
   const record = readRecord(lab, instanceId)
   if (record !== null && isVm(record.pid, instanceId)) {
     const isSound = livesIn(record.pid, namespaceName(lab, instanceId)) &&
-      !record.cards.some(({ deviceIndex }) => renewed.has(vmDevice(deviceIndex)))
+      !cardIndices(interfaces, cardsMax).some((index) => renewed.has(vmDevice(index)))
     if (isSound) {
       await changeCards(options, record)
       return
@@ -178,7 +181,7 @@ async function start (options: VmOptions, cards: readonly Card[]): Promise<void>
 
 /** https://www.qemu.org/docs/master/system/invocation.html */
 function qemuArguments (
-  { lab, instanceId, guest }: VmOptions, cards: readonly Card[]
+  { lab, instanceId, guest, interfaces, cardsMax }: VmOptions, cards: readonly Card[]
 ): string[] {
   const console = vmConsolePath(lab, instanceId)
   return [
@@ -191,14 +194,20 @@ function qemuArguments (
       `logfile=${instanceLogPath(lab, instanceId)},logappend=on`,
     '-serial', 'chardev:console',
     '-device', 'virtio-rng-pci',
-    ...cards.flatMap(({ deviceIndex, macAddress }) => [
-      '-netdev', `tap,id=${networkId(deviceIndex)},ifname=${vmDevice(deviceIndex)},script=no,` +
-        'downscript=no,vnet_hdr=on',
-      '-device', `virtio-net-pci,id=${cardId(deviceIndex)},netdev=${networkId(deviceIndex)},` +
-        `mac=${macAddress},romfile=`
-    ]),
+    ...cardIndices(interfaces, cardsMax).flatMap((index) => ['-netdev',
+      `tap,id=${networkId(index)},ifname=${vmDevice(index)},script=no,downscript=no,vnet_hdr=on`]),
+    ...cards.flatMap((card) => ['-device', Object.entries(cardDevice(card))
+      .map(([name, value]) => name === 'driver' ? value : `${name}=${value}`).join(',')]),
     '-qmp', `unix:${vmControlPath(lab, instanceId)},server=on,wait=off`
   ]
+}
+
+/** A card as qemu wants it described; the driver first. */
+function cardDevice ({ deviceIndex, macAddress }: Card): Record<string, string> {
+  return {
+    driver: 'virtio-net-pci', id: cardId(deviceIndex), netdev: networkId(deviceIndex),
+    mac: macAddress, romfile: ''
+  }
 }
 
 /** Plugs in and out what an attached or detached ENI asks for. */
@@ -214,14 +223,8 @@ Promise<void> {
     for (const { deviceIndex } of gone) {
       await qmp.execute('device_del', { id: cardId(deviceIndex) })
       await qmp.event('DEVICE_DELETED', ({ device }) => device === cardId(deviceIndex))
-      await qmp.execute('netdev_del', { id: networkId(deviceIndex) })
     }
-    for (const { deviceIndex, macAddress } of missing) {
-      await qmp.execute('netdev_add', { type: 'tap', id: networkId(deviceIndex),
-        ifname: vmDevice(deviceIndex), script: 'no', downscript: 'no', vnet_hdr: true })
-      await qmp.execute('device_add', { driver: 'virtio-net-pci', id: cardId(deviceIndex),
-        netdev: networkId(deviceIndex), mac: macAddress, romfile: '' })
-    }
+    for (const card of missing) await qmp.execute('device_add', cardDevice(card))
   })
   writeRecord(lab, instanceId, { pid: record.pid, cards: wanted })
 }

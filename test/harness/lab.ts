@@ -62,6 +62,8 @@ export interface InstanceOptions {
   readonly userData?: string
   readonly type?: ec2._InstanceType
   readonly count?: number
+  /** The machine's own root file system when absent. */
+  readonly imageId?: string
   /** Of its ENIs; TUNs when absent. */
   readonly device?: 'tap'
   /** Of the subnet's Region; the lab's own when absent. */
@@ -201,7 +203,7 @@ export class Lab {
     const count = options.count ?? 1
     const client = options.client ?? this.ec2
     const { Instances } = await client.send(new ec2.RunInstancesCommand({
-      ImageId: IMAGE_ID,
+      ImageId: options.imageId ?? IMAGE_ID,
       InstanceType: options.type ?? 't3.micro',
       MinCount: count,
       MaxCount: count,
