@@ -194,16 +194,17 @@ function plainRunInput (input: Input): QueryInput {
 /** The directory that scripts/vm_image fills. @throws CtlError when it has not yet */
 function vmImage (): string {
   if (existsSync(VM_IMAGE_DIRECTORY)) return VM_IMAGE_DIRECTORY
-  throw new CtlError('VPCLAB_ERR_PREREQUISITE', `There is no image of a virtual machine at ` +
-    `${VM_IMAGE_DIRECTORY}: make it with "sudo scripts/vm_image" (in a copy that npm installed: ` +
-    'vpclab-vm-image), or name a directory with vmlinuz and initrd.img by --image')
+  throw new CtlError('VPCLAB_ERR_PREREQUISITE', 'There is no image of a virtual machine at ' +
+    `${VM_IMAGE_DIRECTORY}: "sudo vpclab-setup --vm" makes it (bin/vpclab-setup in a clone); or ` +
+    'name a directory with vmlinuz and initrd.img by --image')
 }
 
 /** @throws CtlError when the image starts something else */
 async function checkIsVm (ec2: Ec2Client, image: string): Promise<void> {
   const { Images: [found] = [] } = await ec2.call('DescribeImages',
     image.startsWith('ami-') ? { ImageId: [image] } : { Filter: [{ Name: 'name', Value: [image] }] })
-  if (found?.ImageLocation !== undefined && existsSync(join(found.ImageLocation, 'vmlinuz'))) return
+  const directory = found?.ImageLocation
+  if (directory !== undefined && existsSync(join(directory, 'vmlinuz'))) return
   throw usageError(`--kind vm wants an image with vmlinuz and initrd.img, and ${image} ` +
     'is none: leave --kind out, or name another --image')
 }

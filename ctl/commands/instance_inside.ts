@@ -150,7 +150,8 @@ function openConsole (path: string): Promise<number> {
       resolve(0)
     }
     line.on('error', (error) => {
-      reject(new CtlError('VPCLAB_ERR_COMMAND', `Cannot open the console ${path}: ${error.message}`))
+      const why = `Cannot open the console ${path}: ${error.message}`
+      reject(new CtlError('VPCLAB_ERR_COMMAND', why))
     })
     line.on('connect', () => {
       process.stderr.write('Connected to the console; Ctrl-] leaves it.\n')

@@ -10,7 +10,7 @@
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../encap/geneve.ts'
 import {
   ARP_AT_HARDWARE, ARP_AT_LENGTHS, ARP_AT_OPERATION, ARP_AT_PROTOCOL, ARP_AT_SENDER,
-  ARP_AT_SENDER_MAC, ARP_AT_TARGET, ARP_AT_TARGET_MAC, ARP_BYTES, ARP_HARDWARE_ETHERNET,
+  ARP_AT_SENDER_MAC, ARP_AT_TARGET, ARP_AT_TARGET_MAC, ARP_HEADER_BYTES, ARP_HARDWARE_ETHERNET,
   ARP_LENGTHS_IPV4, ARP_REPLY, ARP_REQUEST, ETHERTYPE_ARP
 } from '../wire/arp.ts'
 import { loadI32, loadU16, writeU16, writeU32 } from '../wire/bytes.ts'
@@ -26,7 +26,7 @@ import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
 import { isIpv4AnsweredFor } from './steps/neighbor.ts'
 
-const ANSWER_BYTES = ETHERNET_HEADER_BYTES + ARP_BYTES
+const ANSWER_BYTES = ETHERNET_HEADER_BYTES + ARP_HEADER_BYTES
 
 /**
  * Takes a frame of the ENI `p.portIndex` to its end. Precondition: the context was loaded, `at` is

@@ -5,8 +5,8 @@
 import { loadI32, writeU32 } from '../wire/bytes.ts'
 import { ICMPV6_NEIGHBOR_ADVERTISEMENT } from '../wire/icmpv6.ts'
 import {
-  ND_AT_FLAGS, ND_AT_OPTIONS, ND_AT_TARGET, ND_AT_TYPE, ND_BYTES_MIN, ND_FLAG_OVERRIDE,
-  ND_FLAG_ROUTER, ND_FLAG_SOLICITED, ND_OPTION_AT_MAC, ND_OPTION_MAC_BYTES, ND_OPTION_TARGET_MAC
+  ND_AT_FLAGS, ND_AT_TARGET, ND_AT_TYPE, ND_FLAG_OVERRIDE, ND_FLAG_ROUTER, ND_FLAG_SOLICITED,
+  ND_HEADER_BYTES, ND_OPTION_AT_MAC, ND_OPTION_MAC_BYTES, ND_OPTION_TARGET_MAC
 } from '../wire/neighbor_discovery.ts'
 import { DROP_NONE, DROP_PORT_CLOSED, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
 import { writeRouterMac } from './link_address.ts'
@@ -15,7 +15,7 @@ import { beginAnswer, finishAnswer, isNamed } from './neighbor_answer.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
 
-const ANSWER_BYTES = ND_BYTES_MIN + ND_OPTION_MAC_BYTES
+const ANSWER_BYTES = ND_HEADER_BYTES + ND_OPTION_MAC_BYTES
 
 /**
  * Sends the advertisement to the ENI `p.portIndex`. Precondition: asksForNeighbor(). Afterwards `p`
@@ -40,9 +40,9 @@ export function advertiseNeighbor (p: PacketContext, parts: RouterParts): number
   writeU32(bytes, at + ND_AT_TARGET + 4, w1)
   writeU32(bytes, at + ND_AT_TARGET + 8, w2)
   writeU32(bytes, at + ND_AT_TARGET + 12, w3)
-  bytes[at + ND_AT_OPTIONS] = ND_OPTION_TARGET_MAC
-  bytes[at + ND_AT_OPTIONS + 1] = 1
-  writeRouterMac(bytes, at + ND_AT_OPTIONS + ND_OPTION_AT_MAC,
+  bytes[at + ND_HEADER_BYTES] = ND_OPTION_TARGET_MAC
+  bytes[at + ND_HEADER_BYTES + 1] = 1
+  writeRouterMac(bytes, at + ND_HEADER_BYTES + ND_OPTION_AT_MAC,
     subnets.get(ports.subnetIndex[p.portIndex]))
   finishAnswer(p, parts, at, ANSWER_BYTES)
   return DROP_NONE

@@ -24,8 +24,8 @@ import {
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import {
-  DROP_CONNECTION_TABLE_FULL, DROP_LINK_LOCAL_ALLOWANCE, DROP_MAPPING_QUEUE_FULL,
-  DROP_MAPPING_TIMEOUT, DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
+  DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT,
+  DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
   DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
@@ -42,12 +42,9 @@ import { PacketContext } from './packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
-import {
-  SERVICE_DNS_VPC, SERVICE_NEIGHBOR, SERVICE_NONE, SERVICE_ROUTER
-} from './link_local_service.ts'
-import { advertiseNeighbor } from './neighbor_advertisement.ts'
-import { advertiseRouter } from './router_advertisement.ts'
+import { SERVICE_DNS_VPC, SERVICE_NONE } from './link_local_service.ts'
 import type { RouterParts } from './router_parts.ts'
+import { askService } from './service_answer.ts'
 import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
@@ -357,19 +354,9 @@ export class Router implements RouterParts {
 
   /** A packet for a service of the VPC: no flow, no flow log. */
   #handToServices (p: PacketContext): void {
-    const { segments, wireBytesSum } = p
-    const isForRouter = p.target === SERVICE_ROUTER || p.target === SERVICE_NEIGHBOR
-    let drop = DROP_NONE
-    if (p.target === SERVICE_NEIGHBOR) drop = advertiseNeighbor(p, this)
-    else if (!isForRouter) drop = this.services.hand(p, this, this.nowMs)
-    else if (!this.services.takeAllowance(p, this.nowMs)) drop = DROP_LINK_LOCAL_ALLOWANCE
-    else drop = advertiseRouter(p, this)
-    if (drop !== DROP_NONE) {
-      this.counters.drop(p.portIndex, drop, segments)
-      return
-    }
-    this.counters.egress(p.portIndex, segments, wireBytesSum)
-    if (isForRouter) this.counters.ingress(p.portIndex, 1, p.totalBytes)
+    const { segments } = p
+    const drop = askService(p, this, this.services, this.nowMs)
+    if (drop !== DROP_NONE) this.counters.drop(p.portIndex, drop, segments)
   }
 
   /** What a service answers. That it finds nobody says nothing about any ENI: it is not counted. */

@@ -130,8 +130,9 @@ export class DataplaneLink {
     if (known !== undefined) this.closePort(portIndex)
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
+        const { deviceName, namespacePath } = device
         this.#settle(portIndex, agentError('The data plane worker has not opened ' +
-          `${device.deviceName} of ${device.namespacePath} within ${String(WORKER_ANSWER_MS_MAX)} ms`))
+          `${deviceName} of ${namespacePath} within ${String(WORKER_ANSWER_MS_MAX)} ms`))
       }, WORKER_ANSWER_MS_MAX)
       this.#ports.set(portIndex, { open: false, settle: { resolve, reject, timer } })
       this.#post({ kind: 'open-port', portIndex, ...device })

@@ -15,7 +15,8 @@ interface Kernel { links: LinkView[], routes: RouteView[], rules: RuleView[] }
 function freshKernel (): Kernel {
   return {
     links: [
-      { name: 'lo', linkType: 'loopback', macAddress: '', up: false, mtu: 65_536, bridge: '', addresses: [] }
+      { name: 'lo', linkType: 'loopback', macAddress: '',
+        up: false, mtu: 65_536, bridge: '', addresses: [] }
     ],
     routes: [],
     rules: [{ source: 'all', table: 255 }, { source: 'all', table: TABLE_MAIN }]
@@ -44,7 +45,8 @@ function runLines (kernel: Kernel, plan: InstancePlan): void {
       kernel.routes = kernel.routes.filter((route) => route.device !== words[2])
     } else if (line.startsWith('tuntap add')) {
       kernel.links.push(
-        { name: device, linkType: 'none', macAddress: '', up: false, mtu: 1500, bridge: '', addresses: [] })
+        { name: device, linkType: 'none', macAddress: '',
+          up: false, mtu: 1500, bridge: '', addresses: [] })
     } else if (line.startsWith('addr')) {
       const [address = '', length] = (words[2] ?? '').split('/')
       const present = kernel.links.find((link) => link.name === device)?.addresses ?? []
@@ -158,9 +160,11 @@ for (const [what, before] of [['detached', TWO], ['detached, highest', HIGHEST]]
   test(`a ${what} interface goes with its rules, and other devices stay`, (t) => {
     const kernel = converged(before)
     kernel.links.push(
-      { name: 'eth7', linkType: 'ether', macAddress: '', up: true, mtu: 1500, bridge: '', addresses: [] })
+      { name: 'eth7', linkType: 'ether', macAddress: '',
+        up: true, mtu: 1500, bridge: '', addresses: [] })
     kernel.links.push(
-      { name: 'wg0', linkType: 'none', macAddress: '', up: true, mtu: 1420, bridge: '', addresses: [] })
+      { name: 'wg0', linkType: 'none', macAddress: '',
+        up: true, mtu: 1420, bridge: '', addresses: [] })
     runLines(kernel, planInstance(ONE, kernel))
     t.deepEqual(kernel.links.map((link) => link.name), ['lo', 'eth0', 'eth7', 'wg0'])
     t.deepEqual(kernel.rules.filter((rule) => rule.table > 10_000), [])
@@ -170,7 +174,8 @@ for (const [what, before] of [['detached', TWO], ['detached, highest', HIGHEST]]
 test('another kind of device in the place of an ENI is replaced', (t) => {
   const kernel: NamespaceView & Kernel = freshKernel()
   kernel.links.push(
-    { name: 'eth0', linkType: 'ether', macAddress: '', up: true, mtu: 1500, bridge: '', addresses: [] })
+    { name: 'eth0', linkType: 'ether', macAddress: '',
+      up: true, mtu: 1500, bridge: '', addresses: [] })
   const plan = planInstance(ONE, kernel)
   t.deepEqual(plan.lines.slice(1, 3), ['link del eth0', 'tuntap add dev eth0 mode tun vnet_hdr'])
   t.deepEqual(plan.createdDevices, ['eth0'])

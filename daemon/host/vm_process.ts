@@ -1,9 +1,9 @@
 /**
  * The process of a virtual machine: qemu, started in the instance's namespace, in a session of its
- * own, so that it outlives the daemon; the next daemon finds it by its file and by its command line.
+ * own, so that it outlives the daemon; the next one finds it by its file and by its command line.
  *
  *     namespace   eth0 ═ br0 ═ vm0 ── qemu ── virtio-net of the guest, with the ENI's MAC
- *     files       <id>.vm.json  what was started      <id>.qmp  commands      <id>.console  serial
+ *     files       <id>.vm.json  what was started     <id>.qmp  commands     <id>.console  serial
  *                 <id>.log      what the guest wrote to its serial line, bounded
  *
  * KVM where the machine has it, else the emulation (TCG). The guest is not trusted: qemu runs as
@@ -21,8 +21,9 @@ import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VpclabError } from '../base/errors.ts'
 import type { VmGuest } from '../model/instance_guest.ts'
-import { VM_INITRD, VM_KERNEL } from './instance_image.ts'
+import { VM_INITRD, VM_KERNEL, imageKindOf } from './instance_image.ts'
 import type { DesiredInterface } from './instance_plan.ts'
+import { killProcessesIn } from './namespace_processes.ts'
 import {
   instanceLogPath, namespaceName, namespacePath, vmConsolePath, vmControlPath, vmPath
 } from './paths.ts'
@@ -36,7 +37,7 @@ const MEMORY_MIB = 256
 const KERNEL_ARGUMENTS = 'console=ttyS0 panic=-1'
 /** How long a guest may take to power off once asked. */
 const SHUTDOWN_MS_MAX = 10_000
-const SHUTDOWN_POLL_MS = 50
+const POLL_MS = 50
 /** How long qemu may take to open its control socket. */
 const START_MS_MAX = 10_000
 /** Bytes of console that EC2 gives out, and at which the file is cut down to that. */
@@ -74,7 +75,7 @@ export function findQemu (): string | null {
 
 /** What to say where it is missing. */
 export const QEMU_MISSING = `a virtual machine needs ${QEMU}, which is not installed: ` +
-  `install the Debian package ${QEMU_PACKAGE}`
+  `install the Debian package ${QEMU_PACKAGE}, or run "vpclab-setup --vm"`
 
 function readRecord (lab: string, instanceId: string): VmRecord | null {
   const path = vmPath(lab, instanceId)
@@ -147,11 +148,15 @@ const networkId = (deviceIndex: number): string => `net${String(deviceIndex)}`
 async function start (options: VmOptions, cards: readonly Card[]): Promise<void> {
   const { lab, instanceId, guest } = options
   const qemu = findQemu()
-  if (qemu === null) throw new VpclabError('VPCLAB_ERR_PREREQUISITE', `${instanceId}: ${QEMU_MISSING}`)
-  for (const name of [VM_KERNEL, VM_INITRD]) {
-    if (existsSync(join(guest.directory, name))) continue
-    throw new VpclabError('VPCLAB_ERR_CONFIG', `The image directory ${guest.directory} has no ${name}`)
+  if (qemu === null) {
+    throw new VpclabError('VPCLAB_ERR_PREREQUISITE', `${instanceId}: ${QEMU_MISSING}`)
   }
+  if (imageKindOf(guest.directory) !== 'vm') {
+    throw new VpclabError('VPCLAB_ERR_CONFIG',
+      `The image directory ${guest.directory} has no ${VM_KERNEL} or no ${VM_INITRD}`)
+  }
+  // One that a daemon started which was killed before it had noted the number.
+  await killProcessesIn([namespaceName(lab, instanceId)])
   const log = instanceLogPath(lab, instanceId)
   for (const path of [log, vmControlPath(lab, instanceId)]) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -162,18 +167,18 @@ async function start (options: VmOptions, cards: readonly Card[]): Promise<void>
     ...qemuArguments(options, cards)], { cwd: '/', detached: true,
     stdio: ['ignore', complaints, complaints] })
   closeSync(complaints)
-  let failure: string | null = null
-  child.on('error', (error) => { failure = error.message })
-  child.on('exit', (code) => { failure ??= `it ended with code ${String(code)}` })
+  const failures: string[] = []
+  child.on('error', (error) => { failures.push(error.message) })
+  child.on('exit', (code) => { failures.push(`it ended with code ${String(code)}`) })
   child.unref()
-  for (let waitedMs = 0; !existsSync(vmControlPath(lab, instanceId)); waitedMs += SHUTDOWN_POLL_MS) {
-    if (failure !== null || waitedMs > START_MS_MAX) {
+  for (let waitedMs = 0; !existsSync(vmControlPath(lab, instanceId)); waitedMs += POLL_MS) {
+    if (failures.length > 0 || waitedMs > START_MS_MAX) {
       const said = readFileSync(`${log}.qemu`, 'utf8').trim().split('\n').slice(-3).join('; ')
       child.kill('SIGKILL')
-      throw new VpclabError('VPCLAB_ERR_AGENT', `qemu of ${instanceId} does not start: ` +
-        `${said === '' ? failure ?? 'it does not answer' : said}`)
+      const why = said === '' ? failures[0] ?? 'it does not answer' : said
+      throw new VpclabError('VPCLAB_ERR_AGENT', `qemu of ${instanceId} does not start: ${why}`)
     }
-    await delay(SHUTDOWN_POLL_MS)
+    await delay(POLL_MS)
   }
   // `ip netns exec` has become qemu: it keeps the number.
   writeRecord(lab, instanceId, { pid: child.pid ?? 0, cards })
@@ -252,9 +257,9 @@ export async function endVm (lab: string, instanceId: string): Promise<void> {
 
 /** Waits until the process has ended, or as long as a guest may take. */
 async function ended (pid: number, instanceId: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < SHUTDOWN_MS_MAX; waitedMs += SHUTDOWN_POLL_MS) {
+  for (let waitedMs = 0; waitedMs < SHUTDOWN_MS_MAX; waitedMs += POLL_MS) {
     if (!isVm(pid, instanceId)) return
-    await delay(SHUTDOWN_POLL_MS)
+    await delay(POLL_MS)
   }
 }
 
@@ -275,8 +280,8 @@ export function trimConsole (lab: string, instanceId: string): void {
 }
 
 /**
- * The last CONSOLE_BYTES that an instance wrote to its console: the serial line of a virtual machine,
- * or what the user data of another instance writes.
+ * The last CONSOLE_BYTES that an instance wrote to its console: the serial line of a virtual
+ * machine, or what the user data of another instance writes.
  * @returns null when there is none
  */
 export function readConsole (lab: string, instanceId: string):

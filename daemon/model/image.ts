@@ -4,9 +4,9 @@
  * One is built in: `host`, the root file system of the machine the lab runs on, seen by every
  * instance as its own; there is nothing to copy or boot. Others are directories of the machine that
  * hold a root file system (busybox, debootstrap, an unpacked container), or the kernel and the
- * initial RAM disk of a virtual machine: RegisterImage takes the directory as `ImageLocation`. It is
- * only read; what an instance writes goes to a layer of its own (host/instance_root.ts), or to the
- * memory of the virtual machine. An instance outlives its image's registration, as on EC2.
+ * initial RAM disk of a virtual machine: RegisterImage takes the directory as `ImageLocation`. It
+ * is only read; what an instance writes goes to a layer of its own (host/instance_root.ts), or to
+ * the memory of the virtual machine. An instance outlives its image's registration, as on EC2.
  *
  * RunInstances takes the id or, [lab], the name.
  */

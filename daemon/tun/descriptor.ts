@@ -24,8 +24,9 @@
 /** Port number of the underlay socket. TUN and TAP ports count from 1. */
 export const PORT_UNDERLAY = 0
 /**
- * What the guest of TAP port n sends and is no IP packet of its own comes from port n + FRAME_PORTS,
- * whole, from its Ethernet header on; a frame of the router's goes to that port the same way.
+ * What the guest of TAP port n sends and is no IP packet of its own comes from port
+ * n + FRAME_PORTS, whole, from its Ethernet header on; a frame of the router's goes to that port
+ * the same way.
  */
 export const FRAME_PORTS = 4096
 

@@ -7,13 +7,13 @@
  */
 export const ARP_AT_HARDWARE = 0 // u16
 export const ARP_AT_PROTOCOL = 2 // u16  EtherType
-export const ARP_AT_LENGTHS = 4 // u8, u8  of a MAC and of an address
+export const ARP_AT_LENGTHS = 4 // u16  of a MAC (high byte) and of an address
 export const ARP_AT_OPERATION = 6 // u16
 export const ARP_AT_SENDER_MAC = 8 // 6 bytes
 export const ARP_AT_SENDER = 14 // u32
 export const ARP_AT_TARGET_MAC = 18 // 6 bytes
 export const ARP_AT_TARGET = 24 // u32
-export const ARP_BYTES = 28
+export const ARP_HEADER_BYTES = 28
 
 export const ARP_HARDWARE_ETHERNET = 1
 /** Six bytes of MAC, four of address. */

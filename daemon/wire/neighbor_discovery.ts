@@ -7,12 +7,13 @@
  *     |   Options ...
  */
 export const ND_AT_TYPE = 0 // u8
+export const ND_AT_CODE = 1 // u8
 export const ND_AT_CHECKSUM = 2 // u16  over pseudo-header and all of the message
 export const ND_AT_FLAGS = 4 // u8   advertisements: R, S, O
+export const ND_AT_RESERVED = 5 // 3 bytes
 export const ND_AT_TARGET = 8 // 16 bytes
-export const ND_AT_OPTIONS = 24
-/** Of a message without options. */
-export const ND_BYTES_MIN = 24
+/** Options follow. */
+export const ND_HEADER_BYTES = 24
 /** The hop limit of each: anything else came from another link (RFC 4861 §7.1.1). */
 export const ND_HOP_LIMIT = 255
 

@@ -118,13 +118,13 @@ test.serial('frames with a forged MAC, another EtherType or an ARP reply go nowh
     // IPv4 with the EtherType of IPv6; a VLAN tag; LLDP.
     await sendFrames(a, `${router}${mac}86dd${packet}`)
     await lab.waitDrops(a.eni, 'malformed', 1)
-    await sendFrames(a, `${router}${mac}81000005${'0800'}${packet}`,
+    await sendFrames(a, `${router}${mac}810000050800${packet}`,
       `0180c200000e${mac}88cc${'00'.repeat(46)}`)
     await lab.waitDrops(a.eni, 'ethertype', 2)
     const refused = await lab.drops(a.eni, 'arp-refused')
     const lie = `${mac}${Buffer.from([10, 0, 1, 1]).toString('hex')}`
-    await sendFrames(a, `${BROADCAST}${mac}0806000108000604${'0002'}${lie}${lie}`,
-      `${BROADCAST}${mac}0806000108000604${'0001'}${lie}${'00'.repeat(6)}0a000101`)
+    await sendFrames(a, `${BROADCAST}${mac}08060001080006040002${lie}${lie}`,
+      `${BROADCAST}${mac}08060001080006040001${lie}${'00'.repeat(6)}0a000101`)
     await lab.waitDrops(a.eni, 'arp-refused', refused + 2)
     await sendFrames(a, `${router}${mac}0800${packet}`)
     await tcpdump.printed('10.0.1.10.40000 >')

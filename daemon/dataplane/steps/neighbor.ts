@@ -1,7 +1,8 @@
 /**
  * Who is asked for on Ethernet: the router answers, with its own MAC, for every address of the
  * subnet that the asking ENI does not have itself, for the services' link-local addresses and for
- * its own link-local address. Nobody else hears the question, for no broadcast exists (systems 2.2).
+ * its own link-local address. Nobody else hears the question, for no broadcast exists (systems
+ * 2.2).
  *
  * A question of an address that is the guest's own (it looks for duplicates, RFC 5227, RFC 4862
  * §5.4) stays unanswered, or the guest would not take the address.
@@ -10,7 +11,7 @@ import { findPrefix, IPV4_MAPPED_WORD } from '../../wire/address.ts'
 import { loadI32 } from '../../wire/bytes.ts'
 import { ICMPV6_NEIGHBOR_SOLICITATION } from '../../wire/icmpv6.ts'
 import { PROTOCOL_ICMPV6 } from '../../wire/ip_protocol.ts'
-import { ND_AT_TARGET, ND_BYTES_MIN, ND_HOP_LIMIT } from '../../wire/neighbor_discovery.ts'
+import { ND_AT_TARGET, ND_HEADER_BYTES, ND_HOP_LIMIT } from '../../wire/neighbor_discovery.ts'
 import { ROUTER_LINK_LOCAL, SERVICES_IPV4_HIGH, SERVICES_IPV6_WORD } from '../link_local_service.ts'
 import type { PacketContext } from '../packet.ts'
 import type { Tables } from '../tables/tables.ts'
@@ -19,7 +20,7 @@ import type { Tables } from '../tables/tables.ts'
 export function asksForNeighbor (p: PacketContext, tables: Tables, view: DataView): boolean {
   if (p.protocol !== PROTOCOL_ICMPV6 || p.icmpType !== ICMPV6_NEIGHBOR_SOLICITATION) return false
   if (tables.ports.isEthernet[p.portIndex] === 0 || p.ttl !== ND_HOP_LIMIT) return false
-  if (p.l4At + ND_BYTES_MIN > p.at + p.bytes) return false
+  if (p.l4At + ND_HEADER_BYTES > p.at + p.bytes) return false
   const at = p.l4At + ND_AT_TARGET
   return isAnsweredFor(p.portIndex, tables, loadI32(view, at), loadI32(view, at + 4),
     loadI32(view, at + 8), loadI32(view, at + 12))

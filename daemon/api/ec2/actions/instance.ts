@@ -263,6 +263,7 @@ const describeInstanceAttribute = defineRead<DescribeInstanceAttributeRequest, I
 
 export const instanceActions: readonly Action[] = [
   runInstances, terminateInstances, stopInstances, startInstances, rebootInstances,
-  describeInstances, describeInstanceStatus, getConsoleOutput, modifyInstanceAttribute, describeInstanceAttribute,
+  describeInstances, describeInstanceStatus, getConsoleOutput,
+  modifyInstanceAttribute, describeInstanceAttribute,
   ...imageActions, ...instanceTypeActions, ...instanceOptionActions
 ]
