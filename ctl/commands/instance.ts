@@ -202,7 +202,9 @@ function vmImage (): string {
 /** @throws CtlError when the image starts something else */
 async function checkIsVm (ec2: Ec2Client, image: string): Promise<void> {
   const { Images: [found] = [] } = await ec2.call('DescribeImages',
-    image.startsWith('ami-') ? { ImageId: [image] } : { Filter: [{ Name: 'name', Value: [image] }] })
+    image.startsWith('ami-')
+      ? { ImageId: [image] }
+      : { Filter: [{ Name: 'name', Value: [image] }] })
   const directory = found?.ImageLocation
   if (directory !== undefined && existsSync(join(directory, 'vmlinuz'))) return
   throw usageError(`--kind vm wants an image with vmlinuz and initrd.img, and ${image} ` +

@@ -5,9 +5,9 @@
  * An ENI is a TUN device `eth<deviceIndex>`, or a TAP with its MAC (model/instance_device.ts), with
  * the ENI's addresses, a default route to the router of its subnet and nothing else. Several ENIs
  * need source routing, as on EC2: what leaves with the address of eth1 must leave through eth1, or
- * the source check drops it. So every ENI but the first has a table of its own, 10000 + deviceIndex,
- * and one rule per address that leads there; its routes in the main table stand behind those of eth0
- * by a higher metric.
+ * the source check drops it. So every ENI but the first has a table of its own, 10000 +
+ * deviceIndex, and one rule per address that leads there; its routes in the main table stand behind
+ * those of eth0 by a higher metric.
  *
  * What is ours and what is the user's: devices named eth<n> without a link layer (of an instance
  * with TAPs: on Ethernet), addresses within the ENI's subnets, and rules to tables 10000..10099 are
