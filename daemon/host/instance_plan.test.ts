@@ -40,12 +40,13 @@ function runLines (kernel: Kernel, plan: InstancePlan): void {
     }
     if (line.startsWith('link set')) {
       if (words.includes('up')) change(words[2] ?? '', { up: true })
+      if (words.includes('address')) change(words[2] ?? '', { macAddress: after('address') ?? '' })
     } else if (line.startsWith('link del')) {
       kernel.links = kernel.links.filter((link) => link.name !== words[2])
       kernel.routes = kernel.routes.filter((route) => route.device !== words[2])
     } else if (line.startsWith('tuntap add')) {
       kernel.links.push(
-        { name: device, linkType: 'none', macAddress: '',
+        { name: device, linkType: after('mode') === 'tap' ? 'ether' : 'none', macAddress: '',
           up: false, mtu: 1500, bridge: '', addresses: [] })
     } else if (line.startsWith('addr')) {
       const [address = '', length] = (words[2] ?? '').split('/')
@@ -179,6 +180,19 @@ test('another kind of device in the place of an ENI is replaced', (t) => {
   const plan = planInstance(ONE, kernel)
   t.deepEqual(plan.lines.slice(1, 3), ['link del eth0', 'tuntap add dev eth0 mode tun vnet_hdr'])
   t.deepEqual(plan.createdDevices, ['eth0'])
+})
+
+test('a TAP has the MAC of its ENI, gets it back, and goes with the ENI', (t) => {
+  const taps = TWO.map((eni): DesiredInterface => ({ ...eni, device: 'tap' }))
+  const kernel = converged(taps)
+  t.deepEqual(planInstance(taps, kernel).lines, [])
+  t.deepEqual(kernel.links.slice(1).map(({ linkType, macAddress }) => [linkType, macAddress]),
+    taps.map(({ macAddress }) => ['ether', macAddress]))
+  kernel.links = kernel.links.map((link) =>
+    link.name === 'eth0' ? { ...link, macAddress: '02:66:66:66:66:66' } : link)
+  t.deepEqual(planInstance(taps, kernel).lines, ['link set eth0 address 02:00:00:00:00:00'])
+  runLines(kernel, planInstance(taps.slice(0, 1), kernel))
+  t.deepEqual(kernel.links.map((link) => link.name), ['lo', 'eth0'])
 })
 
 /** A guest of somebody else beside their default route: only the VPC's blocks lead to the ENI. */
