@@ -7,7 +7,7 @@
  */
 import { DescribeInstancesCommand, DescribeNetworkInterfacesCommand } from '@aws-sdk/client-ec2'
 import test from 'ava'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually, ROOT } from '../harness/command.ts'
@@ -141,7 +141,7 @@ test.serial('dhclient and udhcpc get their lease over Ethernet', withLab({}, asy
   const told = join(directory, 'told')
   const script = join(directory, 'script')
   writeFileSync(script, '#!/bin/sh\n' +
-    `case $1$reason in *bound|*BOUND) env > ${told} ;; esac\n`)
+    `case $1$reason in *bound|*BOUND|*BOUND6) env > ${told} ;; esac\n`)
   chmodSync(script, 0o755)
   const read = (): string => readFileSync(told, 'utf8')
   const dhclient = a.start('dhclient', '-4', '-d', '-sf', script, '-lf', join(directory, 'leases'),
@@ -155,4 +155,10 @@ test.serial('dhclient and udhcpc get their lease over Ethernet', withLab({}, asy
     '-O', 'mtu', '-s', script)
   t.regex(read(), /^ip=10\.0\.1\.10$/m)
   t.regex(read(), /^mtu=9001$/m)
+  rmSync(told)
+  const dhclient6 = a.start('dhclient', '-6', '-d', '-sf', script, '-lf', join(directory, 'leases6'),
+    '-pf', join(directory, 'pid6'), '-cf', '/dev/null', 'eth0')
+  await eventually('a lease of IPv6', () => Promise.resolve(existsSync(told)))
+  await dhclient6.stop('SIGTERM')
+  t.regex(read(), new RegExp(`^new_ip6_address=${a.ipv6}$`, 'm'))
 }))
