@@ -13,7 +13,7 @@ import type { Ec2Client } from '../ec2_client.ts'
 import type { QueryInput } from '../ec2_query.ts'
 import { CtlError, usageError } from '../exit_codes.ts'
 import {
-  describeInstances, INSTANCE_COLUMNS, waitForApplied, waitForInstances
+  describeInstances, DEVICE_TAG, INSTANCE_COLUMNS, waitForApplied, waitForInstances
 } from '../instances.ts'
 import {
   INSTANCE, inVpc, NETWORK_INTERFACE, resolveId, resolveIds, SECURITY_GROUP, SUBNET,
@@ -29,9 +29,6 @@ const IMAGE_DEFAULT = 'ami-00000000000000001'
 
 /** Where scripts/vm_image puts what it makes. */
 const VM_IMAGE_DIRECTORY = '/var/lib/vpclab-images/vm'
-/** The tag by which RunInstances is told (daemon/model/instance_device.ts). */
-const DEVICE_TAG = 'vpclab:device'
-
 const INSTANCES_ARGUMENT = { syntax: '<instance...>', description: 'ids or Name tags' }
 const NO_WAIT_OPTION = {
   flags: '--no-wait', description: 'return at once, not when the state is reached'

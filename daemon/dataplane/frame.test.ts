@@ -48,8 +48,16 @@ function newLab (): Lab {
 const hexOf = (address: string): string =>
   address.split('.').map((part) => Number(part).toString(16).padStart(2, '0')).join('')
 
-function arp (fields: { operation?: number, source?: string, sender?: string, from?: string,
-  target?: string } = {}): string {
+interface ArpFields {
+  readonly operation?: number
+  /** In the Ethernet header. */
+  readonly source?: string
+  readonly sender?: string
+  readonly from?: string
+  readonly target?: string
+}
+
+function arp (fields: ArpFields = {}): string {
   const { operation = 1, source = MAC, sender = source, from = '10.0.1.10',
     target = '10.0.1.20' } = fields
   return `${BROADCAST}${source}08060001080006040${operation.toString(16).padStart(3, '0')}` +

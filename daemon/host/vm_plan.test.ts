@@ -25,8 +25,9 @@ function run (view: NamespaceView, lines: readonly string[]): NamespaceView {
     }
     if (line.startsWith('link del')) links = links.filter((found) => found.name !== name)
     else if (line.startsWith('link add') || words[0] === 'tuntap') links.push(link(name))
-    else if (words.includes('up')) change({ up: true, mtu: Number(words[words.indexOf('mtu') + 1]) })
-    else if (words.includes('master')) change({ bridge: words[4] ?? '' })
+    else if (words.includes('up')) {
+      change({ up: true, mtu: Number(words[words.indexOf('mtu') + 1]) })
+    } else if (words.includes('master')) change({ bridge: words[4] ?? '' })
   }
   return { ...view, links }
 }

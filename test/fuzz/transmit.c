@@ -1,5 +1,6 @@
-/* Fuzzes a whole burst, sent and received (daemon/tun/native/nic.c, send_run.c, tun.c) with descriptors that a
- * mistaken router may write, and with a frame that the guest of a TAP may send: the same bytes.
+/* Fuzzes a whole burst, sent and received (daemon/tun/native/nic.c, send_run.c, tun.c), with
+ * descriptors that a mistaken router may write, and with a frame that the guest of a TAP may send:
+ * the same bytes.
  *
  *     input   u8 flags, u8 descriptors, 14 x u32 of each, then bytes of the arena
  *

@@ -156,8 +156,8 @@ test.serial('dhclient and udhcpc get their lease over Ethernet', withLab({}, asy
   t.regex(read(), /^ip=10\.0\.1\.10$/m)
   t.regex(read(), /^mtu=9001$/m)
   rmSync(told)
-  const dhclient6 = a.start('dhclient', '-6', '-d', '-sf', script, '-lf', join(directory, 'leases6'),
-    '-pf', join(directory, 'pid6'), '-cf', '/dev/null', 'eth0')
+  const dhclient6 = a.start('dhclient', '-6', '-d', '-sf', script,
+    '-lf', join(directory, 'leases6'), '-pf', join(directory, 'pid6'), '-cf', '/dev/null', 'eth0')
   await eventually('a lease of IPv6', () => Promise.resolve(existsSync(told)))
   await dhclient6.stop('SIGTERM')
   t.regex(read(), new RegExp(`^new_ip6_address=${a.ipv6}$`, 'm'))

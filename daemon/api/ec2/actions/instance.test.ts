@@ -47,7 +47,8 @@ test('a launch asks for TAPs by the one tag of the system that it may give', asy
   const run = (...Tags: { Key: string, Value: string }[]): RunInstancesCommand =>
     new RunInstancesCommand({ ...RUN, SubnetId: net.subnetId,
       TagSpecifications: [{ ResourceType: 'instance', Tags }] })
-  const device = (Value: string): { Key: string, Value: string } => ({ Key: 'vpclab:device', Value })
+  const device = (Value: string): { Key: string, Value: string } =>
+    ({ Key: 'vpclab:device', Value })
   const tap = await ec2.send(run(device('tap'), { Key: 'Name', Value: 'ether' }))
   t.deepEqual(tap.Instances?.[0]?.Tags, [
     { Key: 'Name', Value: 'ether' }, { Key: 'vpclab:device', Value: 'tap' }])
