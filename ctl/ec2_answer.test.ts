@@ -140,6 +140,7 @@ const ACTIONS: Readonly<Record<Ec2Action, true>> = {
   TerminateInstances: true, UnassignIpv6Addresses: true, UnassignPrivateIpAddresses: true,
   CreateManagedPrefixList: true, DeleteManagedPrefixList: true,
   DescribeManagedPrefixLists: true, DescribeStaleSecurityGroups: true,
+  GetConsoleOutput: true,
   GetManagedPrefixListAssociations: true, GetManagedPrefixListEntries: true,
   ModifyManagedPrefixList: true, ModifySecurityGroupRules: true,
   RestoreManagedPrefixListVersion: true, UpdateSecurityGroupRuleDescriptionsEgress: true,

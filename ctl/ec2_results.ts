@@ -50,6 +50,7 @@ import type {
   DeleteVpcPeeringConnectionResult, DescribeSecurityGroupReferencesResult,
   DescribeVpcPeeringConnectionsResult, ModifyVpcPeeringConnectionOptionsResult,
   RejectVpcPeeringConnectionResult,
+  GetConsoleOutputResult,
   AttachVpnGatewayResult, CreateCustomerGatewayResult,
   CreateVpnConnectionResult, CreateVpnGatewayResult,
   DescribeCustomerGatewaysResult, DescribeVpnConnectionsResult,
@@ -188,6 +189,7 @@ export interface Ec2Results {
   EnableAddressTransfer: EnableAddressTransferResult
   EnableVgwRoutePropagation: Nothing
   GetActiveVpnTunnelStatus: GetActiveVpnTunnelStatusResult
+  GetConsoleOutput: GetConsoleOutputResult
   GetInstanceMetadataDefaults: GetInstanceMetadataDefaultsResult
   GetManagedPrefixListAssociations: GetManagedPrefixListAssociationsResult
   GetManagedPrefixListEntries: GetManagedPrefixListEntriesResult

@@ -17,6 +17,9 @@ const POLL_INTERVAL_MS = 50
 /** Ids in a line about progress. */
 const IDS_SHOWN_MAX = 2
 
+/** The tag by which RunInstances is told what ENIs are (daemon/model/instance_device.ts). */
+export const DEVICE_TAG = 'vpclab:device'
+
 export const INSTANCE_COLUMNS: readonly Column<Instance>[] = [
   { header: 'instance', value: (instance) => instance.InstanceId ?? '' },
   { header: 'name', value: nameOf, shrinks: true },

@@ -50,6 +50,7 @@ import {
   flowLogsDirectory, historyPath, namespaceName, namespacePath, storePath
 } from './host/paths.ts'
 import { releaseLab } from './host/pid_file.ts'
+import { readConsole } from './host/vm_process.ts'
 import { defaultVpcOf, planCreateDefaultVpc } from './model/default_vpc.ts'
 import { isQuotaName, quotaOverrides } from './model/quota.ts'
 import { AccountView, put, remove } from './model/snapshot.ts'
@@ -283,7 +284,9 @@ function createRunner (replica: Replica, lab: Lab, recorder: CallRecorder): Acti
     ledger: replica,
     clock: systemClock,
     random: systemRandom,
-    lab: () => ({ appliedRevision: lab.appliedRevision }),
+    lab: () => ({
+      appliedRevision: lab.appliedRevision, consoleOf: (id) => readConsole(lab.name, id)
+    }),
     onInvoke: recorder.record
   })
 }

@@ -2,7 +2,8 @@
  * `vpcctl instance …`: the life of an instance through the EC2 API. What happens inside one
  * (`exec`, `shell`, `logs`) stands in instance_inside.ts.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Instance } from '@aws-sdk/client-ec2'
 import {
   type Command, defineCommand, type Input, TAG_OPTIONS, TIMEOUT_OPTION, timeoutMs
@@ -12,7 +13,7 @@ import type { Ec2Client } from '../ec2_client.ts'
 import type { QueryInput } from '../ec2_query.ts'
 import { CtlError, usageError } from '../exit_codes.ts'
 import {
-  describeInstances, INSTANCE_COLUMNS, waitForApplied, waitForInstances
+  describeInstances, DEVICE_TAG, INSTANCE_COLUMNS, waitForApplied, waitForInstances
 } from '../instances.ts'
 import {
   INSTANCE, inVpc, NETWORK_INTERFACE, resolveId, resolveIds, SECURITY_GROUP, SUBNET,
@@ -26,6 +27,8 @@ import { insideCommands } from './instance_inside.ts'
 /** The built-in image: the root file system of the machine itself. */
 const IMAGE_DEFAULT = 'ami-00000000000000001'
 
+/** Where scripts/vm_image puts what it makes. */
+const VM_IMAGE_DIRECTORY = '/var/lib/vpclab-images/vm'
 const INSTANCES_ARGUMENT = { syntax: '<instance...>', description: 'ids or Name tags' }
 const NO_WAIT_OPTION = {
   flags: '--no-wait', description: 'return at once, not when the state is reached'
@@ -47,7 +50,17 @@ export const instanceCommands: readonly Command[] = [
       },
       {
         flags: '--image <image>',
-        description: 'image id or name, or a directory with a root file system'
+        description: 'image id or name, or a directory with a root file system or a VM'
+      },
+      {
+        flags: '--kind <kind>',
+        description: 'vm: a virtual machine; without --image, of the one scripts/vm_image makes',
+        values: ['vm']
+      },
+      {
+        flags: '--device <device>',
+        description: 'what its ENIs are inside: tun, IP alone (default), or tap, Ethernet',
+        values: ['tun', 'tap']
       },
       {
         flags: '--host <host>',
@@ -78,6 +91,8 @@ export const instanceCommands: readonly Command[] = [
       'vpcctl instance run front --name b --host host-2 --ipv6-count 1',
       'vpcctl instance run front --name web --user-data @server.sh',
       'vpcctl instance run front --name deb --image /srv/images/debian',
+      'vpcctl instance run front --name ether --device tap',
+      'vpcctl instance run front --name machine --kind vm',
       'vpcctl instance run --name first',
       'vpcctl instance run front --name open --public-ip on'
     ],
@@ -142,8 +157,9 @@ async function runInstances (context: Context, input: Input): Promise<void> {
   }
   const plain = plainRunInput(input)
   const ec2 = await context.ec2()
-  const image = input.text('image') ?? IMAGE_DEFAULT
+  const image = input.text('image') ?? (input.text('kind') === 'vm' ? vmImage() : IMAGE_DEFAULT)
   const ImageId = isDirectory(image) ? await imageOfDirectory(ec2, image) : image
+  if (input.text('kind') === 'vm') await checkIsVm(ec2, ImageId)
   const references = await referencesRunInput(ec2, input)
   const reservation = await ec2.call('RunInstances', { ...plain, ...references, ImageId })
   const ids = (reservation.Instances ?? []).flatMap(({ InstanceId }) => InstanceId ?? [])
@@ -160,14 +176,36 @@ function plainRunInput (input: Input): QueryInput {
   const count = input.integer('count', 1, 1000) ?? 1
   const host = input.text('host')
   const userData = input.text('userData')
+  const device = input.text('device')
   return {
     InstanceType: input.text('type') ?? 'm5.large',
     MinCount: count,
     MaxCount: count,
     Placement: host === undefined ? undefined : { HostId: host },
     UserData: userData === undefined ? undefined : encodeUserData(userData),
-    ...tagSpecification('instance', input.tags())
+    ...tagSpecification('instance', [
+      ...input.tags(), ...device === undefined ? [] : [{ Key: DEVICE_TAG, Value: device }]])
   }
+}
+
+/** The directory that scripts/vm_image fills. @throws CtlError when it has not yet */
+function vmImage (): string {
+  if (existsSync(VM_IMAGE_DIRECTORY)) return VM_IMAGE_DIRECTORY
+  throw new CtlError('VPCLAB_ERR_PREREQUISITE', 'There is no image of a virtual machine at ' +
+    `${VM_IMAGE_DIRECTORY}: "sudo vpclab-setup --vm" makes it (bin/vpclab-setup in a clone); or ` +
+    'name a directory with vmlinuz and initrd.img by --image')
+}
+
+/** @throws CtlError when the image starts something else */
+async function checkIsVm (ec2: Ec2Client, image: string): Promise<void> {
+  const { Images: [found] = [] } = await ec2.call('DescribeImages',
+    image.startsWith('ami-')
+      ? { ImageId: [image] }
+      : { Filter: [{ Name: 'name', Value: [image] }] })
+  const directory = found?.ImageLocation
+  if (directory !== undefined && existsSync(join(directory, 'vmlinuz'))) return
+  throw usageError(`--kind vm wants an image with vmlinuz and initrd.img, and ${image} ` +
+    'is none: leave --kind out, or name another --image')
 }
 
 /** Subnet, ENIs and groups, which may be given by name. */

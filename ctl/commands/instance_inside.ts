@@ -9,6 +9,7 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { constants } from 'node:os'
 import { basename } from 'node:path'
 import { instanceLogPath } from '../../daemon/host/paths.ts'
@@ -41,6 +42,10 @@ export const insideCommands: readonly Command[] = [
       const command = input.rest('command')
       if (command.length === 0) throw usageError('<command> is missing')
       const place = await locate(context, input.argument('instance'))
+      if (place.consolePath !== null) {
+        throw new CtlError('UnsupportedOperation', `${place.id} is a virtual machine: commands ` +
+          'cannot be put into it from outside. "vpcctl instance shell" opens its console')
+      }
       return runInside(context, place, command, {})
     }
   }),
@@ -53,6 +58,7 @@ export const insideCommands: readonly Command[] = [
     async run (context, input) {
       const reference = input.argument('instance')
       const place = await locate(context, reference)
+      if (place.consolePath !== null) return openConsole(place.consolePath)
       const label = reference === place.id ? place.id : `${reference} ${place.id}`
       if (place.pid !== null) return runInside(context, place, ANY_SHELL, anyPrompt(label))
       const shell = context.environment['SHELL'] || '/bin/bash'
@@ -60,8 +66,24 @@ export const insideCommands: readonly Command[] = [
     }
   }),
   defineCommand({
+    name: 'console',
+    summary: 'Print the last 64 KB that an instance wrote to its console',
+    action: 'GetConsoleOutput',
+    arguments: [INSTANCE_ARGUMENT],
+    note: 'Of a virtual machine: its serial line. Of another instance: what its user data writes.',
+    examples: ['vpcctl instance console machine'],
+    async run (context, input) {
+      const ec2 = await context.ec2()
+      const InstanceId = await resolveId(ec2, INSTANCE, input.argument('instance'))
+      const { Output: output = '', ...rest } = await ec2.call('GetConsoleOutput', { InstanceId })
+      const text = Buffer.from(output, 'base64').toString('utf8')
+      if (context.output.form === 'human') process.stdout.write(text)
+      else context.output.json({ ...rest, Output: text })
+    }
+  }),
+  defineCommand({
     name: 'logs',
-    summary: 'Print what the user data of an instance wrote',
+    summary: 'Print what an instance\'s user data, or a virtual machine\'s console, wrote',
     action: 'tail on this machine',
     arguments: [INSTANCE_ARGUMENT],
     options: [{ flags: '-f, --follow', description: 'and go on printing what it writes' }],
@@ -85,6 +107,8 @@ interface Place {
   readonly namespace: string
   /** Process whose namespaces are entered, or null for the network namespace alone. */
   readonly pid: number | null
+  /** Serial line of a virtual machine. */
+  readonly consolePath: string | null
 }
 
 /** @throws CtlError when the instance does not run */
@@ -92,16 +116,16 @@ async function locate (context: Context, reference: string): Promise<Place> {
   const id = reference.startsWith(INSTANCE.idPrefix)
     ? reference
     : await resolveId(await context.ec2(), INSTANCE, reference)
-  const { namespace, pid, state } = await context.admin.instance(id)
+  const { namespace, pid, consolePath, state } = await context.admin.instance(id)
   if (state !== 'running') {
     throw new CtlError('IncorrectInstanceState',
       `${id} is ${state}: a command needs a running instance`)
   }
-  return { id, namespace, pid }
+  return { id, namespace, pid, consolePath }
 }
 
 /** Runs a command in a place of its own. @returns its exit code */
-export function runInside (context: Context, { namespace, pid }: Omit<Place, 'id'>,
+export function runInside (context: Context, { namespace, pid }: Pick<Place, 'namespace' | 'pid'>,
   command: readonly string[], environment: Readonly<Record<string, string>>): Promise<number> {
   if (pid !== null) {
     return runChild('nsenter', ['--target', String(pid), '--all', '--', ...command],
@@ -109,6 +133,39 @@ export function runInside (context: Context, { namespace, pid }: Omit<Place, 'id
   }
   return runChild('ip', ['netns', 'exec', namespace, ...commandWords(command)],
     { ...process.env, ...environment })
+}
+
+/** Key that leaves a console, Ctrl-], as telnet and virsh have it. */
+const CONSOLE_ESCAPE = 0x1d
+
+/** Joins this terminal and a serial line until Ctrl-] or the end of either. */
+function openConsole (path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const { stdin, stdout } = process
+    const line = connect(path)
+    const leave = (): void => {
+      if (stdin.isTTY) stdin.setRawMode(false)
+      stdin.pause()
+      line.destroy()
+      resolve(0)
+    }
+    line.on('error', (error) => {
+      const why = `Cannot open the console ${path}: ${error.message}`
+      reject(new CtlError('VPCLAB_ERR_COMMAND', why))
+    })
+    line.on('connect', () => {
+      process.stderr.write('Connected to the console; Ctrl-] leaves it.\n')
+      if (stdin.isTTY) stdin.setRawMode(true)
+      stdin.on('data', (keys: Buffer) => {
+        const end = keys.indexOf(CONSOLE_ESCAPE)
+        line.write(end < 0 ? keys : keys.subarray(0, end))
+        if (end >= 0) leave()
+      })
+      stdin.on('end', leave)
+    })
+    line.on('data', (bytes: Buffer) => { stdout.write(bytes) })
+    line.on('close', leave)
+  })
 }
 
 /** Bash where the image has it; a shell it has by all means. */

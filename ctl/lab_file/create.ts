@@ -3,6 +3,7 @@
  * and what others need of it (blocks, addresses); the rest is a change of the next round.
  */
 import type { QueryInput } from '../ec2_query.ts'
+import { DEVICE_TAG } from '../instances.ts'
 import { addressAt, subnetIpv6Cidr } from './address.ts'
 import { type Fields, type Kind, KINDS, type Resource } from './resource.ts'
 import type { Session } from './session.ts'
@@ -131,7 +132,8 @@ async function runInstance (session: Session, resource: Resource) {
     UserData: userData === undefined || userData === ''
       ? undefined
       : Buffer.from(userData).toString('base64'),
-    ...session.tagsFor('instance', resource)
+    ...session.tagsFor('instance', resource,
+      fields['device'] === 'tap' ? { [DEVICE_TAG]: 'tap' } : {})
   })
   return Instances?.[0]?.InstanceId
 }

@@ -12,7 +12,7 @@ import type {
   RouteTable, SecurityGroup, Subnet, Tag, Vpc
 } from '@aws-sdk/client-ec2'
 import type { Ec2Client } from '../ec2_client.ts'
-import { describeInstances } from '../instances.ts'
+import { DEVICE_TAG, describeInstances } from '../instances.ts'
 import { nameOf } from '../resolve.ts'
 import { canonicalCidr, placeOf, subnetNumber } from './address.ts'
 import { boundedAll } from './bounded.ts'
@@ -438,6 +438,7 @@ class Reader {
       enis: attached.filter((eni) => eni !== primary)
         .map(({ NetworkInterfaceId }) => this.#names.of(NetworkInterfaceId)),
       image: instance.ImageId,
+      device: tagOf(instance.Tags, DEVICE_TAG) ?? 'tun',
       type: instance.InstanceType,
       host: instance.Placement?.HostId,
       ...userData === undefined ? {} : { 'user-data': userData },

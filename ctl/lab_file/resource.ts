@@ -112,10 +112,10 @@ export const KINDS: Readonly<Record<Kind, KindRules>> = {
   },
   'instance': {
     created: {
-      ...NEW_INTERFACE, enis: [], image: 'ami-00000000000000001', type: 'm5.large',
+      ...NEW_INTERFACE, enis: [], image: 'ami-00000000000000001', device: 'tun', type: 'm5.large',
       'user-data': '', state: 'running'
     },
-    immutable: ['subnet', 'address', 'image', 'host'],
+    immutable: ['subnet', 'address', 'image', 'device', 'host'],
     lost: 'its processes and all that they kept'
   }
 }

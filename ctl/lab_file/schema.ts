@@ -259,6 +259,8 @@ const instance = z.strictObject({
   ...interfaceFields,
   enis: z.array(z.string()).optional().describe('ENIs of the file, in the order of devices.'),
   image: z.string().optional().describe('Image id.'),
+  device: z.enum(['tun', 'tap']).optional()
+    .describe('What its ENIs are inside: IP alone, or Ethernet; tun when left out.'),
   type: z.string().optional().describe('Instance type: how many ENIs and addresses.'),
   host: z.string().optional().describe('Host of the lab; left out, one of the zone.'),
   'user-data': z.string().optional().describe('A script that runs inside at first boot.'),

@@ -49,8 +49,9 @@ export class Session {
   vpcId ({ vpc }: Resource): string { return this.id('vpc', null, vpc ?? '') }
 
   /** Tags of a new resource: it is the file's from its first moment on. */
-  tagsFor (resourceType: string, { name, fields }: Resource): QueryInput {
-    const tags = Object.entries(fields['tags'] as Fields | undefined ?? {})
+  /** @param more tags that stand for something else in the file */
+  tagsFor (resourceType: string, { name, fields }: Resource, more: Fields = {}): QueryInput {
+    const tags = Object.entries({ ...fields['tags'] as Fields | undefined, ...more })
       .map(([Key, Value]) => ({ Key, Value: String(Value) }))
     return {
       TagSpecification: [{

@@ -66,6 +66,10 @@ export const DROP_REPLICATION = 45
 export const DROP_LINK_LOCAL_ALLOWANCE = 46
 // Virtual private gateways
 export const DROP_VPN_NO_TUNNEL = 47
+// Frames of a TAP
+export const DROP_MAC_SPOOFED = 48
+export const DROP_ETHERTYPE = 49
+export const DROP_ARP_REFUSED = 50
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -249,5 +253,14 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'vpn-no-tunnel',
     meaning: 'No tunnel of the virtual private gateway carries packets.'
+  },
+  { name: 'mac-spoofed', meaning: 'The source MAC address of the frame is not that of the ENI.' },
+  {
+    name: 'ethertype',
+    meaning: 'The frame carries neither IPv4 nor IPv6 nor ARP, which is all that a VPC knows.'
+  },
+  {
+    name: 'arp-refused',
+    meaning: 'The ARP frame is no request for an address that the router of the subnet answers for.'
   }
 ]

@@ -35,11 +35,13 @@ export const SERVICE_METADATA_IPV6 = 10
 export const SERVICE_TIME_IPV6 = 11
 /** Router solicitation: the data plane answers itself (router_advertisement.ts). */
 export const SERVICE_ROUTER = 12
+/** Neighbor solicitation of a guest on Ethernet, likewise (neighbor_advertisement.ts). */
+export const SERVICE_NEIGHBOR = 13
 
 /** What people call it; index = SERVICE_*. */
 export const SERVICE_NAMES = [
   'none', 'DHCP', 'DNS', 'DNS', 'instance metadata', 'time', 'licence activation',
-  'licence activation', 'DHCPv6', 'DNS', 'instance metadata', 'time', 'router'
+  'licence activation', 'DHCPv6', 'DNS', 'instance metadata', 'time', 'router', 'neighbor'
 ] as const
 
 export const DNS_PORT = 53

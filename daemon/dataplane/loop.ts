@@ -14,12 +14,14 @@ import { GENEVE_UDP_PORT, OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../en
 import { NIC_COUNTER_SLEEPS, NIC_COUNTER_SPINS } from '../tun/counters.ts'
 import type { Nic } from '../tun/nic.ts'
 import { formatAddress } from '../wire/address.ts'
+import { ETHERNET_ADDRESS_BYTES } from '../wire/ethernet.ts'
 import {
   COUNT_BURSTS, COUNT_FLOWS_CREATED, COUNT_FLOWS_EXPIRED, COUNT_FLOWS_LIVE, COUNT_FLOW_PORTS_FULL,
   COUNT_NAT_ALONE, COUNT_NAT_COPIES_REFUSED, COUNT_NAT_LIVE, COUNT_NAT_RETRANSMITS,
   COUNT_RUNNING_MS, COUNT_TABLE_UPDATES, COUNT_WAITING_MS
 } from './counters.ts'
 import type { Counters } from './counters.ts'
+import { writeEniMac, writeRouterMac } from './link_address.ts'
 import type { ControlLink } from './port.ts'
 import { HyperplaneNode } from './hyperplane/node.ts'
 import { HOLD_COPY, HOLD_SHARD } from './node_port.ts'
@@ -51,6 +53,8 @@ const SLEEP_MAX_MS = 1000
 const RESTORE_GRACE_MS = 60_000
 /** Unit of the number by which other nodes tell one life of a node from the next, ms. */
 const INCARNATION_MS = 10
+type OpenPortMessage = Extract<ControlMessage, { readonly kind: 'open-port' }>
+
 /** Error with which the NIC says that a device is gone for good; any other one may pass. */
 const DEVICE_GONE = 'EBADFD'
 
@@ -245,8 +249,7 @@ export class Loop {
     this.#isDirty = true
     switch (message.kind) {
       case 'tables': this.#applyTables(message); break
-      case 'open-port': this.#openPort(message.portIndex, message.namespacePath,
-        message.deviceName); break
+      case 'open-port': this.#openPort(message); break
       case 'open-services':
         this.#openServices(message.namespacePath, message.deviceName)
         break
@@ -289,14 +292,27 @@ export class Loop {
     }
   }
 
-  #openPort (portIndex: number, namespacePath: string, deviceName: string): void {
+  #openPort ({ portIndex, device, namespacePath, deviceName }: OpenPortMessage): void {
     this.#closePort(portIndex)
     try {
-      this.tables.ports.setNicPort(portIndex, this.#nic.openTun(namespacePath, deviceName))
+      const isEthernet = device === 'tap'
+      const nicPort = isEthernet
+        ? this.#nic.openTap(namespacePath, deviceName, this.#linkAddresses(portIndex))
+        : this.#nic.openTun(namespacePath, deviceName)
+      this.tables.ports.setNicPort(portIndex, nicPort, isEthernet)
       this.#link.post({ kind: 'port-opened', portIndex })
     } catch (error) {
       this.#link.post({ kind: 'port-failed', portIndex, error: messageOf(error) })
     }
+  }
+
+  /** MAC of the ENI, MAC of its router. */
+  #linkAddresses (portIndex: number): Uint8Array {
+    const { ports, subnets } = this.tables
+    const addresses = new Uint8Array(2 * ETHERNET_ADDRESS_BYTES)
+    writeEniMac(addresses, 0, ports, portIndex)
+    writeRouterMac(addresses, ETHERNET_ADDRESS_BYTES, subnets.get(ports.subnetIndex[portIndex]))
+    return addresses
   }
 
   #openServices (namespacePath: string, deviceName: string): void {

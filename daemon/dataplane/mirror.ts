@@ -51,6 +51,7 @@ import { COUNT_MIRRORED } from './counters.ts'
 import {
   DROP_MIRROR_QUEUE_FULL, DROP_MIRROR_TARGET, DROP_NONE, DROP_PORT_CLOSED
 } from './drop_reason.ts'
+import { writeEniMac, writeRouterMac } from './link_address.ts'
 import { PacketContext } from './packet.ts'
 import { runCopyPath, runLocalIngressPath } from './packet_path.ts'
 import type { GatherRun } from './parking.ts'
@@ -60,7 +61,7 @@ import { MIRROR_NONE } from './steps/mirror.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import { EGRESS } from './tables/flow_layout.ts'
 import type { MirrorSession } from './tables/mirror_table.ts'
-import type { MappingKey, SubnetData } from './tables/update.ts'
+import type { MappingKey } from './tables/update.ts'
 
 /** Copies that wait to be sent. */
 export const COPIES_MAX = 4096
@@ -90,10 +91,6 @@ const FRAME_BYTES_MIN_IPV6 = ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES + 1
 const COPY_TTL = 64
 /** How often a mapping that a copy misses is asked for again, ms. */
 const ASK_AGAIN_MS = 10
-/** First two bytes of the MAC of an ENI (its id's last 40 bits follow the first), and of a router:
- * its address follows. Both locally administered. */
-const ENI_MAC_FIRST = 0x02
-const ROUTER_MAC_FIRST = 0x0600
 
 // Words of a waiting copy.
 const COPY_AT_START = 0 // of its memory
@@ -369,11 +366,8 @@ export class Mirror {
     const { ports, subnets } = tables
     const eniAt = at + (direction === EGRESS ? ETHERNET_AT_SRC : ETHERNET_AT_DST)
     const routerAt = at + (direction === EGRESS ? ETHERNET_AT_DST : ETHERNET_AT_SRC)
-    bytes[eniAt] = ENI_MAC_FIRST
-    bytes[eniAt + 1] = ports.eniHigh[port]
-    writeU32(bytes, eniAt + 2, ports.eniLow[port])
-    writeU16(bytes, routerAt, ROUTER_MAC_FIRST)
-    writeU32(bytes, routerAt + 2, routerWord(subnets.get(ports.subnetIndex[port])))
+    writeEniMac(bytes, eniAt, ports, port)
+    writeRouterMac(bytes, routerAt, subnets.get(ports.subnetIndex[port]))
     writeU16(bytes, at + ETHERNET_AT_TYPE,
       p.version === IPV4_VERSION ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6)
   }
@@ -444,7 +438,3 @@ function writeOuterIpv6 (
 }
 
 /** The last word of the router's address. */
-function routerWord (subnet: SubnetData | undefined): number {
-  if (subnet === undefined) return 0
-  return subnet.routerIpv4[3] !== 0 ? subnet.routerIpv4[3] : subnet.routerIpv6[3]
-}

@@ -66,7 +66,7 @@ export function runEgressPath (p: PacketContext, tables: Tables, view: DataView)
   p.vpcIndex = tables.ports.vpcIndex[p.portIndex]
   let drop = parsePacket(p, view)
   if (drop !== DROP_NONE) return drop
-  const service = findService(p, tables) // (1)
+  const service = findService(p, tables, view) // (1)
   if (service !== SERVICE_NONE) return enterService(p, tables, service)
   drop = checkDestinationScope(p)
   if (drop !== DROP_NONE) return drop

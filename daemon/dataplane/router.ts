@@ -24,8 +24,8 @@ import {
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import {
-  DROP_CONNECTION_TABLE_FULL, DROP_LINK_LOCAL_ALLOWANCE, DROP_MAPPING_QUEUE_FULL,
-  DROP_MAPPING_TIMEOUT, DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
+  DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT,
+  DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
   DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
@@ -33,6 +33,7 @@ import {
   countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
+import { takeFrame } from './frame.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
@@ -41,9 +42,9 @@ import { PacketContext } from './packet.ts'
 import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
-import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
-import { advertiseRouter } from './router_advertisement.ts'
+import { SERVICE_DNS_VPC, SERVICE_NONE } from './link_local_service.ts'
 import type { RouterParts } from './router_parts.ts'
+import { askService } from './service_answer.ts'
 import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
@@ -64,7 +65,7 @@ import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
-const { PORT_UNDERLAY, RX_PORT, RX_SEGMENTS, RX_WORDS } = descriptor
+const { FRAME_PORTS, PORT_UNDERLAY, RX_PORT, RX_SEGMENTS, RX_WORDS } = descriptor
 const { EGRESS, HALF_WORD, HALF_WORDS, INGRESS } = flowLayout
 
 /** The parts of a Nic that the router touches. */
@@ -235,11 +236,20 @@ export class Router implements RouterParts {
       this.#deliverFromServices(p)
     } else if (p.portIndex === PORT_NONE && rx[rxAt + RX_PORT] === this.tables.uplinkNicPort) {
       this.#slowUplink(p, rx, rxAt)
+    } else if (rx[rxAt + RX_PORT] > FRAME_PORTS) {
+      this.#takeFrame(p, rx[rxAt + RX_PORT] - FRAME_PORTS)
     } else if (p.portIndex === PORT_NONE) {
       this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
     } else {
       this.#slowEgress(p, rx, rxAt)
     }
+  }
+
+  /** What a guest on Ethernet sent and is no IP packet. @param nicPort of its TAP */
+  #takeFrame (p: PacketContext, nicPort: number): void {
+    p.portIndex = this.tables.ports.portOfNic[nicPort]
+    const drop = p.portIndex === PORT_NONE ? DROP_PORT_UNKNOWN : takeFrame(p, this)
+    if (drop !== DROP_NONE) this.counters.drop(p.portIndex, drop, 1)
   }
 
   /** Takes parked packets whose mapping has come, as many as there is room for. */
@@ -345,18 +355,9 @@ export class Router implements RouterParts {
 
   /** A packet for a service of the VPC: no flow, no flow log. */
   #handToServices (p: PacketContext): void {
-    const { segments, wireBytesSum } = p
-    const isForRouter = p.target === SERVICE_ROUTER
-    let drop = DROP_NONE
-    if (!isForRouter) drop = this.services.hand(p, this, this.nowMs)
-    else if (!this.services.takeAllowance(p, this.nowMs)) drop = DROP_LINK_LOCAL_ALLOWANCE
-    else drop = advertiseRouter(p, this)
-    if (drop !== DROP_NONE) {
-      this.counters.drop(p.portIndex, drop, segments)
-      return
-    }
-    this.counters.egress(p.portIndex, segments, wireBytesSum)
-    if (isForRouter) this.counters.ingress(p.portIndex, 1, p.totalBytes)
+    const { segments } = p
+    const drop = askService(p, this, this.services, this.nowMs)
+    if (drop !== DROP_NONE) this.counters.drop(p.portIndex, drop, segments)
   }
 
   /** What a service answers. That it finds nobody says nothing about any ENI: it is not counted. */

@@ -1,21 +1,13 @@
 /**
  * The answer to a router solicitation (RFC 4861 §4.2), from the router of the ENI's subnet: managed
  * addresses (M and O flags: ask DHCPv6), the MTU, and the subnet's blocks without autonomous
- * configuration. Systems 1.7; AWS VPC User Guide, "IPv6 addressing". It goes to the asker alone
- * where that has an address, else to all nodes.
+ * configuration. Systems 1.7; AWS VPC User Guide, "IPv6 addressing".
  */
-import { GSO_NONE } from '../tun/descriptor.ts'
 import { isIpv4Words, PREFIX_WORDS } from '../wire/address.ts'
 import { writeU16, writeU32 } from '../wire/bytes.ts'
-import { checksumAdd, checksumFinish, pseudoHeaderSum } from '../wire/checksum.ts'
 import { ICMPV6_ROUTER_ADVERTISEMENT } from '../wire/icmpv6.ts'
-import { PROTOCOL_ICMPV6 } from '../wire/ip_protocol.ts'
 import {
-  IPV6_ADDRESS_BYTES, IPV6_AT_DST, IPV6_AT_HOP_LIMIT, IPV6_AT_NEXT_HEADER, IPV6_AT_PAYLOAD_LENGTH,
-  IPV6_AT_SRC, IPV6_HEADER_BYTES, IPV6_VERSION
-} from '../wire/ipv6.ts'
-import {
-  RA_AT_CHECKSUM, RA_AT_FLAGS, RA_AT_HOP_LIMIT, RA_AT_LIFETIME, RA_AT_TYPE, RA_FLAGS_MANAGED,
+  RA_AT_FLAGS, RA_AT_HOP_LIMIT, RA_AT_LIFETIME, RA_AT_TYPE, RA_FLAGS_MANAGED,
   RA_HEADER_BYTES, RA_MTU_AT_MTU, RA_MTU_AT_TYPE, RA_MTU_AT_UNITS, RA_MTU_HEADER_BYTES,
   RA_OPTION_MTU, RA_OPTION_PREFIX, RA_OPTION_UNIT_BYTES, RA_PREFIX_AT_FLAGS, RA_PREFIX_AT_LENGTH,
   RA_PREFIX_AT_PREFERRED, RA_PREFIX_AT_PREFIX, RA_PREFIX_AT_TYPE, RA_PREFIX_AT_UNITS,
@@ -23,19 +15,18 @@ import {
 } from '../wire/router_advertisement.ts'
 import { DROP_LINK_LOCAL, DROP_NONE, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
 import { ROUTER_LINK_LOCAL } from './link_local_service.ts'
+import { beginAnswer, finishAnswer } from './neighbor_answer.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
 import type { SubnetData } from './tables/update.ts'
 
 /** How long the router stays one, seconds: AWS's hosts say so. */
 const ROUTER_LIFETIME_S = 1800
-const HOP_LIMIT = 255 // RFC 4861 §6.1.2: anything else is not believed
 const HOP_LIMIT_OF_HOSTS = 64
 const PREFIX_VALID_S = 2_592_000
 const PREFIX_PREFERRED_S = 604_800
 /** Blocks told: an IPv6 subnet of EC2 has one. */
 const BLOCKS_MAX = 4
-const ALL_NODES = [0xff020000, 0, 0, 1] as const
 
 /**
  * Sends the advertisement to the ENI `p.portIndex`. Precondition: `p` is its solicitation.
@@ -49,46 +40,17 @@ export function advertiseRouter (p: PacketContext, parts: RouterParts): number {
   if (subnet === undefined || nicPort === 0) return DROP_LINK_LOCAL
   const icmpBytes =
     RA_HEADER_BYTES + RA_MTU_HEADER_BYTES + RA_PREFIX_HEADER_BYTES * blockCount(subnet)
-  const at = parts.transmit.hasRoom(1) ? parts.transmit.allocate(IPV6_HEADER_BYTES + icmpBytes) : -1
+  const [w0, w1, w2, w3] = ROUTER_LINK_LOCAL
+  const at = beginAnswer(p, parts, icmpBytes, w0, w1, w2, w3)
   if (at < 0) return DROP_TRANSMIT_QUEUE_FULL
   const { bytes } = parts
-  bytes.fill(0, at, at + IPV6_HEADER_BYTES + icmpBytes)
-  writeHeader(p, bytes, at, icmpBytes)
-  const icmpAt = at + IPV6_HEADER_BYTES
-  bytes[icmpAt + RA_AT_TYPE] = ICMPV6_ROUTER_ADVERTISEMENT
-  bytes[icmpAt + RA_AT_HOP_LIMIT] = HOP_LIMIT_OF_HOSTS
-  bytes[icmpAt + RA_AT_FLAGS] = RA_FLAGS_MANAGED
-  writeU16(bytes, icmpAt + RA_AT_LIFETIME, ROUTER_LIFETIME_S)
-  writeOptions(bytes, icmpAt + RA_HEADER_BYTES, subnet, ports.mtu[p.portIndex])
-  const pseudo =
-    pseudoHeaderSum(bytes, at + IPV6_AT_SRC, 2 * IPV6_ADDRESS_BYTES, PROTOCOL_ICMPV6, icmpBytes)
-  writeU16(bytes, icmpAt + RA_AT_CHECKSUM,
-    checksumFinish(checksumAdd(pseudo, bytes, icmpAt, icmpBytes)))
-  p.at = at
-  p.bytes = IPV6_HEADER_BYTES + icmpBytes
-  p.totalBytes = p.bytes
-  p.gsoType = GSO_NONE
-  p.gsoSize = 0
-  p.csum = 0
-  p.csumField = 0
-  p.run = 0
-  parts.transmit.deliver(p, nicPort)
+  bytes[at + RA_AT_TYPE] = ICMPV6_ROUTER_ADVERTISEMENT
+  bytes[at + RA_AT_HOP_LIMIT] = HOP_LIMIT_OF_HOSTS
+  bytes[at + RA_AT_FLAGS] = RA_FLAGS_MANAGED
+  writeU16(bytes, at + RA_AT_LIFETIME, ROUTER_LIFETIME_S)
+  writeOptions(bytes, at + RA_HEADER_BYTES, subnet, ports.mtu[p.portIndex])
+  finishAnswer(p, parts, at, icmpBytes)
   return DROP_NONE
-}
-
-function writeHeader (p: PacketContext, bytes: Uint8Array, at: number, icmpBytes: number): void {
-  bytes[at] = IPV6_VERSION << 4
-  writeU16(bytes, at + IPV6_AT_PAYLOAD_LENGTH, icmpBytes)
-  bytes[at + IPV6_AT_NEXT_HEADER] = PROTOCOL_ICMPV6
-  bytes[at + IPV6_AT_HOP_LIMIT] = HOP_LIMIT
-  for (let word = 0; word < 4; word++) {
-    writeU32(bytes, at + IPV6_AT_SRC + 4 * word, ROUTER_LINK_LOCAL[word])
-  }
-  const isNamed = (p.src0 | p.src1 | p.src2 | p.src3) !== 0
-  writeU32(bytes, at + IPV6_AT_DST, isNamed ? p.src0 : ALL_NODES[0])
-  writeU32(bytes, at + IPV6_AT_DST + 4, isNamed ? p.src1 : ALL_NODES[1])
-  writeU32(bytes, at + IPV6_AT_DST + 8, isNamed ? p.src2 : ALL_NODES[2])
-  writeU32(bytes, at + IPV6_AT_DST + 12, isNamed ? p.src3 : ALL_NODES[3])
 }
 
 function isIpv6Block (cidrs: Uint32Array, at: number): boolean {

@@ -45,11 +45,11 @@ const LINK_LOCAL_IPV6_WORD = 0xfe800000 | 0
 /** Last byte of each IPv4 service in the services' namespace; index = SERVICE_*. */
 const INSIDE_OCTET = new Int32Array([
   0, OCTET_DHCP, OCTET_DNS_VPC, OCTET_DNS, OCTET_METADATA, OCTET_TIME, OCTET_ACTIVATION_250,
-  OCTET_ACTIVATION_251, 0, 0, 0, 0, 0
+  OCTET_ACTIVATION_251, 0, 0, 0, 0, 0, 0
 ])
 /** Last word of each IPv6 service there. */
 const INSIDE_WORD = new Int32Array([
-  0, 0, 0, 0, 0, 0, 0, 0, WORD_DHCPV6, WORD_DNS, WORD_METADATA, WORD_TIME, 0
+  0, 0, 0, 0, 0, 0, 0, 0, WORD_DHCPV6, WORD_DNS, WORD_METADATA, WORD_TIME, 0, 0
 ])
 
 export class ServicePort {

@@ -28,9 +28,9 @@ const {
   GENEVE_WORD_SOURCE_ENI, GENEVE_WORD_SOURCE_OPTION, GENEVE_WORD_VNI, SOURCE_OPTION_WORD
 } = geneve
 const {
-  PORT_UNDERLAY, RX_HEADROOM_BYTES, TX_AT, TX_BYTES, TX_CSUM, TX_CSUM_FIELD, TX_GSO_SIZE,
-  TX_GSO_TYPE, TX_HEADER_AT, TX_HEADER_BYTES, TX_HEADER_BYTES_MAX, TX_OUTER_TRAFFIC_CLASS, TX_PEER,
-  TX_PORT, TX_RUN, TX_SOURCE_PORT, TX_TOTAL_BYTES, TX_WORDS
+  FRAME_PORTS, PORT_UNDERLAY, RX_HEADROOM_BYTES, TX_AT, TX_BYTES, TX_CSUM, TX_CSUM_FIELD,
+  TX_GSO_SIZE, TX_GSO_TYPE, TX_HEADER_AT, TX_HEADER_BYTES, TX_HEADER_BYTES_MAX,
+  TX_OUTER_TRAFFIC_CLASS, TX_PEER, TX_PORT, TX_RUN, TX_SOURCE_PORT, TX_TOTAL_BYTES, TX_WORDS
 } = descriptor
 const { IPV4_VERSION } = ipv4
 const { ACTION_DELIVER, ACTION_UPLINK } = action
@@ -188,6 +188,21 @@ export class Transmit {
     tx[t + TX_TOTAL_BYTES] = count
     tx[t + TX_PEER] = peer
     tx[t + TX_SOURCE_PORT] = RAW_SOURCE_PORT
+    this.count++
+  }
+
+  /**
+   * Sends a frame of ours, whole, to the guest of a TAP. Precondition: hasRoom(1).
+   * @param at start of `count` bytes of the arena that live until the burst is over
+   */
+  sendFrame (at: number, count: number, nicPort: number): void {
+    const tx = this.#tx
+    const t = this.count * TX_WORDS
+    tx.fill(0, t, t + TX_WORDS)
+    tx[t + TX_PORT] = nicPort + FRAME_PORTS
+    tx[t + TX_AT] = at
+    tx[t + TX_BYTES] = count
+    tx[t + TX_TOTAL_BYTES] = count
     this.count++
   }
 

@@ -23,7 +23,7 @@ import { FlowReader } from '../dataplane/flow_reader.ts'
 import type { ProcessOptions } from '../dataplane/process.ts'
 import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
 import type {
-  CaptureMessage, ControlMessage, FlowRecordsMessage, MappingKey
+  CaptureMessage, ControlMessage, FlowRecordsMessage, MappingKey, PortDevice
 } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
@@ -298,14 +298,14 @@ export class HostAgent implements Ports {
   }
 
   async open (
-    networkInterfaceId: string, path: string, deviceName: string, fresh: boolean): Promise<void> {
+    networkInterfaceId: string, device: PortDevice, fresh: boolean): Promise<void> {
     const portIndex = this.compiler.portOf(networkInterfaceId)
     if (portIndex === 0) {
       throw new VpclabError('VPCLAB_ERR_AGENT',
         `The data plane of ${this.host.id} has no port for ${networkInterfaceId}: ` +
         'the host has more interfaces than it has ports')
     }
-    await this.#link.openPort(portIndex, path, deviceName, fresh)
+    await this.#link.openPort(portIndex, device, fresh)
   }
 
   /** The host's namespace was made anew: the worker's sockets are in one that nobody reaches. */

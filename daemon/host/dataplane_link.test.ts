@@ -1,6 +1,7 @@
 import test from 'ava'
 import type { TestFn } from 'ava'
 import { VpclabError } from '../base/errors.ts'
+import type { PortDevice } from '../dataplane/tables/update.ts'
 import { silentLog } from '../observe/log.ts'
 import { startThread } from './dataplane_carrier.ts'
 import { DataplaneLink } from './dataplane_link.ts'
@@ -50,6 +51,9 @@ serial.beforeEach(async (t) => {
 
 serial.afterEach(async (t) => { await t.context.link.stop() })
 
+const device = (deviceName: string): PortDevice =>
+  ({ device: 'tun', namespacePath: '/run/netns/x', deviceName })
+
 serial('a revision is behind until the worker has acknowledged it', async (t) => {
   const { link, applied, nextApplied } = t.context
   if (link.oldestPostedRevision !== null) await nextApplied()
@@ -66,10 +70,10 @@ serial('a revision is behind until the worker has acknowledged it', async (t) =>
 
 serial('a port is open once the worker says so, and is opened once', async (t) => {
   const { link } = t.context
-  await link.openPort(5, '/run/netns/x', 'eth0', false)
+  await link.openPort(5, device('eth0'), false)
   t.is(link.openPortCount, 1)
-  await link.openPort(5, '/run/netns/x', 'eth0', false)
-  await link.openPort(5, '/run/netns/x', 'eth0', true)
+  await link.openPort(5, device('eth0'), false)
+  await link.openPort(5, device('eth0'), true)
   t.is(link.openPortCount, 1)
   link.closePort(5)
   t.is(link.openPortCount, 0)
@@ -78,7 +82,7 @@ serial('a port is open once the worker says so, and is opened once', async (t) =
 serial('a port that cannot be opened rejects with what the kernel said', async (t) => {
   const { link, failedPorts } = t.context
   const error = await t.throwsAsync(
-    link.openPort(6, '/run/netns/x', 'broken0', false), { instanceOf: VpclabError })
+    link.openPort(6, device('broken0'), false), { instanceOf: VpclabError })
   t.is(error.code, 'VPCLAB_ERR_AGENT')
   t.regex(error.message, /ENODEV/)
   t.deepEqual(failedPorts, [], 'who waits for the port hears of it, nobody else')
@@ -87,13 +91,13 @@ serial('a port that cannot be opened rejects with what the kernel said', async (
 
 serial('a worker that dies is started again and gets everything anew', async (t) => {
   const { link, applied, nextApplied } = t.context
-  await link.openPort(7, '/run/netns/x', 'eth0', false)
-  await t.throwsAsync(link.openPort(8, '/run/netns/x', 'crash', false), { instanceOf: VpclabError })
+  await link.openPort(7, device('eth0'), false)
+  await t.throwsAsync(link.openPort(8, device('crash'), false), { instanceOf: VpclabError })
   t.is(link.openPortCount, 0, 'ports have to be opened in the new worker')
-  await t.throwsAsync(link.openPort(7, '/run/netns/x', 'eth0', false), { message: /down/ })
+  await t.throwsAsync(link.openPort(7, device('eth0'), false), { message: /down/ })
   while (!applied.includes(102)) await nextApplied()
   t.is(t.context.spawns, 2)
   t.is(link.restarts, 1)
-  await link.openPort(7, '/run/netns/x', 'eth0', false)
+  await link.openPort(7, device('eth0'), false)
   t.is(link.openPortCount, 1)
 })

@@ -11,7 +11,9 @@
  * everything has to be posted again; `onSpawn` says when.
  */
 import { VpclabError } from '../base/errors.ts'
-import type { ControlMessage, TableUpdate, WorkerMessage } from '../dataplane/tables/update.ts'
+import type {
+  ControlMessage, PortDevice, TableUpdate, WorkerMessage
+} from '../dataplane/tables/update.ts'
 import type { Log } from '../observe/log.ts'
 import type { Carrier, CarrierEvents } from './dataplane_carrier.ts'
 
@@ -121,19 +123,19 @@ export class DataplaneLink {
    * @param fresh the device was made anew, so that an open descriptor leads nowhere
    * @throws VpclabError VPCLAB_ERR_AGENT naming the device and what the kernel said
    */
-  async openPort (
-    portIndex: number, namespacePath: string, deviceName: string, fresh: boolean): Promise<void> {
+  async openPort (portIndex: number, device: PortDevice, fresh: boolean): Promise<void> {
     if (this.#carrier === null) throw agentError('The data plane worker is down')
     const known = this.#ports.get(portIndex)
     if (known?.open === true && !fresh) return
     if (known !== undefined) this.closePort(portIndex)
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
+        const { deviceName, namespacePath } = device
         this.#settle(portIndex, agentError('The data plane worker has not opened ' +
           `${deviceName} of ${namespacePath} within ${String(WORKER_ANSWER_MS_MAX)} ms`))
       }, WORKER_ANSWER_MS_MAX)
       this.#ports.set(portIndex, { open: false, settle: { resolve, reject, timer } })
-      this.#post({ kind: 'open-port', portIndex, namespacePath, deviceName })
+      this.#post({ kind: 'open-port', portIndex, ...device })
     })
   }
 

@@ -6,7 +6,7 @@ import type { Subnet } from '../model/subnet.ts'
 import { desiredInterfaces } from './instance_desired.ts'
 
 const INSTANCE =
-  { id: 'i-00000000000000001', vpcId: 'vpc-00000000000000001' } as unknown as Instance
+  { id: 'i-00000000000000001', vpcId: 'vpc-00000000000000001', tags: {} } as unknown as Instance
 
 function subnet (id: string, cidrBlock: string | null, ipv6: string[]): Subnet {
   return {

@@ -9,6 +9,7 @@ import { cidrContainsAddress, formatAddress, knownAddress, knownCidr } from '../
 import type { Cidr } from '../model/cidr.ts'
 import { interfacesOfInstance } from '../model/instance.ts'
 import type { Instance } from '../model/instance.ts'
+import { deviceOf } from '../model/instance_device.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Subnet } from '../model/subnet.ts'
@@ -27,6 +28,7 @@ export function desiredInterfaces (
       `subnet ${networkInterface.subnetId} of ${networkInterface.id} is not there`)
     return {
       ...desiredInterface(networkInterface, subnet, mtu),
+      device: deviceOf(instance),
       sourceRouted: instance.guest?.kind === 'namespace' ||
         (networkInterface.attachment?.deviceIndex ?? 0) > 0,
       blocks: routedBlocks(snapshot, instance)
@@ -36,7 +38,7 @@ export function desiredInterfaces (
 
 function desiredInterface (
   networkInterface: NetworkInterface, subnet: Subnet, mtu: number
-): Omit<DesiredInterface, 'sourceRouted' | 'blocks'> {
+): Omit<DesiredInterface, 'device' | 'sourceRouted' | 'blocks'> {
   const local = subnetBlocks(subnet)
   const prefixes = [...networkInterface.ipv4Prefixes, ...networkInterface.ipv6Prefixes]
   const delegated = prefixes.map(knownCidr)
@@ -44,6 +46,7 @@ function desiredInterface (
   return {
     networkInterfaceId: networkInterface.id,
     deviceIndex: networkInterface.attachment?.deviceIndex ?? 0,
+    macAddress: networkInterface.macAddress,
     mtu,
     addresses: addresses.map((address) => desiredAddress(address, local)),
     prefixes,

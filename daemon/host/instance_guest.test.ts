@@ -9,6 +9,7 @@ import {
   bindGuest, guestIds, guestPid, inspectNamespace, isGuestThere, releaseGuest, styleOf
 } from './instance_guest.ts'
 import { convergeInstance } from './instance_namespace.ts'
+import { planInstance } from './instance_plan.ts'
 import { viewNamespace } from './namespace_view.ts'
 import { guestDirectory, namespaceName, namespacePath } from './paths.ts'
 import { desiredInterface } from './testing/desired_interface.ts'
@@ -55,7 +56,8 @@ rootTest('a guest is given a name and devices, and loses both but no process', a
   t.true(await bindGuest(LAB, ID, guest))
   t.false(await bindGuest(LAB, ID, guest), 'it has its name')
   t.deepEqual(guestIds(LAB), [ID])
-  const home = { style: styleOf(guest), ensure: async () => await bindGuest(LAB, ID, guest) }
+  const home = { style: styleOf(guest), plan: planInstance,
+    ensure: async () => await bindGuest(LAB, ID, guest) }
   await convergeInstance(NAME, ONE, home)
   t.deepEqual(await state(THEIRS), { links: ['lo', 'eth0'], rules: 7, routes: 4 })
   t.is((await convergeInstance(NAME, ONE, home)).lineCount, 0)
@@ -87,7 +89,8 @@ rootTest('devices of somebody else keep their names, and their default route', a
   const guest = guestOf({ ...found, devicePrefix: 'eth' })
   await bindGuest(LAB, ID, guest)
   const third = { ...desiredInterface(3, ['10.0.1.15']), sourceRouted: true }
-  const home = { style: styleOf(guest), ensure: async () => await bindGuest(LAB, ID, guest) }
+  const home = { style: styleOf(guest), plan: planInstance,
+    ensure: async () => await bindGuest(LAB, ID, guest) }
   await t.throwsAsync(convergeInstance(NAME, [third], home),
     { message: /needs the device eth3 in a namespace that has another eth3/ })
   await releaseGuest(LAB, ID)

@@ -4,11 +4,23 @@
  */
 import { lstatSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ImageKind } from '../model/image.ts'
 
 /** Links followed for one name, as the kernel does (MAXSYMLINKS). */
 const LINKS_MAX = 40
 /** What every instance of an image needs: user data and `vpcctl instance shell` run in it. */
 const SHELL = '/bin/sh'
+
+/** What a virtual machine boots, within the directory of its image. */
+export const VM_KERNEL = 'vmlinuz'
+export const VM_INITRD = 'initrd.img'
+
+/** What a directory holds: the two files of a virtual machine, or what should be a root. */
+export function imageKindOf (directory: string): ImageKind {
+  const isThere = (name: string): boolean =>
+    statSync(join(directory, name), { throwIfNoEntry: false })?.isFile() === true
+  return isThere(VM_KERNEL) && isThere(VM_INITRD) ? 'vm' : 'root'
+}
 
 /** What keeps a directory from being a root file system, as the end of a sentence; or null. */
 export function imageDirectoryFault (directory: string): string | null {

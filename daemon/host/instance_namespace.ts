@@ -12,6 +12,7 @@ import { killProcessesIn } from './namespace_processes.ts'
 import { EMPTY_NAMESPACE, viewNamespace } from './namespace_view.ts'
 import { namespacePath } from './paths.ts'
 import { ensureNamespace } from './topology.ts'
+import { planVm } from './vm_plan.ts'
 
 /** An instance takes no addresses or routes from anybody on the wire. */
 const INSTANCE_SETTINGS = [
@@ -20,19 +21,35 @@ const INSTANCE_SETTINGS = [
   'net.ipv6.conf.all.disable_ipv6=0', 'net.ipv6.conf.default.disable_ipv6=0',
   'net.ipv4.ip_forward=0'
 ]
+/** The kernel beside a virtual machine says nothing by itself. */
+const VM_SETTINGS =
+  ['net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1']
 /** Attempts while something else changes the namespace at the same time. */
 export const CONVERGE_ROUNDS_MAX = 4
 
 /** Whose namespace an instance lives in. */
 export interface Home {
   readonly style: DeviceStyle
+  /** From what is inside to what must be. */
+  readonly plan: typeof planInstance
   /** Sees to it that the namespace is there and sound. @returns whether it is a fresh, empty one */
   readonly ensure: (namespace: string) => Promise<boolean>
 }
 
 /** A namespace of the lab, made when it is missing. */
 export const OWN_HOME: Home = {
-  style: OWN_STYLE, ensure: (namespace) => ensureNamespace(namespace, INSTANCE_SETTINGS)
+  style: OWN_STYLE,
+  plan: planInstance,
+  ensure: (namespace) => ensureNamespace(namespace, INSTANCE_SETTINGS)
+}
+
+/** The same for a virtual machine. @param cardsMax ENIs that its type allows */
+export function vmHome (cardsMax: number): Home {
+  return {
+    style: OWN_STYLE,
+    plan: (desired, view) => planVm(desired, view, cardsMax),
+    ensure: (namespace) => ensureNamespace(namespace, VM_SETTINGS)
+  }
 }
 
 export interface ConvergeResult {
@@ -63,7 +80,7 @@ export async function convergeInstance (
       namespaceCreated ||= fresh
       const view = fresh ? EMPTY_NAMESPACE : await viewNamespace(namespace, sourceRouted)
       if (view === null) continue
-      const plan = planInstance(desired, view, home.style)
+      const plan = home.plan(desired, view, home.style)
       for (const device of plan.createdDevices) createdDevices.add(device)
       lineCount += plan.lines.length + plan.ipv6Lines.length
       if (plan.lines.length > 0) await runIpBatch(namespace, plan.lines)

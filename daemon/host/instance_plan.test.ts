@@ -15,7 +15,8 @@ interface Kernel { links: LinkView[], routes: RouteView[], rules: RuleView[] }
 function freshKernel (): Kernel {
   return {
     links: [
-      { name: 'lo', linkType: 'loopback', up: false, mtu: 65_536, bridge: '', addresses: [] }
+      { name: 'lo', linkType: 'loopback', macAddress: '',
+        up: false, mtu: 65_536, bridge: '', addresses: [] }
     ],
     routes: [],
     rules: [{ source: 'all', table: 255 }, { source: 'all', table: TABLE_MAIN }]
@@ -39,12 +40,14 @@ function runLines (kernel: Kernel, plan: InstancePlan): void {
     }
     if (line.startsWith('link set')) {
       if (words.includes('up')) change(words[2] ?? '', { up: true })
+      if (words.includes('address')) change(words[2] ?? '', { macAddress: after('address') ?? '' })
     } else if (line.startsWith('link del')) {
       kernel.links = kernel.links.filter((link) => link.name !== words[2])
       kernel.routes = kernel.routes.filter((route) => route.device !== words[2])
     } else if (line.startsWith('tuntap add')) {
       kernel.links.push(
-        { name: device, linkType: 'none', up: false, mtu: 1500, bridge: '', addresses: [] })
+        { name: device, linkType: after('mode') === 'tap' ? 'ether' : 'none', macAddress: '',
+          up: false, mtu: 1500, bridge: '', addresses: [] })
     } else if (line.startsWith('addr')) {
       const [address = '', length] = (words[2] ?? '').split('/')
       const present = kernel.links.find((link) => link.name === device)?.addresses ?? []
@@ -158,9 +161,11 @@ for (const [what, before] of [['detached', TWO], ['detached, highest', HIGHEST]]
   test(`a ${what} interface goes with its rules, and other devices stay`, (t) => {
     const kernel = converged(before)
     kernel.links.push(
-      { name: 'eth7', linkType: 'ether', up: true, mtu: 1500, bridge: '', addresses: [] })
+      { name: 'eth7', linkType: 'ether', macAddress: '',
+        up: true, mtu: 1500, bridge: '', addresses: [] })
     kernel.links.push(
-      { name: 'wg0', linkType: 'none', up: true, mtu: 1420, bridge: '', addresses: [] })
+      { name: 'wg0', linkType: 'none', macAddress: '',
+        up: true, mtu: 1420, bridge: '', addresses: [] })
     runLines(kernel, planInstance(ONE, kernel))
     t.deepEqual(kernel.links.map((link) => link.name), ['lo', 'eth0', 'eth7', 'wg0'])
     t.deepEqual(kernel.rules.filter((rule) => rule.table > 10_000), [])
@@ -170,10 +175,24 @@ for (const [what, before] of [['detached', TWO], ['detached, highest', HIGHEST]]
 test('another kind of device in the place of an ENI is replaced', (t) => {
   const kernel: NamespaceView & Kernel = freshKernel()
   kernel.links.push(
-    { name: 'eth0', linkType: 'ether', up: true, mtu: 1500, bridge: '', addresses: [] })
+    { name: 'eth0', linkType: 'ether', macAddress: '',
+      up: true, mtu: 1500, bridge: '', addresses: [] })
   const plan = planInstance(ONE, kernel)
   t.deepEqual(plan.lines.slice(1, 3), ['link del eth0', 'tuntap add dev eth0 mode tun vnet_hdr'])
   t.deepEqual(plan.createdDevices, ['eth0'])
+})
+
+test('a TAP has the MAC of its ENI, gets it back, and goes with the ENI', (t) => {
+  const taps = TWO.map((eni): DesiredInterface => ({ ...eni, device: 'tap' }))
+  const kernel = converged(taps)
+  t.deepEqual(planInstance(taps, kernel).lines, [])
+  t.deepEqual(kernel.links.slice(1).map(({ linkType, macAddress }) => [linkType, macAddress]),
+    taps.map(({ macAddress }) => ['ether', macAddress]))
+  kernel.links = kernel.links.map((link) =>
+    link.name === 'eth0' ? { ...link, macAddress: '02:66:66:66:66:66' } : link)
+  t.deepEqual(planInstance(taps, kernel).lines, ['link set eth0 address 02:00:00:00:00:00'])
+  runLines(kernel, planInstance(taps.slice(0, 1), kernel))
+  t.deepEqual(kernel.links.map((link) => link.name), ['lo', 'eth0'])
 })
 
 /** A guest of somebody else beside their default route: only the VPC's blocks lead to the ENI. */
@@ -204,7 +223,7 @@ test('a guest with another default route gets the blocks of the VPC, and is clea
 test('a device of somebody else is never removed from a guest', (t) => {
   const kernel = freshKernel()
   kernel.links.push({
-    name: 'vpc0', linkType: 'ether', up: true, mtu: 1500, bridge: '', addresses: []
+    name: 'vpc0', linkType: 'ether', macAddress: '', up: true, mtu: 1500, bridge: '', addresses: []
   })
   t.throws(() => planInstance(GUEST, kernel, GUEST_STYLE), { message: /another vpc0 already/ })
 })

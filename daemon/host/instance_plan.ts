@@ -2,14 +2,16 @@
  * What the inside of an instance must look like, and which lines of `ip` lead there from what is
  * there now. Pure: `namespace_view.ts` looks, `instance_namespace.ts` runs the lines.
  *
- * An ENI is a TUN device `eth<deviceIndex>` with the ENI's addresses, a default route to the router
- * of its subnet and nothing else. Several ENIs need source routing, as on EC2: what leaves with the
- * address of eth1 must leave through eth1, or the source check drops it. So every ENI but the first
- * has a table of its own, 10000 + deviceIndex, and one rule per address that leads there; its
- * routes in the main table stand behind those of eth0 by a higher metric.
+ * An ENI is a TUN device `eth<deviceIndex>`, or a TAP with its MAC (model/instance_device.ts), with
+ * the ENI's addresses, a default route to the router of its subnet and nothing else. Several ENIs
+ * need source routing, as on EC2: what leaves with the address of eth1 must leave through eth1, or
+ * the source check drops it. So every ENI but the first has a table of its own, 10000 +
+ * deviceIndex, and one rule per address that leads there; its routes in the main table stand behind
+ * those of eth0 by a higher metric.
  *
- * What is ours and what is the user's: devices named eth<n> without a link layer, addresses within
- * the ENI's subnets, and rules to tables 10000..10099 are ours and are brought in line. Delegated
+ * What is ours and what is the user's: devices named eth<n> without a link layer (of an instance
+ * with TAPs: on Ethernet), addresses within the ENI's subnets, and rules to tables 10000..10099 are
+ * ours and are brought in line. Delegated
  * prefixes, and whatever else somebody sets up inside an instance, are theirs and stay.
  *
  * In a namespace that is not the lab's (instance_guest.ts) the devices may have another name, and
@@ -18,6 +20,7 @@
  * route to each block of the VPC instead.
  */
 import { VpclabError } from '../base/errors.ts'
+import type { Device } from '../model/instance_device.ts'
 import { DEVICE_INDEX_MAX } from '../model/network_interface.ts'
 import { TABLE_MAIN } from './namespace_view.ts'
 import type { AddressView, LinkView, NamespaceView } from './namespace_view.ts'
@@ -39,6 +42,9 @@ export interface DesiredAddress {
 export interface DesiredInterface {
   readonly networkInterfaceId: string
   readonly deviceIndex: number
+  readonly device: Device
+  /** Of a TAP. */
+  readonly macAddress: string
   readonly mtu: number
   /** Primary IPv4 first, then the other IPv4, then IPv6. */
   readonly addresses: readonly DesiredAddress[]
@@ -92,15 +98,17 @@ export function planInstance (
   for (const eni of desired) {
     const device = deviceName(eni.deviceIndex, style)
     const link = view.links.find((candidate) => candidate.name === device)
-    const fresh = link === undefined || !isTun(link)
+    const fresh = link === undefined || !isOfKind(link, eni.device)
     if (link !== undefined && fresh) {
       if (style.foreign) throw nameTaken(device, eni)
       lines.push(`link del ${device}`)
     }
     if (fresh) {
-      lines.push(`tuntap add dev ${device} mode tun vnet_hdr`)
-      lines.push(`link set ${device} addrgenmode none mtu ${String(eni.mtu)}`)
+      lines.push(`tuntap add dev ${device} mode ${eni.device} vnet_hdr`)
+      lines.push(`link set ${device} ${linkSettings(eni)} mtu ${String(eni.mtu)}`)
       createdDevices.push(device)
+    } else if (eni.device === 'tap' && link.macAddress !== eni.macAddress) {
+      lines.push(`link set ${device} ${linkSettings(eni)}`)
     }
     if (fresh || !link.up) lines.push(`link set ${device} up`)
     planAddresses(eni, device, fresh ? [] : link.addresses, lines)
@@ -117,7 +125,14 @@ export function isNamedBy (style: Pick<DeviceStyle, 'prefix'>, name: string): bo
     DEVICE_NUMBER_PATTERN.test(name.slice(style.prefix.length))
 }
 
-function isTun (link: LinkView): boolean { return link.linkType === 'none' }
+function isOfKind (link: LinkView, device: Device): boolean {
+  return link.linkType === (device === 'tap' ? 'ether' : 'none')
+}
+
+/** A TUN has no MAC, and so no link-local address that would follow from one. */
+function linkSettings ({ device, macAddress }: DesiredInterface): string {
+  return device === 'tap' ? `address ${macAddress}` : 'addrgenmode none'
+}
 
 function isIpv6 (address: string): boolean { return address.includes(':') }
 
@@ -134,7 +149,8 @@ function removeForeignDevices (
   desired: readonly DesiredInterface[], view: NamespaceView, style: DeviceStyle, lines: string[]
 ): void {
   for (const link of view.links) {
-    if (!isNamedBy(style, link.name) || !isTun(link)) continue
+    if (!isNamedBy(style, link.name)) continue
+    if (!isOfKind(link, 'tun') && !desired.some(({ device }) => isOfKind(link, device))) continue
     const index = link.name.slice(style.prefix.length)
     const wanted = desired.some((eni) => eni.deviceIndex === Number(index))
     if (!wanted) lines.push(`link del ${link.name}`)

@@ -78,14 +78,16 @@ export function bootInstance (
   if (before !== null && before.rebootCount === instance.rebootCount) return
   const userData = parseUserData(instance.userData)
   const firstBoot = instance.bootCount === 0 && before?.userDataStarted !== true
-  const runs = userData.kind === 'script' && (userData.everyBoot || firstBoot)
+  // A virtual machine reads its user data from the metadata service, and runs it by itself.
+  const runs = instance.guest?.kind !== 'vm' && userData.kind === 'script' &&
+    (userData.everyBoot || firstBoot)
   const record: BootRecord = {
     userDataStarted: runs || before?.userDataStarted === true, rebootCount: instance.rebootCount
   }
   mkdirSync(dirname(bootPath(lab, instance.id)), { recursive: true, mode: 0o700 })
   writeFileSync(bootPath(lab, instance.id), JSON.stringify(record), { mode: 0o600 })
   if (runs) startScript(lab, instance, userData.text, addresses, log)
-  if (userData.kind === 'data' && firstBoot) {
+  if (userData.kind === 'data' && firstBoot && instance.guest?.kind !== 'vm') {
     log.info({ instance: instance.id }, 'the user data does not begin with #!: nothing runs')
   }
 }

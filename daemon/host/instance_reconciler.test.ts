@@ -32,7 +32,7 @@ const SUBNET = { id: 'subnet-1', cidrBlock: '10.0.1.0/24', ipv6CidrBlocks: [] } 
 
 function instance (id: string, fields: Partial<Instance>): Instance {
   return {
-    id, vpcId: 'vpc-1', hostName: 'here', state: 'pending', goal: 'running', userData: '',
+    id, vpcId: 'vpc-1', hostName: 'here', state: 'pending', goal: 'running', userData: '', tags: {},
     bootCount: 0, rebootCount: 0, stateReason: '', ...fields
   } as unknown as Instance
 }
@@ -66,7 +66,7 @@ function world (open: (deviceName: string, fresh: boolean) => void) {
     }
   }
   const ports: Ports = {
-    open: async (_eni, _path, deviceName, fresh) => {
+    open: async (_eni, { deviceName }, fresh) => {
       open(deviceName, fresh)
       await Promise.resolve()
     }

@@ -18,20 +18,24 @@ import { rmSync } from 'node:fs'
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import { VpclabError } from '../base/errors.ts'
+import type { PortDevice } from '../dataplane/tables/update.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Instance } from '../model/instance.ts'
-import type { ImageGuest } from '../model/instance_guest.ts'
-import { planGuestEnded, planInstanceFailed, planInstanceReached } from '../model/instance_agent.ts'
+import type { Guest, ImageGuest } from '../model/instance_guest.ts'
+import {
+  planGuestEnded, planInstanceFailed, planInstanceReached, planVmEnded
+} from '../model/instance_agent.ts'
 import type { ReachedState } from '../model/instance_agent.ts'
+import { findInstanceType } from '../model/instance_type.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
 import { desiredInterfaces } from './instance_desired.ts'
 import { etcFiles, hostNameOf } from './instance_etc.ts'
 import { bindGuest, isGuestThere, releaseGuest, styleOf } from './instance_guest.ts'
-import { OWN_HOME, convergeInstance, removeInstance } from './instance_namespace.ts'
+import { OWN_HOME, convergeInstance, removeInstance, vmHome } from './instance_namespace.ts'
 import type { Home } from './instance_namespace.ts'
-import { deviceName } from './instance_plan.ts'
+import { deviceName, planInstance } from './instance_plan.ts'
 import type { DesiredInterface } from './instance_plan.ts'
 import { bootInstance, forgetBoot, readBoot } from './instance_process.ts'
 import { ensureRoot, forgetRoot, removeLayer, rootPid } from './instance_root.ts'
@@ -39,6 +43,7 @@ import type { Limiter } from './limiter.ts'
 import type { NamespaceMonitor } from './namespace_monitor.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import { namespaceName, namespacePath, userDataPath } from './paths.ts'
+import { endVm, ensureVm, resetVm, trimConsole, vmPid } from './vm_process.ts'
 
 /** Instances worked on at once, over all hosts of a daemon. The work is processes on few cores. */
 export const RECONCILES_MAX = 8
@@ -60,9 +65,7 @@ export interface Ports {
    * Resolves when the worker has the device open.
    * @param fresh the device was made anew: whatever is open leads nowhere
    */
-  open(
-    networkInterfaceId: string, namespacePath: string, deviceName: string, fresh: boolean
-  ): Promise<void>
+  open(networkInterfaceId: string, device: PortDevice, fresh: boolean): Promise<void>
 }
 
 export interface InstanceReconcilerOptions {
@@ -100,6 +103,15 @@ const NETWORK_INTERFACE_FIELDS =
 /** What of a VPC matters to guests that have a route to each of its blocks. */
 const VPC_FIELDS = ['cidrBlocks', 'ipv6CidrBlocks'] as const
 
+/** Whether what the instance lives in is still there. */
+function isRunning (lab: string, instanceId: string, guest: Guest): boolean {
+  switch (guest.kind) {
+    case 'namespace': return isGuestThere(guest)
+    case 'vm': return vmPid(lab, instanceId) !== null
+    case 'image': return rootPid(lab, instanceId) !== null
+  }
+}
+
 export class InstanceReconciler {
   readonly counters = { converges: 0, repairs: 0, failures: 0 }
   readonly #options: InstanceReconcilerOptions
@@ -129,12 +141,11 @@ export class InstanceReconciler {
   }
 
   #checkGuests (): void {
+    const { lab } = this.#options
     for (const { id, guest, state } of this.#ours()) {
       if (guest === undefined || state !== 'running') continue
-      const isThere = guest.kind === 'namespace'
-        ? isGuestThere(guest)
-        : rootPid(this.#options.lab, id) !== null
-      if (!isThere) this.reconcile(id)
+      if (guest.kind === 'vm') trimConsole(lab, id)
+      if (!isRunning(lab, id, guest)) this.reconcile(id)
     }
   }
 
@@ -352,7 +363,13 @@ export class InstanceReconciler {
     const desired = desiredInterfaces(ledger.snapshot, instance, instanceMtu)
     const boot = readBoot(lab, instance.id)
     const rebooting = boot !== null && boot.rebootCount !== instance.rebootCount
-    if (rebooting) await killProcessesIn([namespace])
+    if (guest?.kind === 'vm') {
+      if (rebooting) await resetVm(lab, instance.id)
+      else if (boot !== null && instance.state === 'running' && vmPid(lab, instance.id) === null) {
+        await this.#vmEnded(instance.id)
+        return
+      }
+    } else if (rebooting) await killProcessesIn([namespace])
     const home = this.#homeOf(instance)
     const result = await convergeInstance(namespace, desired, home)
     for (const device of result.createdDevices) task.fresh.add(device)
@@ -369,22 +386,36 @@ export class InstanceReconciler {
         'brought an instance in line')
     }
     if (guest?.kind === 'image') await this.#ensureRoot(instance, guest)
+    if (guest?.kind === 'vm') {
+      const cardsMax = findInstanceType(instance.instanceType).interfacesMax
+      await ensureVm({ lab, instanceId: instance.id, guest, interfaces: desired, cardsMax },
+        result.createdDevices)
+    }
     bootInstance(
       lab, instance, desired.flatMap((eni) => eni.addresses.map((entry) => entry.address)), log)
     if (instance.state === 'pending') await this.#report(instance.id, 'running')
   }
 
   /** Where the instance lives. A guest of somebody else has its name given back, if it lost it. */
-  #homeOf ({ id, guest }: Instance): Home {
+  #homeOf ({ id, guest, instanceType }: Instance): Home {
+    if (guest?.kind === 'vm') return vmHome(findInstanceType(instanceType).interfacesMax)
     if (guest?.kind !== 'namespace') return OWN_HOME
     const { lab, monitor } = this.#options
     return {
       style: styleOf(guest),
+      plan: planInstance,
       ensure: async (namespace) => {
         if (await bindGuest(lab, id, guest)) monitor.forget(namespace)
         return false
       }
     }
+  }
+
+  async #vmEnded (instanceId: string): Promise<void> {
+    const { hostName, ledger, clock, log } = this.#options
+    log.info({ host: hostName, instance: instanceId }, 'a virtual machine powered itself off')
+    await ledger.transact(() =>
+      planVmEnded(ledger.snapshot, hostName, instanceId, { nowMs: clock.nowMs() }))
   }
 
   async #guestEnded (instanceId: string): Promise<void> {
@@ -409,15 +440,17 @@ export class InstanceReconciler {
   async #openPort (
     namespace: string, eni: DesiredInterface, home: Home, fresh: Set<string>
   ): Promise<void> {
-    const device = deviceName(eni.deviceIndex, home.style)
-    await this.#options.ports.open(
-      eni.networkInterfaceId, namespacePath(namespace), device, fresh.has(device))
-    fresh.delete(device)
+    const name = deviceName(eni.deviceIndex, home.style)
+    await this.#options.ports.open(eni.networkInterfaceId, {
+      device: eni.device, namespacePath: namespacePath(namespace), deviceName: name
+    }, fresh.has(name))
+    fresh.delete(name)
   }
 
   async #remove (instanceId: string): Promise<void> {
     const { lab, monitor } = this.#options
     const namespace = namespaceName(lab, instanceId)
+    await endVm(lab, instanceId)
     if (!await releaseGuest(lab, instanceId)) await removeInstance(namespace)
     monitor.forget(namespace)
     forgetBoot(lab, instanceId)

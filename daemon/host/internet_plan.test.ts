@@ -4,7 +4,7 @@ import { EMPTY_NAMESPACE } from './namespace_view.ts'
 import type { LinkView, NamespaceView } from './namespace_view.ts'
 
 const link = (name: string): LinkView => ({
-  name, linkType: 'ether', up: true, mtu: 1500, bridge: '',
+  name, linkType: 'ether', macAddress: '', up: true, mtu: 1500, bridge: '',
   addresses: name !== 'lo' ? []
     : ['198.51.100.193', '198.51.100.209'].map((address) => ({ address, prefixLength: 32 }))
 })

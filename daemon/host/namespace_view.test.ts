@@ -33,7 +33,7 @@ const IPV6_RULES = '[{"priority":10001,"src":"2001:db8::5","table":"10001"}]\n'
 test('the output of ip becomes a view', (t) => {
   const view = parseNamespaceView(BOTH)
   t.deepEqual(view.links[1], {
-    name: 'eth0', linkType: 'none', up: true, mtu: 9001, bridge: '',
+    name: 'eth0', linkType: 'none', macAddress: '', up: true, mtu: 9001, bridge: '',
     addresses: [{ address: '10.0.1.5', prefixLength: 24 },
       { address: '2001:db8::5', prefixLength: 64 }]
   }, 'addresses of the host and the link are left out')

@@ -21,6 +21,8 @@ export interface LinkView {
   readonly name: string
   /** `ether`, `none` (a TUN), `loopback`. */
   readonly linkType: string
+  /** Empty for a link without one. */
+  readonly macAddress: string
   readonly up: boolean
   readonly mtu: number
   /** Name of the bridge the link is a port of; empty for none. */
@@ -63,6 +65,7 @@ const TABLE_NUMBERS: Readonly<Record<string, number>> = {
 interface IpLink {
   ifname: string
   link_type: string
+  address?: string
   flags: string[]
   mtu: number
   master?: string
@@ -118,6 +121,7 @@ function linkView (link: IpLink): LinkView {
   return {
     name: link.ifname,
     linkType: link.link_type,
+    macAddress: link.address ?? '',
     up: link.flags.includes('UP'),
     mtu: link.mtu,
     bridge: link.master ?? '',

@@ -82,6 +82,19 @@ export function bootPath (lab: string, instanceId: string): string {
   return runFile(lab, `instances/${instanceId}.json`)
 }
 
+/** What is known of the process of a virtual machine. */
+export function vmPath (lab: string, instanceId: string): string {
+  return runFile(lab, `instances/${instanceId}.vm.json`)
+}
+/** Socket on which qemu takes commands (QMP). */
+export function vmControlPath (lab: string, instanceId: string): string {
+  return runFile(lab, `instances/${instanceId}.qmp`)
+}
+/** Socket that is the serial line of a virtual machine. */
+export function vmConsolePath (lab: string, instanceId: string): string {
+  return runFile(lab, `instances/${instanceId}.console`)
+}
+
 /** Process 1 of an instance that has a root file system of its own. */
 export function initPidPath (lab: string, instanceId: string): string {
   return runFile(lab, `instances/${instanceId}.pid`)

@@ -5,7 +5,8 @@ import { planBridge, planHostLink, underlayAddressOf } from './topology_plan.ts'
 const HOST = { name: 'host-1', underlayAddress: '100.127.0.1', underlayMtu: 9216 }
 
 function link (name: string, fields: Partial<LinkView> = {}): LinkView {
-  return { name, linkType: 'ether', up: true, mtu: 9216, bridge: '', addresses: [], ...fields }
+  return { name, linkType: 'ether', macAddress: '',
+    up: true, mtu: 9216, bridge: '', addresses: [], ...fields }
 }
 
 function view (...links: LinkView[]): NamespaceView {

@@ -3,9 +3,10 @@
  *
  * One is built in: `host`, the root file system of the machine the lab runs on, seen by every
  * instance as its own; there is nothing to copy or boot. Others are directories of the machine that
- * hold a root file system (busybox, debootstrap, an unpacked container): RegisterImage takes the
- * directory as `ImageLocation`. It is only read; what an instance writes goes to a layer of its own
- * (host/instance_root.ts). An instance outlives its image's registration, as on EC2.
+ * hold a root file system (busybox, debootstrap, an unpacked container), or the kernel and the
+ * initial RAM disk of a virtual machine: RegisterImage takes the directory as `ImageLocation`. It
+ * is only read; what an instance writes goes to a layer of its own (host/instance_root.ts), or to
+ * the memory of the virtual machine. An instance outlives its image's registration, as on EC2.
  *
  * RunInstances takes the id or, [lab], the name.
  */
@@ -22,6 +23,8 @@ export interface Image extends OwnedRecord {
   readonly description: string
   /** Absolute path on the machine; null for the machine's own root file system. */
   readonly directory: string | null
+  /** What the directory holds; absent: a root file system. */
+  readonly kind?: 'vm'
   readonly architecture: 'x86_64' | 'arm64'
   readonly createdMs: number
 }
@@ -86,11 +89,15 @@ export function directoryFault (directory: string): string | null {
   return null
 }
 
+/** What an image starts: a root file system in namespaces, or a virtual machine. */
+export type ImageKind = 'root' | 'vm'
+
 export interface RegisterImageInput {
   readonly name: string
   readonly description: string
   /** Has passed `directoryFault`, and is a root file system. */
   readonly directory: string
+  readonly kind: ImageKind
   readonly architecture: string
   readonly tags: Tags
 }
@@ -102,7 +109,7 @@ export interface RegisterImageInput {
  */
 export function planRegisterImage (view: AccountView, input: RegisterImageInput,
   context: PlanContext): Plan<string> {
-  const { name, description, directory, architecture, tags } = input
+  const { name, description, directory, kind, architecture, tags } = input
   if (!NAME_PATTERN.test(name)) {
     throw new AwsError('InvalidAMIName.Malformed', `AMI name "${name}" is invalid. AMI names ` +
       'must be between 3 and 128 characters long, and may contain letters, numbers, and ' +
@@ -126,7 +133,7 @@ export function planRegisterImage (view: AccountView, input: RegisterImageInput,
   checkQuota(view.snapshot, 'images-per-region', images.length)
   const image: Image = {
     id: context.newId('ami'), region: view.region, ownerId: view.accountId, tags, name, description,
-    directory, architecture, createdMs: context.nowMs
+    directory, ...kind === 'vm' ? { kind } : {}, architecture, createdMs: context.nowMs
   }
   return { changes: [put('image', image)], result: image.id }
 }

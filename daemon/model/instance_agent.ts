@@ -92,6 +92,28 @@ export function planGuestEnded (snapshot: Snapshot, hostName: string, instanceId
   return { changes: terminate(snapshot, ended, context.nowMs).changes, result: 'terminated' }
 }
 
+/**
+ * The host found that a virtual machine has ended by itself: it stops, or is terminated, as its
+ * instance-initiated shutdown behavior says.
+ * @returns the state after the plan; null when there is no such instance
+ */
+export function planVmEnded (snapshot: Snapshot, hostName: string, instanceId: string,
+  context: AgentContext): Plan<InstanceState | null> {
+  const instance = snapshot.tables.instance.get(instanceId)
+  if (instance === undefined) return { changes: [], result: null }
+  if (instance.hostName !== hostName || instance.state !== 'running') {
+    return { changes: [], result: instance.state }
+  }
+  const stateReason =
+    `Client.InstanceInitiatedShutdown${REASON_SEPARATOR}Instance initiated shutdown`
+  const isFinal = instance.instanceInitiatedShutdownBehavior === 'terminate'
+  const ended: Instance = {
+    ...instance, stateReason, state: isFinal ? 'shutting-down' : 'stopping',
+    goal: isFinal ? 'terminated' : 'stopped', stateChangedMs: context.nowMs
+  }
+  return { changes: [put('instance', ended)], result: ended.state }
+}
+
 /** Removes the records of instances that were terminated TERMINATED_LINGER_MS ago or longer. */
 export function planReapTerminated (snapshot: Snapshot, context: AgentContext): Plan<number> {
   const changes: Change[] = []

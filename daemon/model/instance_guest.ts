@@ -1,10 +1,11 @@
 /**
  * What runs as an instance, when it is not the machine's own root file system in a namespace of the
- * lab: a root file system from an image, or a *foreign guest*, a network namespace or container
- * that somebody else made and `vpcctl attach` hung on a subnet.
+ * lab: a root file system from an image, a virtual machine, or a *foreign guest*, a network
+ * namespace or container that somebody else made and `vpcctl attach` hung on a subnet.
  *
  *     guest absent       namespace of the lab, root of the machine
  *     kind image         namespace of the lab, root from a directory (host/instance_root.ts)
+ *     kind vm            a kernel of its own in qemu, beside its devices (host/vm_process.ts)
  *     kind namespace     namespace of somebody else (host/instance_guest.ts)
  *
  * A foreign guest is an instance like any other to the API and the data plane. Its processes and
@@ -17,6 +18,13 @@ import { AwsError } from './aws_error.ts'
 /** A root file system that begins as a copy of a directory. */
 export interface ImageGuest {
   readonly kind: 'image'
+  /** Absolute path on the machine of the lab. */
+  readonly directory: string
+}
+
+/** A virtual machine that boots a kernel and an initial RAM disk from a directory. */
+export interface VmGuest {
+  readonly kind: 'vm'
   /** Absolute path on the machine of the lab. */
   readonly directory: string
 }
@@ -36,7 +44,7 @@ export interface NamespaceGuest {
   readonly defaultRoute: boolean
 }
 
-export type Guest = ImageGuest | NamespaceGuest
+export type Guest = ImageGuest | VmGuest | NamespaceGuest
 
 /** The tag that says of a foreign guest what it is. */
 export const GUEST_TAG = 'vpclab:guest'

@@ -283,9 +283,8 @@ function originOf (view: AccountView,
   { imageId, guest }: LaunchInput): { readonly imageId: string, readonly guest?: Guest } {
   if (guest !== undefined) return { imageId: GUEST_IMAGE_ID, guest }
   const image = findImage(view, imageId)
-  return image.directory === null
-    ? { imageId: image.id }
-    : { imageId: image.id, guest: { kind: 'image', directory: image.directory } }
+  const { id, directory, kind = 'image' } = image
+  return directory === null ? { imageId: id } : { imageId: id, guest: { kind, directory } }
 }
 
 type InstancePlace = Pick<Instance,

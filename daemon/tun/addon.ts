@@ -9,6 +9,7 @@ import { VpclabError } from '../base/errors.ts'
 
 export interface NativeNic {
   openTun(namespacePath: string, deviceName: string): number
+  openTap(namespacePath: string, deviceName: string, addresses: ArrayBuffer): number
   closeTun(port: number): void
   openUnderlay(namespacePath: string, address: string, udpPort: number): void
   setPeer(peer: number, address: string, udpPort: number): void

@@ -21,13 +21,19 @@
  * All multi-byte fields of packets are big-endian; the words of descriptors are in host order.
  */
 
-/** Port number of the underlay socket. TUN ports count from 1. */
+/** Port number of the underlay socket. TUN and TAP ports count from 1. */
 export const PORT_UNDERLAY = 0
+/**
+ * What the guest of TAP port n sends and is no IP packet of its own comes from port
+ * n + FRAME_PORTS, whole, from its Ethernet header on; a frame of the router's goes to that port
+ * the same way.
+ */
+export const FRAME_PORTS = 4096
 
 // Fields of a receive descriptor (word index).
 /** Port that received it: PORT_UNDERLAY or a TUN port. */
 export const RX_PORT = 0
-/** Where the packet starts. TUN: the IP header. Underlay: the Geneve header (UDP payload). */
+/** Where the packet starts. TUN, TAP: the IP header. Underlay: the Geneve header (UDP payload). */
 export const RX_AT = 1
 /** Bytes that are contiguous at RX_AT: all of the packet unless RX_RUN is set. Never 0. */
 export const RX_BYTES = 2

@@ -59,6 +59,13 @@ export interface Nic {
    * @throws VpclabError VPCLAB_ERR_SYSCALL naming the device, the namespace and the errno
    */
   openTun(namespacePath: string, deviceName: string): number
+  /**
+   * The same with a TAP: a port whose device carries Ethernet. Packets cross without the Ethernet
+   * header, which the port takes off and puts on; frames that are no packets come and go as
+   * FRAME_PORTS says.
+   * @param addresses [2 × 6] MAC of the guest, MAC of the router
+   */
+  openTap(namespacePath: string, deviceName: string, addresses: Uint8Array): number
   /** Closes the descriptor; the device stays. The port number is free again. */
   closeTun(port: number): void
 
@@ -105,6 +112,8 @@ export interface Nic {
 export const TUN_PORTS_MAX = 4096
 /** Peers of one NIC. Costs 28 bytes each. */
 export const PEERS_MAX = 16_384
+/** MAC of the guest, MAC of the router. */
+const LINK_ADDRESSES_BYTES = 12
 /** Longest name of a device: IFNAMSIZ - 1. */
 const DEVICE_NAME_BYTES_MAX = 15
 /** Bytes of the receive area: 16 lumps of 64 KB and as much again for TUN packets. */
@@ -127,6 +136,14 @@ export function createNic (options: NicOptions): Nic {
   checkRange('doorbellFd', options.doorbellFd, -1, 2 ** 31 - 1)
   assert(options.scratchBytes % 4 === 0, 'scratchBytes is a multiple of 4')
   return new AddonNic(loadAddon(), options)
+}
+
+/** @throws VpclabError VPCLAB_ERR_CONFIG */
+function checkDeviceName (deviceName: string): void {
+  const bytes = Buffer.byteLength(deviceName)
+  if (bytes > 0 && bytes <= DEVICE_NAME_BYTES_MAX && !/[/\s%:]/.test(deviceName)) return
+  throw new VpclabError('VPCLAB_ERR_CONFIG', `Cannot open TUN device "${deviceName}": a name ` +
+    `has 1..${String(DEVICE_NAME_BYTES_MAX)} bytes without "/", "%", ":" and spaces`)
 }
 
 function checkRange (name: string, value: number, min: number, max: number): void {
@@ -175,15 +192,21 @@ class AddonNic implements Nic {
   }
 
   openTun (namespacePath: string, deviceName: string): number {
-    const bytes = Buffer.byteLength(deviceName)
-    if (bytes === 0 || bytes > DEVICE_NAME_BYTES_MAX || /[/\s%:]/.test(deviceName)) {
-      throw new VpclabError('VPCLAB_ERR_CONFIG', `Cannot open TUN device "${deviceName}": a name ` +
-        `has 1..${String(DEVICE_NAME_BYTES_MAX)} bytes without "/", "%", ":" and spaces`)
-    }
+    checkDeviceName(deviceName)
     try {
       return this.#native.openTun(namespacePath, deviceName)
     } catch (error) {
       throw systemCallError(`Cannot open TUN device "${deviceName}" in "${namespacePath}"`, error)
+    }
+  }
+
+  openTap (namespacePath: string, deviceName: string, addresses: Uint8Array): number {
+    checkDeviceName(deviceName)
+    assert(addresses.length === LINK_ADDRESSES_BYTES, 'a TAP has the MAC of either end')
+    try {
+      return this.#native.openTap(namespacePath, deviceName, Uint8Array.from(addresses).buffer)
+    } catch (error) {
+      throw systemCallError(`Cannot open TAP device "${deviceName}" in "${namespacePath}"`, error)
     }
   }
 

@@ -21,6 +21,8 @@ export const ICMPV6_ECHO_REQUEST = 128
 export const ICMPV6_ECHO_REPLY = 129
 export const ICMPV6_ROUTER_SOLICITATION = 133
 export const ICMPV6_ROUTER_ADVERTISEMENT = 134
+export const ICMPV6_NEIGHBOR_SOLICITATION = 135
+export const ICMPV6_NEIGHBOR_ADVERTISEMENT = 136
 export const ICMPV6_REDIRECT = 137
 
 /** Where an error quotes the packet that it speaks of. */

@@ -51,6 +51,9 @@ test('a launch makes instance and ENI, once for each client token', async (t) =>
   })
   const found = reservations.flatMap(({ Instances: instances = [] }) => instances)
   t.deepEqual(found.map((one) => one.InstanceId), [instance?.InstanceId])
+  const output = await ec2.getConsoleOutput({ InstanceId: instance?.InstanceId ?? '' })
+  t.is(output.InstanceId, instance?.InstanceId)
+  t.is(output.Output, undefined)
   const { TerminatingInstances: terminating = [] } =
     await ec2.terminateInstances({ InstanceIds: [instance?.InstanceId ?? ''] })
   t.is(terminating[0]?.CurrentState?.Name, 'shutting-down')

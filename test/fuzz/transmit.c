@@ -1,5 +1,6 @@
-/* Fuzzes a whole burst (daemon/tun/native/nic.c, send_run.c, tun.c) with descriptors that a
- * mistaken router may write.
+/* Fuzzes a whole burst, sent and received (daemon/tun/native/nic.c, send_run.c, tun.c), with
+ * descriptors that a mistaken router may write, and with a frame that the guest of a TAP may send:
+ * the same bytes.
  *
  *     input   u8 flags, u8 descriptors, 14 x u32 of each, then bytes of the arena
  *
@@ -16,10 +17,15 @@
 #include "../../daemon/tun/native/descriptor.h"
 #include "../../daemon/tun/native/nic.h"
 
-#define ARENA_BYTES   8192
-#define RECEIVE_BYTES 4096
+#define ARENA_BYTES   (RECEIVE_BYTES + 8192)
+#define RECEIVE_BYTES 131072
 #define DESCRIPTORS   16
 #define FAKE_FD       1000
+/* The guest's MAC is what a frame of zeros has as its source. */
+#define TAP_LINK                                                                                   \
+  (struct link) {                                                                                  \
+    .bytes = ETHERNET_BYTES                                                                        \
+  }
 
 enum {
   FLAG_PER_PACKET = 1,
@@ -73,9 +79,43 @@ ssize_t __wrap_writev(int fd, const struct iovec *parts, int count) {
   return -1;
 }
 
+/* What the guest of the TAP sends: one frame of the input's bytes, then nothing. */
+static struct input frame;
+
+ssize_t __wrap_readv(int fd, const struct iovec *parts, int count) {
+  MUST(fd == FAKE_FD + 1 && count == 2);
+  if (frame.bytes == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  size_t bytes = 0;
+  for (int i = 0; i < count; i++) {
+    size_t part = frame.bytes < parts[i].iov_len ? frame.bytes : parts[i].iov_len;
+    memcpy(parts[i].iov_base, frame.at, part);
+    frame.at += part;
+    frame.bytes -= part;
+    bytes += part;
+  }
+  frame.bytes = 0;
+  return (ssize_t)bytes;
+}
+
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int count, int timeout) {
-  (void)fd, (void)events, (void)count, (void)timeout;
-  return 0;
+  (void)fd, (void)timeout;
+  MUST(count > 0);
+  if (frame.bytes == 0) return 0;
+  events[0] = (struct epoll_event){.events = EPOLLIN, .data.u32 = 2};
+  return 1;
+}
+
+/* What the router may rely on: the bytes of a descriptor lie in the receive area. */
+static void check_received(const int32_t *rx, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++, rx += RX_WORDS) {
+    MUST(rx[RX_PORT] == 2 || rx[RX_PORT] == 2 + FRAME_PORTS);
+    MUST(rx[RX_AT] >= 0 && rx[RX_BYTES] >= IPV4_HEADER_BYTES_MIN);
+    MUST(rx[RX_AT] + rx[RX_BYTES] <= RECEIVE_BYTES && rx[RX_TOTAL_BYTES] == rx[RX_BYTES]);
+    MUST(rx[RX_PORT] == 2 + FRAME_PORTS || rx[RX_AT] % 4 == 0);
+  }
 }
 
 /* A NIC with an underlay, one port, one peer, and two lists of further pieces. */
@@ -92,6 +132,7 @@ static void set_up(struct nic *nic, struct nic_config config, struct source_sock
   nic->send_run.counters = config.counters;
   nic->send_run.per_packet = (flags & FLAG_PER_PACKET) != 0;
   nic->ports[1] = (struct tun_port){.fd = FAKE_FD + 1, .in_use = true};
+  nic->ports[2] = (struct tun_port){.fd = FAKE_FD + 1, .in_use = true, .link = TAP_LINK};
   for (int i = 0; i < 8; i++)
     nic->pieces[i] = (struct iovec){config.arena + 128 * i, 1 + 9 * (size_t)i};
   nic->runs[0] = (struct run){nic->pieces, 3};
@@ -133,7 +174,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
              .doorbell_fd = -1,
          },
          sources);
-  MUST(nic_burst(nic, count, 0) == 0);
+  frame = in;
+  uint32_t received = nic_burst(nic, count, 0);
+  MUST(received <= 1);
+  check_received(rx, received);
   MUST(nic->send_run.packet_count == 0);
   free(nic);
   free(sources);

@@ -64,6 +64,10 @@ export interface InstanceOptions {
   readonly userData?: string
   readonly type?: ec2._InstanceType
   readonly count?: number
+  /** The machine's own root file system when absent. */
+  readonly imageId?: string
+  /** Of its ENIs; TUNs when absent. */
+  readonly device?: 'tap'
   /** Of the subnet's Region; the lab's own when absent. */
   readonly client?: EC2Client
 }
@@ -235,7 +239,7 @@ export class Lab {
     const count = options.count ?? 1
     const client = options.client ?? this.ec2
     const { Instances } = await client.send(new ec2.RunInstancesCommand({
-      ImageId: IMAGE_ID,
+      ImageId: options.imageId ?? IMAGE_ID,
       InstanceType: options.type ?? 't3.micro',
       MinCount: count,
       MaxCount: count,
@@ -245,7 +249,11 @@ export class Lab {
       ...(options.ipv6 === true ? { Ipv6AddressCount: 1 } : {}),
       ...(options.userData === undefined
         ? {}
-        : { UserData: Buffer.from(options.userData).toString('base64') })
+        : { UserData: Buffer.from(options.userData).toString('base64') }),
+      ...(options.device === undefined
+        ? {}
+        : { TagSpecifications: [{ ResourceType: 'instance' as const,
+          Tags: [{ Key: 'vpclab:device', Value: options.device }] }] })
     }))
     const ids = (Instances ?? []).map((instance) => instance.InstanceId ?? '')
     const running = await this.waitInstances(ids, 'running', client)

@@ -327,6 +327,8 @@ export interface InstanceAnswer {
    * there is only the network namespace.
    */
   readonly pid: number | null
+  /** Socket that is the serial line of a virtual machine; null for what is none. */
+  readonly consolePath: string | null
   readonly host: string | null
   readonly state: string
 }

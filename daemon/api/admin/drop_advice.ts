@@ -126,6 +126,12 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     'stopped, or in another VPC: "vpcctl mirror list" and "vpcctl mirror-target list" show them.',
   'link-local-allowance': ({ eni }) => `${labelOf(eni)} asks DNS, metadata and time more often ` +
     'than EC2 answers (`linklocal_allowance_exceeded`): keep answers, or ask from another ENI.',
+  'mac-spoofed': ({ eni }) => `Frames of ${labelOf(eni)} have another source MAC than the ENI ` +
+    '("vpcctl eni show"): a bridge or a nested guest inside has to use NAT.',
+  ethertype: ({ eni }) => `${labelOf(eni)} sends VLAN tags, LLDP, STP or the like: a VPC carries ` +
+    'IP alone, as on AWS. "tcpdump -e -i eth0 not ip and not ip6 and not arp" inside shows them.',
+  'arp-refused': ({ eni }) => `${labelOf(eni)} announces itself, or asks for an address outside ` +
+    'its subnet (or its own): "tcpdump -i eth0 arp" inside shows it. Nothing is lost by that.',
   'mirror-queue-full': ({ eni }) => `${labelOf(eni)} sends and receives faster than its copies ` +
     'leave; a filter with fewer rules, or fewer bytes of each packet, makes less of them.',
   'no-public-address': ({ capture }) => 'An internet gateway sends on what has an Elastic IP, an ' +

@@ -14,6 +14,13 @@ import type { AccountView } from '../../model/snapshot.ts'
 export interface LabStatus {
   /** Newest revision that every live agent has applied; the snapshot's own without agents. */
   readonly appliedRevision: number
+  /** The last 64 KB of an instance's console; null when there are none. Absent without a lab. */
+  readonly consoleOf?: (instanceId: string) => ConsoleOutput | null
+}
+
+export interface ConsoleOutput {
+  readonly output: Uint8Array
+  readonly writtenMs: number
 }
 
 export interface ReadContext {

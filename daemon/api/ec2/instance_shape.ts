@@ -8,6 +8,7 @@ import type {
   NetworkInterfaceAssociation, Placement, RunInstancesRequest, _InstanceType
 } from '@aws-sdk/client-ec2'
 import { AwsError } from '../../model/aws_error.ts'
+import { deviceFromSpecifications } from '../../model/instance_device.ts'
 import { interfacesOfInstance, REASON_SEPARATOR } from '../../model/instance.ts'
 import type { Instance, InstanceState } from '../../model/instance.ts'
 import { shutdownBehavior } from '../../model/instance_attribute.ts'
@@ -54,6 +55,8 @@ export function launchFromInput (view: AccountView, input: RunInstancesRequest):
     ['AvailabilityZone', 'AvailabilityZoneId', 'HostId'])
   refuseUnbuilt('RunInstances PrivateDnsNameOptions', names,
     ['HostnameType', 'EnableResourceNameDnsARecord', 'EnableResourceNameDnsAAAARecord'])
+  const device = deviceFromSpecifications(input.TagSpecifications ?? [])
+  const specifications = device.rest
   return {
     minCount: MinCount, maxCount: MaxCount, imageId: ImageId, instanceType: input.InstanceType ??
       INSTANCE_TYPE_DEFAULT,
@@ -61,7 +64,8 @@ export function launchFromInput (view: AccountView, input: RunInstancesRequest):
     zoneId: zoneFromInput(view, placement.AvailabilityZone, placement.AvailabilityZoneId)?.id ??
       null,
     hostName: placement.HostId ?? null,
-    interfaces: interfacesFromInput(view, input),
+    interfaces: interfacesFromInput(view, input,
+      tagsFromSpecifications(specifications, 'network-interface', RESOURCES)),
     userData: input.UserData ?? '', clientToken: input.ClientToken ?? '',
     disableApiTermination: input.DisableApiTermination ?? false,
     disableApiStop: input.DisableApiStop ?? false,
@@ -73,7 +77,7 @@ export function launchFromInput (view: AccountView, input: RunInstancesRequest):
       enableResourceNameDnsAaaaRecord: names.EnableResourceNameDnsAAAARecord
     },
     metadata: metadataFromInput(input.MetadataOptions ?? {}),
-    tags: tagsFromSpecifications(input.TagSpecifications, 'instance', RESOURCES)
+    tags: { ...tagsFromSpecifications(specifications, 'instance', RESOURCES), ...device.tags }
   }
 }
 
@@ -81,8 +85,9 @@ export function launchFromInput (view: AccountView, input: RunInstancesRequest):
 const INTERFACE_PARAMETERS = ['SubnetId', 'SecurityGroupIds', 'SecurityGroups', 'PrivateIpAddress',
   'Ipv6Addresses', 'Ipv6AddressCount'] as const
 
-function interfacesFromInput (view: AccountView, input: RunInstancesRequest): LaunchInterface[] {
-  const tags = tagsFromSpecifications(input.TagSpecifications, 'network-interface', RESOURCES)
+/** @param tags of the ENIs that the launch makes */
+function interfacesFromInput (
+  view: AccountView, input: RunInstancesRequest, tags: LaunchInterface['tags']): LaunchInterface[] {
   if (input.NetworkInterfaces !== undefined) {
     const both = INTERFACE_PARAMETERS.find((parameter) => input[parameter] !== undefined)
     if (both !== undefined) {

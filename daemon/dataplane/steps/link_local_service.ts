@@ -18,14 +18,15 @@ import type { PacketContext } from '../packet.ts'
 import type { Tables } from '../tables/tables.ts'
 import { EGRESS } from '../tables/flow_layout.ts'
 import { chooseMirror } from './mirror.ts'
+import { asksForNeighbor } from './neighbor.ts'
 
 const {
   ACTIVATION_PORT, ADDRESS_INDEX_MAX, ADDRESS_INDEX_UNNAMED, DNS_PORT, HTTP_PORT, NTP_PORT,
   OCTET_ACTIVATION_250, OCTET_ACTIVATION_251, OCTET_DNS, OCTET_METADATA, OCTET_TIME,
   SERVICES_IPV4_HIGH, SERVICES_IPV6_WORD, SERVICE_ACTIVATION_250, SERVICE_ACTIVATION_251,
   SERVICE_DHCP, SERVICE_DHCPV6, SERVICE_DNS, SERVICE_DNS_IPV6, SERVICE_DNS_VPC, SERVICE_METADATA,
-  SERVICE_METADATA_IPV6, SERVICE_NONE, SERVICE_ROUTER, SERVICE_TIME, SERVICE_TIME_IPV6, WORD_DNS,
-  WORD_METADATA, WORD_TIME
+  SERVICE_METADATA_IPV6, SERVICE_NEIGHBOR, SERVICE_NONE, SERVICE_ROUTER, SERVICE_TIME,
+  SERVICE_TIME_IPV6, WORD_DNS, WORD_METADATA, WORD_TIME
 } = service
 const { PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } = ipProtocol
 const { ICMPV6_ROUTER_SOLICITATION } = icmpv6
@@ -40,12 +41,13 @@ const ALL_ROUTERS_WORD = 2
 const ALL_DHCP_AGENTS_WORD = 0x10002
 
 /** @returns SERVICE_*; SERVICE_NONE when the packet is for none that answers */
-export function findService (p: PacketContext, tables: Tables): number {
+export function findService (p: PacketContext, tables: Tables, view: DataView): number {
   if (p.isFragment !== 0) return SERVICE_NONE
   const port = p.ports & 0xffff
   if ((p.dst0 | p.dst1) === 0 && p.dst2 === IPV4_MAPPED_WORD) return findIpv4(p, tables, port)
   // An extension header could name another destination for the checksum.
-  return p.l4At === p.at + IPV6_HEADER_BYTES ? findIpv6(p, tables, port) : SERVICE_NONE
+  if (p.l4At !== p.at + IPV6_HEADER_BYTES) return SERVICE_NONE
+  return asksForNeighbor(p, tables, view) ? SERVICE_NEIGHBOR : findIpv6(p, tables, port)
 }
 
 function findIpv4 (p: PacketContext, tables: Tables, port: number): number {
@@ -132,9 +134,8 @@ export function enterService (p: PacketContext, tables: Tables, which: number): 
 function addressIndexOf (p: PacketContext, tables: Tables, which: number): number {
   if (which === SERVICE_DHCP && p.src3 === 0) return ADDRESS_INDEX_UNNAMED
   if (p.src0 === LINK_LOCAL_IPV6_WORD && p.src1 === 0) return ADDRESS_INDEX_UNNAMED
-  if (which === SERVICE_ROUTER && (p.src0 | p.src1 | p.src2 | p.src3) === 0) {
-    return ADDRESS_INDEX_UNNAMED
-  }
+  const asksTheRouter = which === SERVICE_ROUTER || which === SERVICE_NEIGHBOR
+  if (asksTheRouter && (p.src0 | p.src1 | p.src2 | p.src3) === 0) return ADDRESS_INDEX_UNNAMED
   const index = findPrefix(tables.ports.addresses(p.portIndex), p.src0, p.src1, p.src2, p.src3)
   return index < ADDRESS_INDEX_MAX ? index : -1
 }

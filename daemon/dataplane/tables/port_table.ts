@@ -7,6 +7,7 @@
  * index. A gateway that this host serves is a port, too, without a device and without flows.
  */
 import { assert } from '../../base/assert.ts'
+import { FRAME_PORTS } from '../../tun/descriptor.ts'
 import type { PortData } from './update.ts'
 import { WordTable } from './word_table.ts'
 
@@ -16,8 +17,8 @@ export const PORTS_MAX = 2048
 const VPCS_MAX = 4096
 /** PORT_KIND_* are below this. */
 const PORT_KINDS = 8
-/** Ports of the NIC are below this. */
-export const NIC_PORTS_MAX = 4096
+/** Devices of the NIC have numbers below this; those of their frames follow (tun/descriptor.ts). */
+export const NIC_PORTS_MAX = FRAME_PORTS
 /**
  * `flowPort` of a port whose flows are not kept, because the flow file has no room for more ENIs.
  */
@@ -48,8 +49,10 @@ export class PortTable {
   readonly epoch = new Uint8Array(PORTS_MAX)
   /** [PORTS_MAX] port of the NIC; 0 while the device is not open. */
   readonly nicPort = new Int32Array(PORTS_MAX)
-  /** [NIC_PORTS_MAX] port index of each port of the NIC; 0 = none. */
-  readonly portOfNic = new Int32Array(NIC_PORTS_MAX)
+  /** [PORTS_MAX] 1 when the device is a TAP: its guest asks for neighbors. */
+  readonly isEthernet = new Uint8Array(PORTS_MAX)
+  /** [2 × NIC_PORTS_MAX] port index of each port of the NIC; 0 = none, and for all frames. */
+  readonly portOfNic = new Int32Array(2 * NIC_PORTS_MAX)
   /** Highest index ever used, for walks. */
   indexMax = 0
   readonly #addresses: Uint32Array[] = []
@@ -139,8 +142,9 @@ export class PortTable {
   }
 
   /** The device of a port is open under a number of the NIC; 0 = closed. */
-  setNicPort (port: number, nicPort: number): void {
+  setNicPort (port: number, nicPort: number, isEthernet = false): void {
     assertPortIndex(port)
+    this.isEthernet[port] = isEthernet ? 1 : 0
     const old = this.nicPort[port]
     if (old !== 0) this.portOfNic[old] = 0
     this.nicPort[port] = nicPort

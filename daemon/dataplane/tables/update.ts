@@ -371,16 +371,18 @@ export interface FlowRecordsMessage {
   readonly ports: Int32Array
 }
 
+/** The device of a port: a TUN or a TAP, and where it stands. */
+export interface PortDevice {
+  readonly device: 'tun' | 'tap'
+  readonly namespacePath: string
+  readonly deviceName: string
+}
+
 /** Control → worker. */
 export type ControlMessage =
   | TableUpdate
-  /** Open the TUN of a port in an instance's namespace (created and persistent when absent). */
-  | {
-    readonly kind: 'open-port'
-    readonly portIndex: number
-    readonly namespacePath: string
-    readonly deviceName: string
-  }
+  /** Open the device of a port in an instance's namespace (created and persistent when absent). */
+  | PortDevice & { readonly kind: 'open-port', readonly portIndex: number }
   /**
    * Open the TUN toward the internet: the device stands in the namespace of the internet's router.
    */

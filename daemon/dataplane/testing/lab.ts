@@ -423,7 +423,7 @@ export class Lab {
   takeSent (): MemoryNic['sent'] { return this.nic.sent.splice(0) }
 }
 
-export function openPort (portIndex: number): ControlMessage {
-  return { kind: 'open-port', portIndex, namespacePath: '/run/netns/test',
+export function openPort (portIndex: number, device: 'tun' | 'tap' = 'tun'): ControlMessage {
+  return { kind: 'open-port', portIndex, device, namespacePath: '/run/netns/test',
     deviceName: `eth${String(portIndex)}` }
 }

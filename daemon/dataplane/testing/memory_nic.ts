@@ -106,6 +106,10 @@ export class MemoryNic implements Nic {
     return port
   }
 
+  openTap (namespacePath: string, deviceName: string): number {
+    return this.openTun(namespacePath, deviceName)
+  }
+
   closeTun (port: number): void { this.devices.delete(port) }
   openUnderlay (): void { assert(!this.isClosed, 'the NIC is open') }
   setPeer (peer: number, address: string): void { this.peers.set(peer, address) }

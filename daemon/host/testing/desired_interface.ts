@@ -7,6 +7,8 @@ export function desiredInterface (
   return {
     networkInterfaceId: `eni-0000000000000000${String(deviceIndex)}`,
     deviceIndex,
+    device: 'tun',
+    macAddress: `02:00:00:00:00:0${String(deviceIndex)}`,
     mtu: 9001,
     addresses: addresses.map((address) => address.includes(':')
       ? { address, prefixLength: 64, gateway: '2001:db8:0:1::1' }

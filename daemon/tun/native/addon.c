@@ -2,6 +2,7 @@
  *
  *     new Nic(arena, receiveBytes, rx, tx, counters, spinUs, doorbellFd)
  *     openTun(namespacePath, name) → port          closeTun(port)
+ *     openTap(namespacePath, name, addresses) → port    addresses: ArrayBuffer, guest 6, router 6
  *     openUnderlay(namespacePath, address, port)   setPeer(peer, address, port)
  *     setPerPacket(0 | 1)                          features() → bits: tso 1, uso 2, gso 4, gro 8
  *     burst(txCount, timeoutMs) → rxCount          gatherRun(run, at, bytesMax) → bytes
@@ -166,17 +167,37 @@ static struct nic *take_nic(napi_env env, napi_value receiver) {
   return NULL;
 }
 
+/* The first two arguments are a namespace and the name of a device in it. */
+static napi_value open_device(napi_env env, struct nic *nic, napi_value *a,
+                              const struct link *link) {
+  char namespace_path[TEXT_BYTES_MAX], name[TEXT_BYTES_MAX];
+  struct failure failure;
+  if (!take_text(env, a[0], namespace_path) || !take_text(env, a[1], name)) return NULL;
+  int port = nic_open_tun(nic, namespace_path, name, link, &failure);
+  return port < 0 ? throw_failure(env, &failure) : make_int(env, port);
+}
+
 static napi_value open_tun(napi_env env, napi_callback_info info) {
   napi_value a[2], self;
-  char namespace_path[TEXT_BYTES_MAX], name[TEXT_BYTES_MAX];
   struct nic *nic;
-  struct failure failure;
-  if (!take_arguments(env, info, 2, a, &self) || (nic = take_nic(env, self)) == NULL ||
-      !take_text(env, a[0], namespace_path) || !take_text(env, a[1], name)) {
+  struct link link = {.bytes = 0};
+  if (!take_arguments(env, info, 2, a, &self) || (nic = take_nic(env, self)) == NULL) return NULL;
+  return open_device(env, nic, a, &link);
+}
+
+static napi_value open_tap(napi_env env, napi_callback_info info) {
+  napi_value a[3], self;
+  struct nic *nic;
+  struct link link = {.bytes = ETHERNET_BYTES};
+  void *addresses;
+  size_t bytes;
+  if (!take_arguments(env, info, 3, a, &self) || (nic = take_nic(env, self)) == NULL ||
+      !take_buffer(env, a[2], 2 * ETHERNET_ADDRESS_BYTES, &addresses, &bytes)) {
     return NULL;
   }
-  int port = nic_open_tun(nic, namespace_path, name, &failure);
-  return port < 0 ? throw_failure(env, &failure) : make_int(env, port);
+  memcpy(link.guest, addresses, ETHERNET_ADDRESS_BYTES);
+  memcpy(link.router, (uint8_t *)addresses + ETHERNET_ADDRESS_BYTES, ETHERNET_ADDRESS_BYTES);
+  return open_device(env, nic, a, &link);
 }
 
 static napi_value close_tun(napi_env env, napi_callback_info info) {
@@ -312,6 +333,7 @@ static napi_value close_nic(napi_env env, napi_callback_info info) {
 NAPI_MODULE_INIT() {
   const napi_property_descriptor methods[] = {
       {.utf8name = "openTun", .method = open_tun},
+      {.utf8name = "openTap", .method = open_tap},
       {.utf8name = "closeTun", .method = close_tun},
       {.utf8name = "openUnderlay", .method = open_underlay},
       {.utf8name = "setPeer", .method = set_peer},

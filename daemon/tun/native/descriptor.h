@@ -7,6 +7,7 @@
 #define VPCLAB_DESCRIPTOR_H
 
 #define PORT_UNDERLAY          0
+#define FRAME_PORTS            4096
 
 #define RX_PORT                0
 #define RX_AT                  1

@@ -21,6 +21,8 @@
 #define MESSAGE_BYTES    (MESSAGE_DATA_AT + 65536 + 5 * CACHE_LINE_BYTES)
 #define TUN_SLOT_BYTES   (RX_HEADROOM_BYTES + PACKET_BYTES_MAX)
 
+_Static_assert(FRAME_PORTS == TUN_PORTS_MAX, "each port has a number for its frames");
+_Static_assert(RX_HEADROOM_BYTES >= ETHERNET_BYTES, "the header lies in the headroom");
 _Static_assert(SOURCE_CELL_BYTES <= MESSAGE_DATA_AT, "the source cell ends before the datagram");
 
 static uint64_t now_ns(void) {
@@ -85,7 +87,7 @@ static uint32_t free_port(const struct nic *nic) {
 }
 
 int nic_open_tun(struct nic *nic, const char *namespace_path, const char *name,
-                 struct failure *failure) {
+                 const struct link *link, struct failure *failure) {
   uint32_t port = free_port(nic);
   if (port == 0) {
     errno = ENOSPC;
@@ -93,7 +95,8 @@ int nic_open_tun(struct nic *nic, const char *namespace_path, const char *name,
   }
   int namespace_fd = namespace_open(namespace_path, failure);
   if (namespace_fd < 0) return -1;
-  int fd = tun_open(namespace_fd, name, &nic->offloads, failure);
+  enum tun_mode mode = link->bytes == 0 ? MODE_TUN : MODE_TAP;
+  int fd = tun_open(namespace_fd, name, mode, &nic->offloads, failure);
   close(namespace_fd);
   if (fd < 0) return -1;
   if (watch(nic, fd, port, failure) < 0) {
@@ -101,7 +104,7 @@ int nic_open_tun(struct nic *nic, const char *namespace_path, const char *name,
     return -1;
   }
   nic->offloads_known = true;
-  nic->ports[port] = (struct tun_port){.fd = fd, .in_use = true};
+  nic->ports[port] = (struct tun_port){.fd = fd, .in_use = true, .link = *link};
   return (int)port;
 }
 
@@ -205,14 +208,17 @@ static void count_tun_write(struct nic *nic, uint32_t port, int result, uint32_t
 
 /* For a kernel whose TUN takes no UDP super-packets. */
 static void write_segmented(struct nic *nic, uint32_t port, const struct packet *packet) {
+  const struct link *link = &nic->ports[port].link;
   struct segmenter segmenter;
-  if (!segmenter_open(&segmenter, packet, NULL, 0)) {
+  uint8_t prefix[ETHERNET_BYTES];
+  link_write(link, packet->at, prefix);
+  if (!segmenter_open(&segmenter, packet, prefix, link->bytes)) {
     count(nic, COUNTER_TX_MALFORMED, 1);
     return;
   }
   count(nic, COUNTER_TUN_TX_SEGMENTED, 1);
   for (uint32_t bytes; (bytes = segmenter_next_bytes(&segmenter)) > 0;) {
-    uint8_t header[HEADERS_BYTES_MAX];
+    uint8_t header[ETHERNET_BYTES + HEADERS_BYTES_MAX];
     struct iovec iov[1 + SEGMENT_IOV_MAX];
     uint32_t parts = segmenter_next(&segmenter, header, iov + 1);
     if (parts == 0 || nic->ports[port].fd < 0) return;
@@ -226,7 +232,21 @@ static void transmit_to_tun(struct nic *nic, uint32_t port, const struct packet 
   } else if (packet->gso_type == GSO_UDP && !nic->offloads.uso) {
     write_segmented(nic, port, packet);
   } else {
-    count_tun_write(nic, port, tun_write(nic->ports[port].fd, packet), packet->total_bytes);
+    const struct tun_port *p = &nic->ports[port];
+    count_tun_write(nic, port, tun_write(p->fd, &p->link, packet), packet->total_bytes);
+  }
+}
+
+/* A whole frame of the router's, to the guest of a TAP. */
+static void transmit_frame(struct nic *nic, uint32_t port, const struct packet *frame) {
+  static const struct link no_header = {.bytes = 0};
+  if (!nic_port_is_open(nic, port) || nic->ports[port].fd < 0) {
+    count(nic, COUNTER_TUN_TX_CLOSED, 1);
+  } else if (nic->ports[port].link.bytes == 0 || frame->gso_type != GSO_NONE) {
+    count(nic, COUNTER_TX_MALFORMED, 1);
+  } else {
+    int result = tun_write(nic->ports[port].fd, &no_header, frame);
+    count_tun_write(nic, port, result, frame->total_bytes);
   }
 }
 
@@ -260,6 +280,8 @@ static void transmit(struct nic *nic, uint32_t tx_count) {
       count(nic, COUNTER_TX_MALFORMED, 1);
     else if (tx[TX_PORT] == PORT_UNDERLAY)
       transmit_to_underlay(nic, tx, &packet);
+    else if (tx[TX_PORT] > FRAME_PORTS)
+      transmit_frame(nic, (uint32_t)tx[TX_PORT] - FRAME_PORTS, &packet);
     else
       transmit_to_tun(nic, (uint32_t)tx[TX_PORT], &packet);
   }
@@ -308,6 +330,23 @@ static bool put_tun_descriptor(struct nic *nic, uint32_t port, const struct virt
   return true;
 }
 
+/* Takes the Ethernet header off the frame before `at`, of `bytes` bytes with its header. What is
+ * no packet of the guest gets a descriptor as a frame. False when the two contradict each other. */
+static bool put_tap_descriptor(struct nic *nic, uint32_t port, struct virtio_net_hdr *header,
+                               uint32_t at, uint32_t bytes) {
+  uint32_t frame_at = at - ETHERNET_BYTES;
+  if (bytes <= ETHERNET_BYTES) return false;
+  if (!link_is_packet(&nic->ports[port].link, nic->config.arena + frame_at)) {
+    struct virtio_net_hdr plain = {.flags = 0};
+    return put_tun_descriptor(nic, FRAME_PORTS + port, &plain, frame_at, bytes);
+  }
+  if (header->flags & CSUM_NEEDED) {
+    if (header->csum_start < ETHERNET_BYTES) return false;
+    header->csum_start = (uint16_t)(header->csum_start - ETHERNET_BYTES);
+  }
+  return put_tun_descriptor(nic, port, header, at, bytes - ETHERNET_BYTES);
+}
+
 static void receive_from_tun(struct nic *nic, uint32_t port) {
   struct tun_port *p = &nic->ports[port];
   for (int reads = 0; reads < TUN_READS_MAX && p->fd >= 0; reads++) {
@@ -317,14 +356,18 @@ static void receive_from_tun(struct nic *nic, uint32_t port) {
     }
     struct virtio_net_hdr header;
     uint32_t at = nic->area_used + RX_HEADROOM_BYTES;
-    ssize_t bytes = tun_read(p->fd, &header, nic->config.arena + at, PACKET_BYTES_MAX);
+    uint32_t link_bytes = p->link.bytes;
+    ssize_t bytes = tun_read(p->fd, &header, nic->config.arena + at - link_bytes,
+                             PACKET_BYTES_MAX + link_bytes);
     count(nic, COUNTER_TUN_READS, 1);
     if (bytes == -EAGAIN || bytes == -EINTR) return;
     if (bytes < 0) {
       port_fails(nic, port, (int)-bytes);
       return;
     }
-    if (!put_tun_descriptor(nic, port, &header, at, (uint32_t)bytes)) {
+    bool put = link_bytes == 0 ? put_tun_descriptor(nic, port, &header, at, (uint32_t)bytes)
+                               : put_tap_descriptor(nic, port, &header, at, (uint32_t)bytes);
+    if (!put) {
       count(nic, COUNTER_TUN_RX_MALFORMED, 1);
       continue;
     }

@@ -1,4 +1,4 @@
-/* The network card: TUN ports, the underlay, and one arena of bytes, moved in bursts.
+/* The network card: TUN and TAP ports, the underlay, and one arena of bytes, moved in bursts.
  *
  *     arena   [ receive area, receive_bytes | scratch area of the router ]
  *     rx, tx  descriptors (descriptor.h)
@@ -55,6 +55,7 @@ struct tun_port {
   int fd; /* -1: free, or failed */
   bool in_use;
   bool reported; /* its failure is in the list, or has been taken from it */
+  struct link link;
 };
 
 struct port_failure {
@@ -92,9 +93,10 @@ struct nic {
 struct nic *nic_open(const struct nic_config *config, struct failure *failure);
 void nic_close(struct nic *nic);
 
-/* Returns the port number, 1..TUN_PORTS_MAX; -1 on failure. */
+/* `link` says whether it is a TUN or a TAP. Returns the port number, 1..TUN_PORTS_MAX; -1 on
+ * failure. */
 int nic_open_tun(struct nic *nic, const char *namespace_path, const char *name,
-                 struct failure *failure);
+                 const struct link *link, struct failure *failure);
 /* Precondition of both: nic_port_is_open(). */
 void nic_close_tun(struct nic *nic, uint32_t port);
 static inline bool nic_port_is_open(const struct nic *nic, uint32_t port) {

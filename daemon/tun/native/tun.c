@@ -59,8 +59,9 @@ static void limit_gso(const char *name) {
 
 /* Attaches a new descriptor to the device `name`; with a "%d" in it the kernel picks a free
  * number. */
-static int attach(int fd, const char *name, struct failure *failure) {
-  struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
+static int attach(int fd, const char *name, enum tun_mode mode, struct failure *failure) {
+  int kind = mode == MODE_TAP ? IFF_TAP : IFF_TUN;
+  struct ifreq request = {.ifr_flags = (short)(kind | IFF_NO_PI | IFF_VNET_HDR)};
   int header_bytes = sizeof(struct virtio_net_hdr);
   strncpy(request.ifr_name, name, IFNAMSIZ - 1);
   if (ioctl(fd, TUNSETIFF, &request) < 0) return fail(failure, "ioctl TUNSETIFF");
@@ -68,11 +69,11 @@ static int attach(int fd, const char *name, struct failure *failure) {
   return 0;
 }
 
-static int open_here(const char *name, bool persistent, struct tun_offloads *offloads,
-                     struct failure *failure) {
+static int open_here(const char *name, enum tun_mode mode, bool persistent,
+                     struct tun_offloads *offloads, struct failure *failure) {
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return fail(failure, "open /dev/net/tun");
-  if (attach(fd, name, failure) < 0) {
+  if (attach(fd, name, mode, failure) < 0) {
     close(fd);
     return -1;
   }
@@ -86,11 +87,11 @@ static int open_here(const char *name, bool persistent, struct tun_offloads *off
   return fd;
 }
 
-int tun_open(int namespace_fd, const char *name, struct tun_offloads *offloads,
+int tun_open(int namespace_fd, const char *name, enum tun_mode mode, struct tun_offloads *offloads,
              struct failure *failure) {
   int previous = namespace_enter(namespace_fd, failure);
   if (previous < 0) return -1;
-  int fd = open_here(name, true, offloads, failure);
+  int fd = open_here(name, mode, true, offloads, failure);
   namespace_leave(previous);
   return fd;
 }
@@ -98,7 +99,7 @@ int tun_open(int namespace_fd, const char *name, struct tun_offloads *offloads,
 int tun_probe(int namespace_fd, struct tun_offloads *offloads, struct failure *failure) {
   int previous = namespace_enter(namespace_fd, failure);
   if (previous < 0) return -1;
-  int fd = open_here("vpcprobe%d", false, offloads, failure);
+  int fd = open_here("vpcprobe%d", MODE_TUN, false, offloads, failure);
   namespace_leave(previous);
   if (fd < 0) return -1;
   close(fd);
@@ -112,20 +113,24 @@ ssize_t tun_read(int fd, struct virtio_net_hdr *header, void *at, size_t bytes) 
   return n < (ssize_t)sizeof *header ? 0 : n - (ssize_t)sizeof *header;
 }
 
-int tun_write(int fd, const struct packet *packet) {
+int tun_write(int fd, const struct link *link, const struct packet *packet) {
+  uint8_t front[sizeof(struct virtio_net_hdr) + ETHERNET_BYTES];
   struct virtio_net_hdr header = {.flags = packet->csum};
   if (packet->csum & CSUM_NEEDED) {
-    header.csum_start = packet->csum_start;
+    header.csum_start = (uint16_t)(packet->csum_start + link->bytes);
     header.csum_offset = packet->csum_offset;
   }
   if (packet->gso_type != GSO_NONE) {
     header.gso_type = packet->gso_type;
     header.gso_size = packet->gso_size;
-    header.hdr_len = (uint16_t)super_payload_at(packet->at, packet->bytes, packet->csum_start,
-                                                packet->csum_offset);
+    header.hdr_len = (uint16_t)(super_payload_at(packet->at, packet->bytes, packet->csum_start,
+                                                 packet->csum_offset) +
+                                link->bytes);
   }
+  memcpy(front, &header, sizeof header);
+  link_write(link, packet->at, front + sizeof header);
   struct iovec iov[2 + RUN_PIECES_MAX];
-  iov[0] = (struct iovec){&header, sizeof header};
+  iov[0] = (struct iovec){front, sizeof header + link->bytes};
   iov[1] = (struct iovec){(void *)(uintptr_t)packet->at, packet->bytes};
   if (packet->piece_count > 0) memcpy(iov + 2, packet->pieces, packet->piece_count * sizeof *iov);
   return writev(fd, iov, 2 + (int)packet->piece_count) < 0 ? -errno : 0;

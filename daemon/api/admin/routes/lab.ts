@@ -3,7 +3,7 @@ import type { HostAgent } from '../../../host/agent.ts'
 import { guestPid } from '../../../host/instance_guest.ts'
 import { rootPid } from '../../../host/instance_root.ts'
 import type { Lab } from '../../../host/lab.ts'
-import { namespaceName } from '../../../host/paths.ts'
+import { namespaceName, vmConsolePath } from '../../../host/paths.ts'
 import type { Instance } from '../../../model/instance.ts'
 import type {
   CredentialsAnswer, HostStatus, InstanceAnswer, LabStatusAnswer, ResetAnswer, WaitAnswer
@@ -77,6 +77,7 @@ function hostStatus (agent: HostAgent): HostStatus {
 function pidOf (lab: Lab, { id, guest, state }: Instance): number | null {
   if (guest === undefined) return null
   if (guest.kind === 'namespace') return guestPid(guest)
+  if (guest.kind === 'vm') return null
   const pid = rootPid(lab.name, id)
   if (pid !== null || state !== 'running') return pid
   throw new Refusal(503, 'VPCLAB_ERR_AGENT',
@@ -89,5 +90,6 @@ function instanceOf ({ lab, replica }: AdminServerOptions, id: string): Instance
     throw new Refusal(404, 'InvalidInstanceID.NotFound', `The instance ID '${id}' does not exist`)
   }
   const { hostName: host, state } = instance
-  return { id, namespace: namespaceName(lab.name, id), pid: pidOf(lab, instance), host, state }
+  return { id, namespace: namespaceName(lab.name, id), pid: pidOf(lab, instance),
+    consolePath: instance.guest?.kind === 'vm' ? vmConsolePath(lab.name, id) : null, host, state }
 }

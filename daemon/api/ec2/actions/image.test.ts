@@ -8,6 +8,7 @@ import type { ExecutionContext } from 'ava'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deviceOf } from '../../../model/instance_device.ts'
 import { TestNetwork } from '../../../model/test_network.ts'
 import { refusalOf, testClient } from '../test_caller.ts'
 
@@ -23,6 +24,36 @@ function rootDirectory (t: ExecutionContext): string {
   symlinkSync('dash', join(directory, 'usr/bin/sh'))
   return directory
 }
+
+/** A directory with what a virtual machine boots. */
+function vmDirectory (t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'vpclab-image-'))
+  t.teardown(() => { rmSync(directory, { recursive: true }) })
+  for (const name of ['vmlinuz', 'initrd.img']) writeFileSync(join(directory, name), '')
+  return directory
+}
+
+test.serial('a virtual machine is refused where there is no qemu, and has TAPs where there is',
+  async (t) => {
+    const net = new TestNetwork()
+    const ec2 = testClient(net)
+    const { ImageId = '' } = await ec2.send(
+      new RegisterImageCommand({ Name: 'machine', ImageLocation: vmDirectory(t) }))
+    const run = new RunInstancesCommand(
+      { ImageId, MinCount: 1, MaxCount: 1, InstanceType: 't3.small', SubnetId: net.subnetId })
+    const path = process.env['PATH']
+    t.teardown(() => { process.env['PATH'] = path })
+    const directory = mkdtempSync(join(tmpdir(), 'vpclab-path-'))
+    t.teardown(() => { rmSync(directory, { recursive: true }) })
+    process.env['PATH'] = directory
+    const error = await t.throwsAsync(ec2.send(run))
+    t.regex(error.message, /install the Debian package qemu-system-x86/)
+    writeFileSync(join(directory, 'qemu-system-x86_64'), '', { mode: 0o755 })
+    const { Instances: [instance] = [] } = await ec2.send(run)
+    const record = net.view().get('instance', instance?.InstanceId ?? '')
+    t.is(record?.guest?.kind, 'vm')
+    t.is(record === undefined ? null : deviceOf(record), 'tap')
+  })
 
 test('an image is registered from a directory, found, launched from and forgotten', async (t) => {
   const net = new TestNetwork()

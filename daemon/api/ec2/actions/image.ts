@@ -3,7 +3,7 @@ import type {
   DeregisterImageRequest, DescribeImagesRequest, DescribeImagesResult, Image as ImageOutput,
   RegisterImageRequest, RegisterImageResult
 } from '@aws-sdk/client-ec2'
-import { imageDirectoryFault } from '../../../host/instance_image.ts'
+import { imageDirectoryFault, imageKindOf } from '../../../host/instance_image.ts'
 import { AwsError } from '../../../model/aws_error.ts'
 import {
   BUILT_IN_OWNER, ROOT_DEVICE_NAME, allImages, directoryFault, findImage, planDeregisterImage,
@@ -96,16 +96,19 @@ const registerImage = defineWrite<RegisterImageRequest, string, RegisterImageRes
       throw new AwsError('MissingParameter', 'The request must contain the parameter ' +
         'imageLocation: the absolute path of a directory with a root file system')
     }
-    const fault = directoryFault(ImageLocation) ?? imageDirectoryFault(ImageLocation)
+    const kind = imageKindOf(ImageLocation)
+    const fault = directoryFault(ImageLocation) ??
+      (kind === 'vm' ? null : imageDirectoryFault(ImageLocation))
     if (fault !== null) {
       throw new AwsError('InvalidParameterValue',
         `Value (${ImageLocation}) for parameter imageLocation is invalid: it ${fault}; expecting ` +
-        'the absolute path of a directory with a root file system')
+        'the absolute path of a directory with a root file system, or with vmlinuz and initrd.img')
     }
     return planRegisterImage(view, {
       name: Name,
       description: input.Description ?? '',
       directory: ImageLocation.replace(/(?<=.)\/+$/, ''),
+      kind,
       architecture: input.Architecture ?? 'x86_64',
       tags: tagsFromSpecifications(input.TagSpecifications, 'image')
     }, context)

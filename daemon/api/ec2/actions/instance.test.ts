@@ -41,6 +41,24 @@ test('RunInstances answers with the instance, its state, place, address and host
     Attachment: { DeviceIndex: 0 } })
 })
 
+test('a launch asks for TAPs by the one tag of the system that it may give', async (t) => {
+  const net = new TestNetwork()
+  const ec2 = testClient(net)
+  const run = (...Tags: { Key: string, Value: string }[]): RunInstancesCommand =>
+    new RunInstancesCommand({ ...RUN, SubnetId: net.subnetId,
+      TagSpecifications: [{ ResourceType: 'instance', Tags }] })
+  const device = (Value: string): { Key: string, Value: string } =>
+    ({ Key: 'vpclab:device', Value })
+  const tap = await ec2.send(run(device('tap'), { Key: 'Name', Value: 'ether' }))
+  t.deepEqual(tap.Instances?.[0]?.Tags, [
+    { Key: 'Name', Value: 'ether' }, { Key: 'vpclab:device', Value: 'tap' }])
+  const tun = await ec2.send(run(device('tun')))
+  t.deepEqual(tun.Instances?.[0]?.Tags ?? [], [])
+  t.is(await refusalOf(ec2.send(run(device('veth')))), 'InvalidParameterValue')
+  t.is(await refusalOf(ec2.send(run(device('tap'), device('tap')))), 'InvalidParameterValue')
+  t.is(await refusalOf(ec2.send(run({ Key: 'vpclab:other', Value: '' }))), 'InvalidParameterValue')
+})
+
 test('a token runs an instance once', async (t) => {
   const net = new TestNetwork()
   const ec2 = testClient(net)

@@ -1,12 +1,14 @@
 /** EC2 actions on instances. Rules: model/instance*.ts; shapes: instance_shape.ts. */
 import type {
   DescribeInstanceAttributeRequest, DescribeInstancesRequest, DescribeInstancesResult,
-  DescribeInstanceStatusRequest, DescribeInstanceStatusResult, InstanceAttribute,
+  DescribeInstanceStatusRequest, DescribeInstanceStatusResult, GetConsoleOutputRequest,
+  GetConsoleOutputResult, InstanceAttribute,
   InstanceStateChange as StateChangeOutput, InstanceStatus, InstanceStatusSummary,
   ModifyInstanceAttributeRequest, RebootInstancesRequest, Reservation, RunInstancesRequest,
   StartInstancesRequest, StartInstancesResult, StopInstancesRequest, StopInstancesResult,
   TerminateInstancesRequest, TerminateInstancesResult
 } from '@aws-sdk/client-ec2'
+import { QEMU_MISSING, findQemu } from '../../../host/vm_process.ts'
 import { AwsError } from '../../../model/aws_error.ts'
 import {
   interfacesOfInstance, planRebootInstances, planStartInstances, planStopInstances,
@@ -16,7 +18,7 @@ import type { Instance, InstanceStateChange } from '../../../model/instance.ts'
 import { planModifyInstanceAttribute } from '../../../model/instance_attribute.ts'
 import { planRunInstances } from '../../../model/instance_launch.ts'
 import type { LaunchResult } from '../../../model/instance_launch.ts'
-import { ROOT_DEVICE_NAME } from '../../../model/image.ts'
+import { ROOT_DEVICE_NAME, findImage } from '../../../model/image.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import { zoneName } from '../../../model/zone.ts'
@@ -33,10 +35,19 @@ import { instanceTypeActions } from './instance_type.ts'
 
 const runInstances = defineWrite<RunInstancesRequest, LaunchResult, Reservation>({
   name: 'RunInstances',
-  plan: (view, input, context) => planRunInstances(view, launchFromInput(view, input), context),
+  plan: (view, input, context) => {
+    const launch = launchFromInput(view, input)
+    if (findImage(view, launch.imageId).kind === 'vm') refuseWithoutEmulator()
+    return planRunInstances(view, launch, context)
+  },
   print: (view, { reservationId, instanceIds }, { lab }) => printReservation(view, reservationId,
     instanceIds.map((id) => requireRecord(view, 'instance', id)), lab)
 })
+
+/** @throws AwsError UnsupportedOperation */
+function refuseWithoutEmulator (): void {
+  if (findQemu() === null) throw new AwsError('UnsupportedOperation', `${QEMU_MISSING}.`)
+}
 
 function printReservation (view: AccountView, reservationId: string, instances: readonly Instance[],
   lab: LabStatus): Reservation {
@@ -81,6 +92,9 @@ const startInstances = defineWrite<StartInstancesRequest, InstanceStateChange[],
   name: 'StartInstances',
   plan: (view, input, context) => {
     refuseUnbuilt('StartInstances', input, ['InstanceIds'])
+    for (const id of input.InstanceIds ?? []) {
+      if (requireRecord(view, 'instance', id).guest?.kind === 'vm') refuseWithoutEmulator()
+    }
     return planStartInstances(view, { instanceIds: input.InstanceIds ?? [] }, context)
   },
   print: (_view, changes) => ({ StartingInstances: printChanges(changes) })
@@ -90,6 +104,20 @@ const rebootInstances = defineWrite<RebootInstancesRequest, InstanceStateChange[
   name: 'RebootInstances',
   plan: (view, { InstanceIds = [] }) => planRebootInstances(view, { instanceIds: InstanceIds }),
   print: () => ({})
+})
+
+/** EC2 gives out the last 64 KB. [lab] They are the latest ones whatever `Latest` says. */
+const getConsoleOutput = defineRead<GetConsoleOutputRequest, GetConsoleOutputResult>({
+  name: 'GetConsoleOutput',
+  read: (view, input, { lab, nowMs }) => {
+    refuseUnbuilt('GetConsoleOutput', input, ['InstanceId', 'Latest'])
+    const { id } = requireRecord(view, 'instance', input.InstanceId ?? '')
+    const console = lab.consoleOf?.(id) ?? null
+    return {
+      InstanceId: id, Timestamp: new Date(console?.writtenMs ?? nowMs),
+      ...console === null ? {} : { Output: Buffer.from(console.output).toString('base64') }
+    }
+  }
 })
 
 const describeInstances = defineRead<DescribeInstancesRequest, DescribeInstancesResult>({
@@ -235,6 +263,7 @@ const describeInstanceAttribute = defineRead<DescribeInstanceAttributeRequest, I
 
 export const instanceActions: readonly Action[] = [
   runInstances, terminateInstances, stopInstances, startInstances, rebootInstances,
-  describeInstances, describeInstanceStatus, modifyInstanceAttribute, describeInstanceAttribute,
+  describeInstances, describeInstanceStatus, getConsoleOutput,
+  modifyInstanceAttribute, describeInstanceAttribute,
   ...imageActions, ...instanceTypeActions, ...instanceOptionActions
 ]
