@@ -1,5 +1,5 @@
 /**
- * Loads the addon. The types below are what `native/addon.c` and `native/addon_system.c` export;
+ * Loads the addon. The types below are what `native/addon*.c` export;
  * the files beside this one wrap them, check arguments and word errors, and nobody else loads it.
  *
  * The addon keeps no global state, so that every thread that loads it has its own.
@@ -33,6 +33,8 @@ export interface Addon {
   openInNamespace(namespacePath: string, path: string): number
   openSocket(namespacePath: string, isStream: 0 | 1, address: string, port: number): number
   setHopLimit(fd: number, isIpv6: 0 | 1, hops: number): void
+  receiveDatagrams(fd: number, arena: ArrayBuffer, cells: ArrayBuffer): number
+  sendDatagrams(fd: number, arena: ArrayBuffer, cells: ArrayBuffer, count: number): number
 }
 
 export const FEATURE_TUN_TSO = 1

@@ -330,5 +330,6 @@ NAPI_MODULE_INIT() {
     napi_set_named_property(env, exports, "Nic", nic_class);
   }
   export_system(env, exports);
+  export_datagrams(env, exports);
   return exports;
 }
