@@ -41,6 +41,8 @@ export const FIXED_HINTS: Readonly<Record<string, string>> = {
   DefaultVpcDoesNotExist: '"vpcctl vpc create --default" makes it',
   'Gateway.NotAttached': '"vpcctl igw list" shows the internet gateways and their VPCs, ' +
     '"vpcctl igw attach <igw> <vpc>" attaches one',
+  HostedZoneNotEmpty: '"vpcctl hosted-zone records <zone>" shows what is in it, ' +
+    '"vpcctl hosted-zone delete-record" deletes that',
   IncorrectInstanceState: '"vpcctl instance list" shows the states, "vpcctl instance start" and ' +
     '"vpcctl instance stop" change them, "vpcctl wait instance" waits',
   InsufficientFreeAddressesInSubnet: '"vpcctl subnet list" shows the free addresses of each; ' +
@@ -66,6 +68,8 @@ export const FIXED_HINTS: Readonly<Record<string, string>> = {
   'InvalidSubnet.Range': '"vpcctl vpc list" shows the blocks of each VPC: the subnet is one of ' +
     '/16 to /28 inside them',
   'InvalidVpc.Range': 'a VPC has a block of /16 to /28: "vpcctl vpc create 10.0.0.0/16"',
+  LastVPCAssociation: '"vpcctl hosted-zone delete <zone>" deletes the zone',
+  NoSuchHostedZone: '"vpcctl hosted-zone list" shows the zones of the account',
   InvalidZone: '"vpcctl zone list" shows the zones of the lab\'s hosts',
   NetworkAclEntryAlreadyExists: '"vpcctl network-acl replace-rule" changes the rule of a number',
   NoIpv6Block: '"vpcctl vpc associate-cidr <vpc> --ipv6" gives the VPC one',

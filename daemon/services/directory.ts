@@ -4,7 +4,7 @@ import type {
   EndpointData, InstanceNameData, PublicAddressesData, ServicesUpdate, VpcData
 } from './update.ts'
 import { portOfAddress } from './viewer.ts'
-import type { Viewer } from './viewer.ts'
+import type { AddressWords, Viewer } from './viewer.ts'
 
 /** A VPC and the names in it. */
 export class KnownVpc {
@@ -79,7 +79,7 @@ export class ServicesDirectory {
   }
 
   /** Who sent from `address`, on one host; null for nobody that is known (any more). */
-  viewerOf (host: string, address: string): Viewer | null {
+  viewerOf (host: string, address: string | AddressWords): Viewer | null {
     const endpoint = this.#hosts.get(host)?.get(portOfAddress(address))
     const vpc = this.#vpcs.get(endpoint?.vpcId ?? '')
     return endpoint === undefined || vpc === undefined ? null : { endpoint, vpc: vpc.data }

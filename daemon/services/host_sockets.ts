@@ -11,6 +11,7 @@ import {
   OCTET_DHCP, OCTET_DNS, OCTET_DNS_VPC, OCTET_METADATA, OCTET_TIME, WORD_DHCPV6, WORD_DNS,
   WORD_METADATA, WORD_TIME
 } from '../dataplane/link_local_service.ts'
+import { DatagramBatch } from '../tun/datagrams.ts'
 import { openSocket } from '../tun/sockets.ts'
 import { DHCP_SERVER_PORT, DHCPV6_SERVER_PORT } from '../wire/udp.ts'
 import { createActivationServer } from './activation.ts'
@@ -19,10 +20,10 @@ import { serveDhcp } from './dhcp/server.ts'
 import { serveDhcpIpv6 } from './dhcp/server_ipv6.ts'
 import type { Resolver } from './dns/resolver.ts'
 import { createDnsServer, serveDatagrams } from './dns/server.ts'
+import type { ViewerOf, WatchedSocket } from './dns/server.ts'
 import { createMetadataServer } from './metadata/server.ts'
 import { serveTime } from './time.ts'
 import { portOfAddress } from './viewer.ts'
-import type { Viewer } from './viewer.ts'
 
 /** Connections that wait to be accepted, per listening socket. */
 const BACKLOG = 511
@@ -32,7 +33,7 @@ export interface HostSocketsOptions {
   readonly clock: Clock
   readonly tokenKey: Uint8Array
   readonly resolver: Resolver
-  readonly viewerOf: (address: string) => Viewer | null
+  readonly viewerOf: ViewerOf
   /** A socket of the host ended by itself. */
   readonly onError: (error: Error) => void
 }
@@ -60,17 +61,19 @@ export class HostSockets {
 
   #open (): void {
     const { clock, tokenKey, resolver, viewerOf } = this.#options
+    const batch = new DatagramBatch()
     for (const address of [
       serviceIpv4(OCTET_DNS), serviceIpv4(OCTET_DNS_VPC), serviceIpv6(WORD_DNS)
     ]) {
-      serveDatagrams(this.#datagram(address, DNS_PORT), resolver, viewerOf)
+      serveDatagrams(this.#datagram(address, DNS_PORT), resolver, viewerOf, batch)
       this.#listen(createDnsServer(resolver, viewerOf), address, DNS_PORT)
     }
     for (const address of [serviceIpv4(OCTET_TIME), serviceIpv6(WORD_TIME)]) {
-      serveTime(this.#datagram(address, NTP_PORT), clock)
+      serveTime(this.#datagram(address, NTP_PORT).socket, clock)
     }
-    serveDhcp(this.#datagram(serviceIpv4(OCTET_DHCP), DHCP_SERVER_PORT), viewerOf)
-    serveDhcpIpv6(this.#datagram(serviceIpv6(WORD_DHCPV6), DHCPV6_SERVER_PORT), viewerOf)
+    serveDhcp(this.#datagram(serviceIpv4(OCTET_DHCP), DHCP_SERVER_PORT).socket, viewerOf)
+    serveDhcpIpv6(
+      this.#datagram(serviceIpv6(WORD_DHCPV6), DHCPV6_SERVER_PORT).socket, viewerOf)
     const metadata = [
       ['ipv4', serviceIpv4(OCTET_METADATA)], ['ipv6', serviceIpv6(WORD_METADATA)]
     ] as const
@@ -82,13 +85,13 @@ export class HostSockets {
     }
   }
 
-  #datagram (address: string, port: number): DatagramSocket {
+  #datagram (address: string, port: number): WatchedSocket {
     const fd = openSocket(this.#options.namespacePath, 'datagram', address, port)
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
     socket.on('error', this.#options.onError)
     socket.bind({ fd })
     this.#datagrams.push(socket)
-    return socket
+    return { socket, fd }
   }
 
   #listen (server: Server, address: string, port: number): void {

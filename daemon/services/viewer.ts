@@ -14,9 +14,12 @@ export interface Viewer {
   readonly vpc: VpcData
 }
 
+/** As wire/address.ts has them, u32 each. */
+export type AddressWords = readonly [number, number, number, number]
+
 /** @returns the port index that an address names, or 0 */
-export function portOfAddress (text: string): number {
-  const words = parseAddress(text)
+export function portOfAddress (address: string | AddressWords): number {
+  const words = typeof address === 'string' ? parseAddress(address) : address
   if (words === null) return 0
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words
   if (w0 === 0 && w1 === 0 && w2 === IPV4_MAPPED_WORD) {

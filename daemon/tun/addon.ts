@@ -50,6 +50,8 @@ export interface Addon {
   openInNamespace(namespacePath: string, path: string): number
   openSocket(namespacePath: string, isStream: 0 | 1, address: string, port: number): number
   setHopLimit(fd: number, isIpv6: 0 | 1, hops: number): void
+  receiveDatagrams(fd: number, arena: ArrayBuffer, cells: ArrayBuffer): number
+  sendDatagrams(fd: number, arena: ArrayBuffer, cells: ArrayBuffer, count: number): number
 }
 
 export const FEATURE_TUN_TSO = 1

@@ -1,11 +1,13 @@
 /**
- * DNS on the sockets of a host: datagrams, and messages on connections, each with its length before
- * it (RFC 7766). Who asks is known from the address that the packet came from.
+ * DNS on the sockets of a host: datagrams, in batches, and messages on connections, each with its
+ * length before it (RFC 7766). Who asks is known from the address that the packet came from.
  */
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
-import type { Viewer } from '../viewer.ts'
+import type { DatagramBatch } from '../../tun/datagrams.ts'
+import { formatAddress } from '../../wire/address.ts'
+import type { AddressWords, Viewer } from '../viewer.ts'
 import type { Resolver } from './resolver.ts'
 
 /** Connections to the resolver of a host at once; more are closed at once. About 10 KB each. */
@@ -20,23 +22,37 @@ const HEADERS_BYTES = 48
 /** Answers waiting to be written to one connection, bytes; beyond it, it is closed. */
 const BACKLOG_BYTES_MAX = 1_048_576
 
-export type ViewerOf = (address: string) => Viewer | null
+export type ViewerOf = (address: string | AddressWords) => Viewer | null
 
+/** A socket that Node watches, by its descriptor too. */
+export interface WatchedSocket { readonly socket: DatagramSocket, readonly fd: number }
+
+/** @param batch of the thread; what it holds is gone at the end of the turn */
 export function serveDatagrams (
-  socket: DatagramSocket, resolver: Resolver, viewerOf: ViewerOf
+  { socket, fd }: WatchedSocket, resolver: Resolver, viewerOf: ViewerOf, batch: DatagramBatch
 ): void {
+  const answerTo = (query: Buffer, viewer: Viewer | null): ReturnType<Resolver['answer']> =>
+    viewer === null ? null
+      : resolver.answer(query, viewer, 'udp', viewer.endpoint.lease.mtu - HEADERS_BYTES)
+  const sendLate = (answer: Promise<Buffer | null>, port: number, address: string): void => {
+    void answer.then((late) => {
+      if (late !== null) socket.send(late, port, address)
+    })
+  }
   socket.on('message', (query, peer) => {
-    const viewer = viewerOf(peer.address)
-    if (viewer === null) return
-    const bytesMax = viewer.endpoint.lease.mtu - HEADERS_BYTES
-    const answer = resolver.answer(query, viewer, 'udp', bytesMax)
-    if (answer === null) return
-    if (Buffer.isBuffer(answer)) socket.send(answer, peer.port, peer.address)
-    else {
-      void answer.then((late) => {
-        if (late !== null) socket.send(late, peer.port, peer.address)
-      })
+    const first = answerTo(query, viewerOf(peer.address))
+    if (Buffer.isBuffer(first)) socket.send(first, peer.port, peer.address)
+    else if (first !== null) sendLate(first, peer.port, peer.address)
+    const count = batch.receive(fd)
+    for (let index = 0; index < count; index++) {
+      const sender = batch.sender(index)
+      const answer = answerTo(batch.datagram(index), viewerOf(sender))
+      if (Buffer.isBuffer(answer)) batch.answer(index, answer)
+      else if (answer !== null) {
+        sendLate(answer, batch.senderPort(index), formatAddress(Uint32Array.from(sender)))
+      }
     }
+    batch.send(fd)
   })
 }
 

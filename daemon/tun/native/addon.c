@@ -351,5 +351,6 @@ NAPI_MODULE_INIT() {
   }
   export_system(env, exports);
   export_esp(env, exports);
+  export_datagrams(env, exports);
   return exports;
 }

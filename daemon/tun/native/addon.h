@@ -33,6 +33,8 @@ void export_function(napi_env env, napi_value exports, const char *name, napi_ca
 
 /* addon_system.c: doorbell, shared memory, files of namespaces. */
 void export_system(napi_env env, napi_value exports);
+/* addon_datagrams.c: many datagrams by one call. */
+void export_datagrams(napi_env env, napi_value exports);
 
 /* addon_esp.c: ESP over an arena. */
 void export_esp(napi_env env, napi_value exports);
