@@ -272,11 +272,26 @@ test('what comes back has grown by 20', (t) => {
   const [answer] = world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472,
     dontFragment: true }))
   check(t, answer.packet, lengthIs(1520), goodChecksums())
-  const small = newNat64World({ pathMtu: 1510 })
-  const smallPort = openUdp(small)
-  t.deepEqual(small.back(back({ protocol: PROTOCOL_UDP, dstPort: smallPort, payloadBytes: 1472,
-    dontFragment: true })), [])
-  t.is(small.drops()[`${String(NAT)}/too-big`], 1)
+})
+
+test('what has grown too large for the VPC is answered by the gateway, as IPv4', (t) => {
+  const world = newNat64World({ pathMtu: 1510 })
+  const port = openUdp(world)
+  const big = back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472,
+    dontFragment: true })
+  for (const edge of NODES) {
+    const [answer, ...more] = world.back(big, edge)
+    t.deepEqual(more, [])
+    t.is(answer.outer, null, 'to the internet')
+    check(t, answer.packet, srcIs(NAT_PUBLIC), dstIs(REMOTE), goodChecksums())
+    t.deepEqual([answer.packet[20], answer.packet[21], readU16(answer.packet, 26)], [3, 4, 1490])
+    t.deepEqual(answer.packet.slice(28 + 12, 28 + 24), big.slice(12, 24), 'of what was sent')
+  }
+  t.is(world.drops()[`${String(NAT)}/too-big`], 3)
+  const fits = back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1462 })
+  check(t, world.back(fits)[0].packet, lengthIs(1510), goodChecksums())
+  t.deepEqual(world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472 })), [],
+    'who lets it be fragmented is told nothing')
 })
 
 test('super-packets change their family by one rewrite, both ways', (t) => {

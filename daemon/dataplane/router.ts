@@ -38,7 +38,9 @@ import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
 import { HELD_BYTES, NodePort } from './node_port.ts'
 import { PacketContext } from './packet.ts'
-import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
+import {
+  runEgressPath, runGatewayAnswerPath, runIngressPath, runLocalIngressPath, runUplinkPath
+} from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
 import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
@@ -52,14 +54,17 @@ import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
-import { NAT_AT_INSIDE } from './tables/nat_layout.ts'
+import { NAT_AT_INSIDE, NAT_AT_OUTSIDE } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
 import { REWRITE_FAMILY, REWRITE_SOURCE } from './translate.ts'
+import { REWRITE_DESTINATION_PORT } from './translate_ports.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
+import { IPV4_AT_FRAGMENT, IPV4_FLAG_DONT_FRAGMENT } from '../wire/ipv4.ts'
+import { NAT64_HEADER_GAIN_BYTES } from '../wire/nat64.ts'
 import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -457,7 +462,7 @@ export class Router implements RouterParts {
     if (outcome !== DROP_NONE) {
       this.counters.drop(p.portIndex, outcome, p.segments)
       this.#note(p, p.portIndex, INGRESS, outcome)
-      this.#answerFromGateway(p, outcome)
+      this.#answerFromGateway(p, outcome, rx, rxAt)
       return
     }
     if (this.tables.ports.kind[p.portIndex] !== PORT_KIND_ENI) {
@@ -524,6 +529,7 @@ export class Router implements RouterParts {
       if (outcome !== DROP_NONE) {
         this.counters.drop(p.portIndex, outcome, segments)
         this.#note(p, p.portIndex, INGRESS, outcome)
+        this.#answerFromGateway(p, outcome, rx, rxAt)
         return
       }
       this.counters.egress(gateway, segments, wireBytesSum)
@@ -535,15 +541,30 @@ export class Router implements RouterParts {
     this.counters.drop(p.portIndex, DROP_TTL_EXPIRED, p.segments)
   }
 
-  /** Tells the sender inside, where that is due, why his packet did not pass a gateway. */
-  #answerFromGateway (p: PacketContext, reason: number): void {
+  /** Tells the sender, where that is due, why his packet did not pass a gateway. */
+  #answerFromGateway (p: PacketContext, reason: number, rx: Int32Array, rxAt: number): void {
     if (reason === DROP_NAT_IDLE) this.#resets.answer(p, this, this.nowMs)
-    if (!dropIsAnswered(reason) || p.natAt < 0 || (p.rewrites & REWRITE_SOURCE) === 0) return
     const words = this.tables.hyperplane?.table.words
-    if (words === undefined) return
+    if (!dropIsAnswered(reason) || p.natAt < 0 || words === undefined) return
+    if ((p.rewrites & REWRITE_DESTINATION_PORT) !== 0) {
+      this.#answerOutside(p, words[p.natAt + NAT_AT_OUTSIDE + 3], rx, rxAt)
+      return
+    }
+    if ((p.rewrites & REWRITE_SOURCE) === 0) return
     if ((p.rewrites & REWRITE_FAMILY) !== 0) becomeIpv6Again(p, words, p.natAt)
     p.src3 = words[p.natAt + NAT_AT_INSIDE + 3]
     this.#icmp.answerFromGateway(p, this, this.nowMs)
+  }
+
+  /** What came to a NAT gateway is too big behind it: who sent it learns so from the gateway. */
+  #answerOutside (p: PacketContext, outside: number, rx: Int32Array, rxAt: number): void {
+    const fragment = this.view.getUint16(p.at + IPV4_AT_FRAGMENT)
+    if ((fragment & IPV4_FLAG_DONT_FRAGMENT) === 0) return
+    if ((p.rewrites & REWRITE_FAMILY) !== 0) p.mtu -= NAT64_HEADER_GAIN_BYTES
+    if (!this.#icmp.makeOutside(p, this, outside, this.nowMs)) return
+    if (runGatewayAnswerPath(p, this.tables, this.view) === DROP_NONE) {
+      this.#leaveGateway(p, rx, rxAt)
+    }
   }
 
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */
