@@ -25,7 +25,7 @@ import {
 import type { Counters } from './counters.ts'
 import {
   DROP_CONNECTION_TABLE_FULL, DROP_LINK_LOCAL_ALLOWANCE, DROP_MAPPING_QUEUE_FULL,
-  DROP_MAPPING_TIMEOUT, DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
+  DROP_MAPPING_TIMEOUT, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
   DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
@@ -33,14 +33,13 @@ import {
   countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
+import { GatewayAnswers } from './gateway_answers.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
 import { HELD_BYTES, NodePort } from './node_port.ts'
 import { PacketContext } from './packet.ts'
-import {
-  runEgressPath, runGatewayAnswerPath, runIngressPath, runLocalIngressPath, runUplinkPath
-} from './packet_path.ts'
+import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
 import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
@@ -49,22 +48,15 @@ import type { RouterParts } from './router_parts.ts'
 import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
-import { becomeIpv6Again } from './steps/nat64.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
-import { NAT_AT_INSIDE, NAT_AT_OUTSIDE } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
-import { TcpResets } from './tcp_reset.ts'
-import { REWRITE_FAMILY, REWRITE_SOURCE } from './translate.ts'
-import { REWRITE_DESTINATION_PORT } from './translate_ports.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
-import { IPV4_AT_FRAGMENT, IPV4_FLAG_DONT_FRAGMENT } from '../wire/ipv4.ts'
-import { NAT64_HEADER_GAIN_BYTES } from '../wire/nat64.ts'
 import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -120,7 +112,7 @@ export class Router implements RouterParts {
   readonly #hashes = new Int32Array(PREFETCH_MAX)
   readonly #directions = new Uint8Array(PREFETCH_MAX)
   readonly #icmp = new IcmpErrors()
-  readonly #resets = new TcpResets()
+  readonly #answers = new GatewayAnswers(this.#icmp)
   readonly #gatherRun: GatherRun
   readonly #ask: (key: MappingKey) => void
   readonly #tapAt: number
@@ -543,28 +535,7 @@ export class Router implements RouterParts {
 
   /** Tells the sender, where that is due, why his packet did not pass a gateway. */
   #answerFromGateway (p: PacketContext, reason: number, rx: Int32Array, rxAt: number): void {
-    if (reason === DROP_NAT_IDLE) this.#resets.answer(p, this, this.nowMs)
-    const words = this.tables.hyperplane?.table.words
-    if (!dropIsAnswered(reason) || p.natAt < 0 || words === undefined) return
-    if ((p.rewrites & REWRITE_DESTINATION_PORT) !== 0) {
-      this.#answerOutside(p, words[p.natAt + NAT_AT_OUTSIDE + 3], rx, rxAt)
-      return
-    }
-    if ((p.rewrites & REWRITE_SOURCE) === 0) return
-    if ((p.rewrites & REWRITE_FAMILY) !== 0) becomeIpv6Again(p, words, p.natAt)
-    p.src3 = words[p.natAt + NAT_AT_INSIDE + 3]
-    this.#icmp.answerFromGateway(p, this, this.nowMs)
-  }
-
-  /** What came to a NAT gateway is too big behind it: who sent it learns so from the gateway. */
-  #answerOutside (p: PacketContext, outside: number, rx: Int32Array, rxAt: number): void {
-    const fragment = this.view.getUint16(p.at + IPV4_AT_FRAGMENT)
-    if ((fragment & IPV4_FLAG_DONT_FRAGMENT) === 0) return
-    if ((p.rewrites & REWRITE_FAMILY) !== 0) p.mtu -= NAT64_HEADER_GAIN_BYTES
-    if (!this.#icmp.makeOutside(p, this, outside, this.nowMs)) return
-    if (runGatewayAnswerPath(p, this.tables, this.view) === DROP_NONE) {
-      this.#leaveGateway(p, rx, rxAt)
-    }
+    if (this.#answers.answer(p, reason, this, this.nowMs)) this.#leaveGateway(p, rx, rxAt)
   }
 
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */
