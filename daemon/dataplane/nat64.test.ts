@@ -11,7 +11,12 @@ import {
   PROTOCOL_ROUTING, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../wire/ip_protocol.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
+import {
+  NAT_COUNT_IN_FROM_DESTINATION, NAT_COUNT_IN_FROM_SOURCE, NAT_COUNT_OUT_TO_DESTINATION,
+  NAT_COUNT_OUT_TO_SOURCE
+} from './hyperplane/nat_counts.ts'
 import { check, dstIs, goodChecksums, lengthIs, srcIs, ttlIs } from './testing/checker.ts'
+import { ENI_HIGH } from './testing/lab.ts'
 import { ipPacket } from './testing/packets.ts'
 import type { PacketFields } from './testing/packets.ts'
 import { COMPUTE, NAT, NAT_PUBLIC, NODES } from './testing/nat_world.ts'
@@ -191,6 +196,19 @@ test('UDP passes both ways; a datagram without checksum gets one', (t) => {
   t.is(summed.csumField, 40 | (6 << 16))
   t.is(readU16(summed.packet, 46),
     checksumFold(pseudoHeaderSum(summed.packet, 8, 32, PROTOCOL_UDP, 40)))
+})
+
+test('bytes are counted as they were on each side', (t) => {
+  const world = newNat64World()
+  const port = openUdp(world)
+  const owner = world.ownerOf(EDGE_PORT, PROTOCOL_UDP, REMOTE)
+  world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 100 }), owner)
+  const counts = world.lab(owner).loop.tables.hyperplane?.findShard(ENI_HIGH, NAT)?.counts ?? []
+  const bytesOf = (count: number): number => counts[count + 1]
+  t.is(bytesOf(NAT_COUNT_IN_FROM_SOURCE), 80)
+  t.is(bytesOf(NAT_COUNT_OUT_TO_DESTINATION), 60)
+  t.is(bytesOf(NAT_COUNT_IN_FROM_DESTINATION), 128)
+  t.is(bytesOf(NAT_COUNT_OUT_TO_SOURCE), 148)
 })
 
 test('echo passes both ways', (t) => {

@@ -369,6 +369,7 @@ function forgetDecisions (p: PacketContext): void {
   p.isRoutedToGateway = 0
   p.gatewayMtu = 0
   p.rewrites = 0
+  p.gainBytes = 0
   p.isFromUnderlay = 0
   p.natAt = -1
   p.natDirection = NAT_NONE
