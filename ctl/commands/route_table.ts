@@ -136,6 +136,7 @@ export const routeTableCommands: readonly Command[] = [
       'vpcctl route-table add-route private offices --instance appliance',
       'vpcctl route-table add-route public 0.0.0.0/0 --igw door',
       'vpcctl route-table add-route private 0.0.0.0/0 --nat nat',
+      'vpcctl route-table add-route private 64:ff9b::/96 --nat nat',
       'vpcctl route-table add-route private 10.1.0.0/16 --peering web-data',
       'vpcctl route-table add-route private 192.168.0.0/16 --vgw office'
     ],

@@ -1,7 +1,8 @@
 /**
  * The answer to what is too big and may not be fragmented: ICMP 3/4 "fragmentation needed" (RFC
  * 792, RFC 1191 §4) or ICMPv6 Packet Too Big (RFC 4443 §3.2), from the router of the sender's
- * subnet, written back to the sender's own device.
+ * subnet, written back to the sender's own device. A NAT gateway answers to both sides: inside as
+ * the router of its subnet, outside in its own name.
  *
  * Never in answer to an ICMP error, to a later fragment, or to a source that is not one host (RFC
  * 1812 §4.3.2.7, RFC 4443 §2.4 e); and at most ICMP_ERRORS_PER_SECOND per ENI, in bursts of
@@ -68,9 +69,7 @@ export class IcmpErrors {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
       return false
     }
-    const built = p.version === IPV4_VERSION ? buildIpv4(p, parts, subnet)
-      : buildIpv6(p, parts, subnet)
-    if (!built) {
+    if (!buildFromRouter(p, parts, subnet)) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
       return false
     }
@@ -90,7 +89,7 @@ export class IcmpErrors {
     const subnet = subnets.get(ports.subnetIndex[port])
     if (subnet === undefined || p.sourceHostIndex === 0 || !mayAnswer(p) ||
       !parts.transmit.hasRoom(1) || !this.#takeToken(port, nowMs) ||
-      !(p.version === IPV4_VERSION ? buildIpv4(p, parts, subnet) : buildIpv6(p, parts, subnet))) {
+      !buildFromRouter(p, parts, subnet)) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
       return
     }
@@ -102,6 +101,22 @@ export class IcmpErrors {
     parts.transmit.send(p, ports)
     parts.counters.add(COUNT_ICMP_SENT, 1)
     parts.counters.egress(port, 1, p.totalBytes)
+  }
+
+  /**
+   * The same to who sent an IPv4 packet to a gateway from outside, in the gateway's own name: makes
+   * the answer, which goes the way of what the gateway sends. Precondition: the bytes of `p` are
+   * those that came; its context says what it would have become.
+   * @param source the gateway's address that it was sent to, int32
+   * @returns whether it was made; `p` then describes it, but for what stands in its headers
+   */
+  makeOutside (
+    p: PacketContext, parts: RouterParts, source: number, nowMs: number
+  ): boolean {
+    const isMade = mayAnswer(p) && parts.transmit.hasRoom(1) &&
+      this.#takeToken(p.portIndex, nowMs) && buildIpv4(p, parts, source)
+    parts.counters.add(isMade ? COUNT_ICMP_SENT : COUNT_ICMP_SUPPRESSED, 1)
+    return isMade
   }
 
   #takeToken (port: number, nowMs: number): boolean {
@@ -122,6 +137,12 @@ function mayAnswer (p: PacketContext): boolean {
   return (p.src0 >>> 24) !== MULTICAST_IPV6 && (p.src0 | p.src1 | p.src2 | p.src3) !== 0
 }
 
+function buildFromRouter (p: PacketContext, parts: RouterParts, subnet: SubnetData): boolean {
+  if (p.version !== IPV4_VERSION) return buildIpv6(p, parts, subnet)
+  const { routerIpv4 } = subnet
+  return routerIpv4[2] === IPV4_MAPPED_WORD && buildIpv4(p, parts, routerIpv4[3])
+}
+
 /** Describes in `p` a packet of ours at `at`. */
 function describe (p: PacketContext, at: number, totalBytes: number): void {
   p.at = at
@@ -134,9 +155,8 @@ function describe (p: PacketContext, at: number, totalBytes: number): void {
   p.run = 0
 }
 
-function buildIpv4 (p: PacketContext, parts: RouterParts, subnet: SubnetData): boolean {
-  const router = subnet.routerIpv4
-  if (router[2] !== IPV4_MAPPED_WORD) return false
+/** @param source the address that speaks, int32 */
+function buildIpv4 (p: PacketContext, parts: RouterParts, source: number): boolean {
   const { bytes } = parts
   const headersBytes = IPV4_HEADER_BYTES_MIN + ICMP_HEADER_BYTES
   const quoteBytes = Math.min(p.bytes, ICMP_ERROR_BYTES_MAX - headersBytes)
@@ -150,7 +170,7 @@ function buildIpv4 (p: PacketContext, parts: RouterParts, subnet: SubnetData): b
   writeU16(bytes, at + IPV4_AT_FRAGMENT, IPV4_FLAG_DONT_FRAGMENT)
   bytes[at + IPV4_AT_TTL] = ROUTER_TTL
   bytes[at + IPV4_AT_PROTOCOL] = PROTOCOL_ICMP
-  writeU32(bytes, at + IPV4_AT_SRC, router[3])
+  writeU32(bytes, at + IPV4_AT_SRC, source)
   writeU32(bytes, at + IPV4_AT_DST, p.src3)
   ipv4WriteChecksum(bytes, at, IPV4_HEADER_BYTES_MIN)
   const icmpAt = at + IPV4_HEADER_BYTES_MIN

@@ -11,7 +11,12 @@ import {
   PROTOCOL_ROUTING, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../wire/ip_protocol.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
+import {
+  NAT_COUNT_IN_FROM_DESTINATION, NAT_COUNT_IN_FROM_SOURCE, NAT_COUNT_OUT_TO_DESTINATION,
+  NAT_COUNT_OUT_TO_SOURCE
+} from './hyperplane/nat_counts.ts'
 import { check, dstIs, goodChecksums, lengthIs, srcIs, ttlIs } from './testing/checker.ts'
+import { ENI_HIGH } from './testing/lab.ts'
 import { ipPacket } from './testing/packets.ts'
 import type { PacketFields } from './testing/packets.ts'
 import { COMPUTE, NAT, NAT_PUBLIC, NODES } from './testing/nat_world.ts'
@@ -193,6 +198,19 @@ test('UDP passes both ways; a datagram without checksum gets one', (t) => {
     checksumFold(pseudoHeaderSum(summed.packet, 8, 32, PROTOCOL_UDP, 40)))
 })
 
+test('bytes are counted as they were on each side', (t) => {
+  const world = newNat64World()
+  const port = openUdp(world)
+  const owner = world.ownerOf(EDGE_PORT, PROTOCOL_UDP, REMOTE)
+  world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 100 }), owner)
+  const counts = world.lab(owner).loop.tables.hyperplane?.findShard(ENI_HIGH, NAT)?.counts ?? []
+  const bytesOf = (count: number): number => counts[count + 1]
+  t.is(bytesOf(NAT_COUNT_IN_FROM_SOURCE), 80)
+  t.is(bytesOf(NAT_COUNT_OUT_TO_DESTINATION), 60)
+  t.is(bytesOf(NAT_COUNT_IN_FROM_DESTINATION), 128)
+  t.is(bytesOf(NAT_COUNT_OUT_TO_SOURCE), 148)
+})
+
 test('echo passes both ways', (t) => {
   const world = newNat64World()
   const ping = out({ protocol: PROTOCOL_ICMPV6, icmpId: 77 })
@@ -272,11 +290,26 @@ test('what comes back has grown by 20', (t) => {
   const [answer] = world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472,
     dontFragment: true }))
   check(t, answer.packet, lengthIs(1520), goodChecksums())
-  const small = newNat64World({ pathMtu: 1510 })
-  const smallPort = openUdp(small)
-  t.deepEqual(small.back(back({ protocol: PROTOCOL_UDP, dstPort: smallPort, payloadBytes: 1472,
-    dontFragment: true })), [])
-  t.is(small.drops()[`${String(NAT)}/too-big`], 1)
+})
+
+test('what has grown too large for the VPC is answered by the gateway, as IPv4', (t) => {
+  const world = newNat64World({ pathMtu: 1510 })
+  const port = openUdp(world)
+  const big = back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472,
+    dontFragment: true })
+  for (const edge of NODES) {
+    const [answer, ...more] = world.back(big, edge)
+    t.deepEqual(more, [])
+    t.is(answer.outer, null, 'to the internet')
+    check(t, answer.packet, srcIs(NAT_PUBLIC), dstIs(REMOTE), goodChecksums())
+    t.deepEqual([answer.packet[20], answer.packet[21], readU16(answer.packet, 26)], [3, 4, 1490])
+    t.deepEqual(answer.packet.slice(28 + 12, 28 + 24), big.slice(12, 24), 'of what was sent')
+  }
+  t.is(world.drops()[`${String(NAT)}/too-big`], 3)
+  const fits = back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1462 })
+  check(t, world.back(fits)[0].packet, lengthIs(1510), goodChecksums())
+  t.deepEqual(world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472 })), [],
+    'who lets it be fragmented is told nothing')
 })
 
 test('super-packets change their family by one rewrite, both ways', (t) => {

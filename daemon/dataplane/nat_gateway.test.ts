@@ -185,6 +185,18 @@ test('what is too large is answered, from the router of the gateway\'s subnet', 
   t.deepEqual(answer.packet.slice(28, 56), big.slice(0, 28), 'quoted as it was sent')
 })
 
+test('what comes back too large for the VPC is answered by the gateway', (t) => {
+  const world = new NatWorld({ pathMtu: 1480 })
+  const owner = world.ownerOf(53, PROTOCOL_UDP)
+  const [sent] = world.out(ipPacket({ src: '10.0.2.10', dst: OUTSIDE, protocol: PROTOCOL_UDP,
+    srcPort: 4000, dstPort: 53 }), owner)
+  const big = ipPacket({ src: OUTSIDE, dst: NAT_PUBLIC, protocol: PROTOCOL_UDP, srcPort: 53,
+    dstPort: sourcePort(sent.packet), payloadBytes: 1472, dontFragment: true })
+  const [answer] = world.back(big, owner)
+  check(t, answer.packet, srcIs(NAT_PUBLIC), dstIs(OUTSIDE), goodChecksums())
+  t.is(readU16(answer.packet, 26), 1480, 'next-hop MTU')
+})
+
 test('a SYN\'s MSS is lowered to what the internet takes', (t) => {
   const world = new NatWorld()
   const packet = ipPacket({ src: '10.0.2.10', dst: OUTSIDE, srcPort: 5000, dstPort: 80,

@@ -104,7 +104,7 @@ export class NodePort {
     const { counts } = shard
     const into = isOutward ? NAT_COUNT_IN_FROM_SOURCE : NAT_COUNT_IN_FROM_DESTINATION
     counts[into] += p.segments
-    counts[into + 1] += p.wireBytesSum
+    counts[into + 1] += p.wireBytesSum - p.gainBytes
     if (outcome !== DROP_NONE) return
     const out = isOutward ? NAT_COUNT_OUT_TO_DESTINATION : NAT_COUNT_OUT_TO_SOURCE
     counts[out] += p.segments

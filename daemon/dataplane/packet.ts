@@ -142,6 +142,8 @@ export class PacketContext {
   rewrites = 0
   /** Port that replaces the one in the packet that an ICMP error quotes (translate_ports.ts). */
   quotedPort = 0
+  /** Bytes that it grows by, all of its packets together, when it changes its family. */
+  gainBytes = 0
   /** An ICMP error that changes its family: kind (wire/nat64.ts), word after the checksum. */
   errorKind = 0
   errorWord = 0

@@ -259,6 +259,29 @@ function leaveHyperplane (
 }
 
 /**
+ * What the NAT gateway `portIndex` says itself, to somebody outside. Precondition: the context was
+ * loaded, `at` is the IP header.
+ * @returns as runEgressPath
+ */
+export function runGatewayAnswerPath (
+  p: PacketContext, tables: Tables, view: DataView
+): number {
+  forgetDecisions(p)
+  let drop = parsePacket(p, view)
+  if (drop !== DROP_NONE) return drop
+  drop = decideSameSubnet(p, tables)
+  if (drop !== DROP_NONE) return drop
+  if (p.isSameSubnet === 0) {
+    drop = checkLeavingSubnet(p, tables)
+    if (drop !== DROP_NONE) return drop
+    drop = findRoute(p, tables)
+    if (drop !== DROP_NONE) return drop
+  }
+  const outcome = findMapping(p, tables)
+  return outcome === DROP_NONE ? checkTtl(p) : outcome
+}
+
+/**
  * Through the egress-only internet gateway `portIndex`: out to the internet, or back to the ENI
  * that opened the flow. Addresses stay as they are.
  * @returns as runHyperplanePath
@@ -348,6 +371,7 @@ function forgetDecisions (p: PacketContext): void {
   p.isRoutedToGateway = 0
   p.gatewayMtu = 0
   p.rewrites = 0
+  p.gainBytes = 0
   p.isFromUnderlay = 0
   p.natAt = -1
   p.natDirection = NAT_NONE

@@ -25,7 +25,7 @@ import {
 import type { Counters } from './counters.ts'
 import {
   DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT,
-  DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
+  DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
   DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
@@ -34,6 +34,7 @@ import {
 } from './fast_path.ts'
 import { FlowRecorder } from './flow_records.ts'
 import { takeFrame } from './frame.ts'
+import { GatewayAnswers } from './gateway_answers.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
@@ -48,18 +49,14 @@ import { askService } from './service_answer.ts'
 import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
 import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
-import { becomeIpv6Again } from './steps/nat64.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
-import { NAT_AT_INSIDE } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
-import { TcpResets } from './tcp_reset.ts'
-import { REWRITE_FAMILY, REWRITE_SOURCE } from './translate.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
 import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
@@ -116,7 +113,7 @@ export class Router implements RouterParts {
   readonly #hashes = new Int32Array(PREFETCH_MAX)
   readonly #directions = new Uint8Array(PREFETCH_MAX)
   readonly #icmp = new IcmpErrors()
-  readonly #resets = new TcpResets()
+  readonly #answers = new GatewayAnswers(this.#icmp)
   readonly #gatherRun: GatherRun
   readonly #ask: (key: MappingKey) => void
   readonly #tapAt: number
@@ -458,7 +455,7 @@ export class Router implements RouterParts {
     if (outcome !== DROP_NONE) {
       this.counters.drop(p.portIndex, outcome, p.segments)
       this.#note(p, p.portIndex, INGRESS, outcome)
-      this.#answerFromGateway(p, outcome)
+      this.#answerFromGateway(p, outcome, rx, rxAt)
       return
     }
     if (this.tables.ports.kind[p.portIndex] !== PORT_KIND_ENI) {
@@ -525,6 +522,7 @@ export class Router implements RouterParts {
       if (outcome !== DROP_NONE) {
         this.counters.drop(p.portIndex, outcome, segments)
         this.#note(p, p.portIndex, INGRESS, outcome)
+        this.#answerFromGateway(p, outcome, rx, rxAt)
         return
       }
       this.counters.egress(gateway, segments, wireBytesSum)
@@ -536,15 +534,9 @@ export class Router implements RouterParts {
     this.counters.drop(p.portIndex, DROP_TTL_EXPIRED, p.segments)
   }
 
-  /** Tells the sender inside, where that is due, why his packet did not pass a gateway. */
-  #answerFromGateway (p: PacketContext, reason: number): void {
-    if (reason === DROP_NAT_IDLE) this.#resets.answer(p, this, this.nowMs)
-    if (!dropIsAnswered(reason) || p.natAt < 0 || (p.rewrites & REWRITE_SOURCE) === 0) return
-    const words = this.tables.hyperplane?.table.words
-    if (words === undefined) return
-    if ((p.rewrites & REWRITE_FAMILY) !== 0) becomeIpv6Again(p, words, p.natAt)
-    p.src3 = words[p.natAt + NAT_AT_INSIDE + 3]
-    this.#icmp.answerFromGateway(p, this, this.nowMs)
+  /** Tells the sender, where that is due, why his packet did not pass a gateway. */
+  #answerFromGateway (p: PacketContext, reason: number, rx: Int32Array, rxAt: number): void {
+    if (this.#answers.answer(p, reason, this, this.nowMs)) this.#leaveGateway(p, rx, rxAt)
   }
 
   /** @returns word offset of the receiver's flow entry, or NO_ENTRY when the packet has none */

@@ -152,7 +152,8 @@ function changeFamily (p: PacketContext, version: number, headerBytes: number): 
   const gainBytes = headerBytes - (p.l4At - p.at)
   p.version = version
   p.wireBytesMax += gainBytes
-  p.wireBytesSum += gainBytes * p.segments
+  p.gainBytes = gainBytes * p.segments
+  p.wireBytesSum += p.gainBytes
   p.rewrites |= REWRITE_FAMILY
 }
 
