@@ -5,6 +5,7 @@
  *      └── route table with propagation
  */
 import test from 'ava'
+import type { ExecutionContext } from 'ava'
 import { commandLine } from './command_line.ts'
 import { openEndpoint } from './endpoint.ts'
 
@@ -24,27 +25,38 @@ interface Tunnel {
   readonly IkeVersions?: readonly { readonly Value: string }[]
 }
 
-test('the AWS command line joins a VPC and an office, and takes it apart again', async (t) => {
+/** The command line of one test: calls that succeed, and calls that are refused. */
+async function open (t: ExecutionContext): Promise<{
+  readonly aws: ReturnType<typeof commandLine>
+  readonly call: <T>(...words: string[]) => Promise<T>
+  readonly refusal: (...words: string[]) => Promise<string>
+}> {
   const endpoint = await openEndpoint()
   t.teardown(async () => { await endpoint.close() })
   const aws = commandLine(endpoint)
-  const call = async <T>(...words: string[]): Promise<T> => {
-    const { code, output } = await aws(...words)
-    t.is(code, '', words.join(' '))
-    return output as T
+  return {
+    aws,
+    call: async <T>(...words: string[]): Promise<T> => {
+      const { code, output } = await aws(...words)
+      t.is(code, '', words.join(' '))
+      return output as T
+    },
+    refusal: async (...words) => (await aws(...words)).code
   }
-  const refusal = async (...words: string[]): Promise<string> => (await aws(...words)).code
+}
 
-  const { Vpc: { VpcId: vpc } } = await call<{ Vpc: { VpcId: string } }>('create-vpc',
-    '--cidr-block', '10.0.0.0/16')
+/** @returns ids of a gateway, a customer gateway and their connection with static routes */
+async function join (call: <T>(...words: string[]) => Promise<T>): Promise<{
+  readonly vgw: string
+  readonly cgw: string
+  readonly vpn: string
+}> {
   const { VpnGateway: { VpnGatewayId: vgw } } =
     await call<{ VpnGateway: { VpnGatewayId: string } }>('create-vpn-gateway', '--type', 'ipsec.1',
       '--amazon-side-asn', '64600')
-  await call('attach-vpn-gateway', '--vpn-gateway-id', vgw, '--vpc-id', vpc)
   const { CustomerGateway: { CustomerGatewayId: cgw } } =
     await call<{ CustomerGateway: { CustomerGatewayId: string } }>('create-customer-gateway',
       '--type', 'ipsec.1', '--ip-address', '198.51.100.20', '--bgp-asn', '65010')
-  t.is((await aws('wait', 'customer-gateway-available', '--customer-gateway-ids', cgw)).code, '')
   const { VpnConnection: { VpnConnectionId: vpn } } = await call<{ VpnConnection: Connection }>(
     'create-vpn-connection', '--type', 'ipsec.1', '--vpn-gateway-id', vgw,
     '--customer-gateway-id', cgw, '--options', JSON.stringify({
@@ -52,6 +64,13 @@ test('the AWS command line joins a VPC and an office, and takes it apart again',
       TunnelOptions: [{ TunnelInsideCidr: '169.254.20.0/30', PreSharedKey: 'known.key_1' },
         { IKEVersions: [{ Value: 'ikev2' }] }]
     }))
+  return { vgw, cgw, vpn }
+}
+
+test('the AWS command line joins an office, and changes the tunnels', async (t) => {
+  const { aws, call } = await open(t)
+  const { vgw, cgw, vpn } = await join(call)
+  t.is((await aws('wait', 'customer-gateway-available', '--customer-gateway-ids', cgw)).code, '')
   t.is((await aws('wait', 'vpn-connection-available', '--vpn-connection-ids', vpn)).code, '')
 
   const describe = async (): Promise<Connection> =>
@@ -88,7 +107,14 @@ test('the AWS command line joins a VPC and an office, and takes it apart again',
         '--vpn-connection-device-type-id', id, '--internet-key-exchange-version', 'ikev2')
     t.true(sample.includes(vpn), id)
   }
+})
 
+test('the AWS command line routes a VPC to the office, and takes it all apart', async (t) => {
+  const { aws, call, refusal } = await open(t)
+  const { vgw, cgw, vpn } = await join(call)
+  const { Vpc: { VpcId: vpc } } = await call<{ Vpc: { VpcId: string } }>('create-vpc',
+    '--cidr-block', '10.0.0.0/16')
+  await call('attach-vpn-gateway', '--vpn-gateway-id', vgw, '--vpc-id', vpc)
   const { RouteTable: { RouteTableId: table } } =
     await call<{ RouteTable: { RouteTableId: string } }>('create-route-table', '--vpc-id', vpc)
   await call('enable-vgw-route-propagation', '--route-table-id', table, '--gateway-id', vgw)

@@ -16,6 +16,7 @@ import { silentLog } from '../../observe/log.ts'
 import { Replica } from '../../store/replica.ts'
 import { SqliteEngine } from '../../store/sqlite_engine.ts'
 import { KeyRing } from '../key_ring.ts'
+import type { VpnAnswer } from './contract.ts'
 import { EVENT_READERS_MAX } from './event_feed.ts'
 import { createAdminServer } from './server.ts'
 
@@ -215,9 +216,8 @@ test('tunnels say why they are down, and which of their ways is used', async (t)
       .map((record) => put(noun, record as never)))
     await replica.transact(() => ({ changes, result: null }))
   }
-  const tunnels = async (): Promise<{ status: string, paths: { cidr: string, isUsed: boolean }[]
-    ipsec: { message: string | null } }[]> =>
-    (await call('GET', '/vpn')).body['tunnels'] as never
+  const tunnels = async (): Promise<VpnAnswer['tunnels']> =>
+    (await call('GET', '/vpn')).body['tunnels'] as VpnAnswer['tunnels']
   await copy()
   t.deepEqual((await tunnels()).map(({ status, paths }) =>
     [status, ...paths.map(({ cidr, isUsed }) => `${cidr} ${String(isUsed)}`)]), [
