@@ -1,6 +1,6 @@
 /**
  * [lab] What the ENIs of an instance are inside: TUNs, which carry IP packets and nothing else, or
- * TAPs, which carry Ethernet, so that DHCP clients, ARP and packet sockets work as on EC2 (ADR 18).
+ * TAPs, which carry Ethernet, so that DHCP clients, ARP and packet sockets work as on EC2 (ADR 19).
  *
  * The caller of RunInstances asks for it by a tag of the instance, `vpclab:device` = `tap`: every
  * AWS client can. It is the one tag of the system that a caller may give, only there, and it stays
