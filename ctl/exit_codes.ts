@@ -48,6 +48,7 @@ export const CTL_ERRORS = {
   NameAmbiguous: 'several resources have the name',
   NoIpv6Block: 'the VPC has no IPv6 block, or no /64 of it is free',
   IncorrectInstanceState: 'the instance does not run, and a command inside it needs that',
+  UnsupportedOperation: 'the instance is a virtual machine, and the command wants a namespace',
   InstanceFailed: 'the instance went another way than to the state that was waited for',
   InvalidAnswer: 'the daemon or the endpoint answered what vpcctl does not understand',
   EventsLost: 'events came faster than they were read',

@@ -167,9 +167,9 @@ test('an action that is none, or is not built, is named', async (t) => {
   const server = new TestServer()
   const code = async (body: string): Promise<string> => (await server.send('POST', '/', body)).code
   t.is((await server.call('MakeVpc')).code, 'InvalidAction')
-  const unbuilt = await server.call('CreateVpnConnection', { Type: 'ipsec.1' })
+  const unbuilt = await server.call('CreateTransitGateway', { Type: 'ipsec.1' })
   t.is(unbuilt.code, 'UnsupportedOperation')
-  t.true(unbuilt.xml.includes('CreateVpnConnection'))
+  t.true(unbuilt.xml.includes('CreateTransitGateway'))
   t.is((await server.call('CreateVpc', { Ipv4IpamPoolId: 'x' })).code, 'UnsupportedOperation')
   t.is(await code('Version=2016-11-15'), 'MissingAction')
   t.is(await code('Action=DescribeVpcs&Version=2006-01-01'), 'NoSuchVersion')

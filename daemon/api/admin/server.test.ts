@@ -124,7 +124,8 @@ const SEED = {
   'outstanding-peering-requests': 25, 'vpn-gateways-per-region': 5,
   'customer-gateways-per-region': 50, 'vpn-connections-per-region': 50,
   'vpn-connections-per-gateway': 10, 'static-routes-per-vpn-connection': 100,
-  'propagated-routes-per-route-table': 100
+  'propagated-routes-per-route-table': 100, 'hosted-zones-per-account': 500,
+  'vpcs-per-hosted-zone': 300, 'records-per-hosted-zone': 10_000
 }
 
 for (const [quotaProfile, defaults] of [
