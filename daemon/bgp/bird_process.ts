@@ -25,6 +25,8 @@ const POLL_MS = 400
 /** Pause before a BIRD that has ended is started again. */
 const START_PAUSE_MS = 1_000
 const RESTART_MS = 10_000
+/** `show status` says it until every peer has sent its routes again, or none is waited for. */
+const RECOVERING = 'Graceful restart recovery in progress'
 /** How long a session that was over its limit stays ended. */
 const LIMIT_PAUSE_MS = 60_000
 /** The user that Debian's package makes. */
@@ -116,7 +118,7 @@ export class BirdProcess {
         this.#routes = parseRoutes(await control.command('show route all where source = RTS_BGP'))
         this.#routesMark = mark
       }
-      if (this.#isComingBack(statuses)) return
+      if (await this.#isComingBack(control, statuses)) return
       this.#lostMs = null
       this.#tell(statuses)
       await this.#retryLimited(control, statuses)
@@ -189,13 +191,17 @@ export class BirdProcess {
     }
   }
 
-  /** Whether a BIRD that was away has still to find again a session that it had. */
-  #isComingBack (statuses: ReadonlyMap<string, ProtocolStatus>): boolean {
+  /** Whether a BIRD that was away has still to find again a session that it had, or its routes. */
+  async #isComingBack (
+    control: BirdControl, statuses: ReadonlyMap<string, ProtocolStatus>): Promise<boolean> {
     const lostMs = this.#lostMs ?? -Infinity
     if (this.#options.clock.monotonicMs() - lostMs >= RESTART_MS) return false
-    return [...peersByName(this.#gateway)].some(([name, peer]) =>
+    const misses = [...peersByName(this.#gateway)].some(([name, peer]) =>
       this.#reported.get(peer.outsideIpAddress)?.isUp === true &&
       statuses.get(name)?.isEstablished !== true)
+    if (misses) return true
+    const status = await control.command('show status')
+    return status.some(({ text }) => text.includes(RECOVERING))
   }
 
   #tell (statuses: ReadonlyMap<string, ProtocolStatus>): void {
