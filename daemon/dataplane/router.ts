@@ -12,9 +12,10 @@
  * benches (testing/lab.ts).
  */
 import * as descriptor from '../tun/descriptor.ts'
+import type { Esp } from '../tun/esp.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
 import {
-  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
+  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SEAL, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
   dropIsCacheable,
   prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
@@ -26,7 +27,7 @@ import type { Counters } from './counters.ts'
 import {
   DROP_CONNECTION_TABLE_FULL, DROP_LINK_LOCAL_ALLOWANCE, DROP_MAPPING_QUEUE_FULL,
   DROP_MAPPING_TIMEOUT, DROP_NAT_IDLE, DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
-  DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
+  DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED, DROP_VPN_NO_TUNNEL
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
@@ -38,7 +39,9 @@ import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
 import { HELD_BYTES, NodePort } from './node_port.ts'
 import { PacketContext } from './packet.ts'
-import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
+import {
+  runEgressPath, runIngressPath, runLocalIngressPath, runTunnelPath, runUplinkPath
+} from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
 import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
@@ -59,6 +62,7 @@ import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
 import { REWRITE_SOURCE } from './translate.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
+import { ESP_OUT_BYTES, PORT_TUNNEL, tunnelOf, VpnPort } from './vpn_port.ts'
 import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
@@ -80,6 +84,11 @@ export function scratchBytes (txMax: number): number {
   return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES + HELD_BYTES
 }
 
+/** The same, and how many more come behind for ESP: where a worker has tunnels. */
+export function scratchBytesWithEsp (txMax: number): number {
+  return scratchBytes(txMax) + ESP_OUT_BYTES
+}
+
 /** Gateways of one host that a packet may pass, one after the other. */
 const GATEWAY_HOPS_MAX = 4
 /** Below this number of packets there is nothing to overlap. */
@@ -98,6 +107,8 @@ export class Router implements RouterParts {
   readonly node: NodePort
   readonly mirror: Mirror
   readonly services = new ServicePort()
+  /** VPN tunnels, where this worker has any. */
+  vpn: VpnPort | null = null
   /**
    * False switches the fast path and the keeping of decisions off: slower, and nothing else.
    * Connections are kept all the same.
@@ -141,6 +152,16 @@ export class Router implements RouterParts {
       this.counters.add(COUNT_RESOLVE_REQUESTS, 1)
       ask(key)
     })
+  }
+
+  /** @param esp its results stand behind `scratchBytes` of the scratch area */
+  openVpn (esp: Esp, espAt: number): VpnPort {
+    this.vpn = new VpnPort(esp, this, this.#gatherRun, (rx, count) => {
+      this.receiveBurst(rx, count)
+    })
+    this.transmit.tunnels = this.vpn
+    this.transmit.bareAt = espAt
+    return this.vpn
   }
 
   /** Begins, changes or ends the capturing of packets. @param nowNs machine's monotonic clock */
@@ -233,8 +254,9 @@ export class Router implements RouterParts {
     } else if (this.services.nicPort !== 0 && rx[rxAt + RX_PORT] === this.services.nicPort) {
       this.#deliverFromServices(p)
     } else if (p.portIndex === PORT_NONE && rx[rxAt + RX_PORT] === this.tables.uplinkNicPort) {
-      this.#slowUplink(p, rx, rxAt)
+      if (this.vpn === null || !this.vpn.takeOuter(p)) this.#slowUplink(p, rx, rxAt)
     } else if (p.portIndex === PORT_NONE) {
+      if (this.vpn !== null && this.#takeForVpn(this.vpn, p, rx, rxAt)) return
       this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
     } else {
       this.#slowEgress(p, rx, rxAt)
@@ -272,6 +294,7 @@ export class Router implements RouterParts {
     this.parking.afterBurst()
     this.node.holding.afterBurst()
     this.mirror.afterBurst()
+    this.vpn?.afterBurst()
   }
 
   // ------------------------------------------------------------------------------------- egress
@@ -487,6 +510,37 @@ export class Router implements RouterParts {
 
   // ------------------------------------------------------------------------------------- gateways
 
+  /** @returns whether the packet came from a port of the tunnels */
+  #takeForVpn (vpn: VpnPort, p: PacketContext, rx: Int32Array, rxAt: number): boolean {
+    const nicPort = rx[rxAt + RX_PORT]
+    if (nicPort === PORT_TUNNEL) {
+      this.#slowTunnel(p, rx, rxAt)
+      return true
+    }
+    if (nicPort === vpn.ikeNicPort) {
+      vpn.takeFromIke(p)
+      return true
+    }
+    const tunnel = vpn.tunnelInside(nicPort)
+    if (tunnel === 0) return false
+    vpn.takeFromInside(p, tunnel)
+    return true
+  }
+
+  #slowTunnel (p: PacketContext, rx: Int32Array, rxAt: number): void {
+    const { vpn, ports } = this.tables
+    const gateway = vpn.findTunnel(tunnelOf(p, this.view))
+      ? ports.findEni(vpn.foundGatewayHigh, vpn.foundGatewayLow) : PORT_NONE
+    if (gateway === PORT_NONE) {
+      this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, p.segments)
+      return
+    }
+    const outcome = runTunnelPath(p, gateway, this.tables, this.view)
+    if (outcome < 0) this.#wait(p, rx, rxAt, outcome)
+    else if (outcome !== DROP_NONE) this.counters.drop(gateway, outcome, p.segments)
+    else this.#leaveGateway(p, rx, rxAt)
+  }
+
   #slowUplink (p: PacketContext, rx: Int32Array, rxAt: number): void {
     const outcome = runUplinkPath(p, this.tables, this.view)
     if (outcome < 0) this.#wait(p, rx, rxAt, outcome)
@@ -503,6 +557,12 @@ export class Router implements RouterParts {
     for (let hop = 0; hop < GATEWAY_HOPS_MAX; hop++) {
       const gateway = p.portIndex
       const { segments, wireBytesSum } = p
+      if (p.action === ACTION_SEAL) {
+        const drop = this.vpn === null ? DROP_VPN_NO_TUNNEL : this.vpn.seal(p)
+        if (drop !== DROP_NONE) this.counters.drop(gateway, drop, segments)
+        else this.counters.ingress(gateway, segments, wireBytesSum)
+        return
+      }
       if (p.action !== ACTION_DELIVER) {
         if (p.action === ACTION_ENCAPSULATE) {
           prepareEncapsulation(p, ports.vni[gateway], ports.eniHigh[gateway], ports.eniLow[gateway])

@@ -48,8 +48,8 @@ export class PortTable {
   readonly epoch = new Uint8Array(PORTS_MAX)
   /** [PORTS_MAX] port of the NIC; 0 while the device is not open. */
   readonly nicPort = new Int32Array(PORTS_MAX)
-  /** [NIC_PORTS_MAX] port index of each port of the NIC; 0 = none. */
-  readonly portOfNic = new Int32Array(NIC_PORTS_MAX)
+  /** [NIC_PORTS_MAX + 1] port index of each port of the NIC, and of PORT_TUNNEL; 0 = none. */
+  readonly portOfNic = new Int32Array(NIC_PORTS_MAX + 1)
   /** Highest index ever used, for walks. */
   indexMax = 0
   readonly #addresses: Uint32Array[] = []

@@ -1,0 +1,137 @@
+/**
+ * Site-to-Site VPN, end to end: the lab's edges, charon and ESP on one side; on the other a customer
+ * gateway that scripts/netns/customer_gateway.sh makes from what `vpcctl vpn config` prints,
+ * unedited.
+ *
+ *     [cgw…-lan] 192.168.7.10 ── [cgw…] 198.51.100.200 ── [internet-router] ── edge-1, edge-2
+ *                                                        two tunnels, one edge each   │ underlay
+ *                                                        host-1: instance 10.0.1.x ───┘
+ */
+import * as ec2 from '@aws-sdk/client-ec2'
+import test from 'ava'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { routerNamespace } from '../../../daemon/host/paths.ts'
+import { Background, command, eventually, inside, ROOT, tryCommand } from '../../harness/command.ts'
+import type { Instance } from '../../harness/instance.ts'
+import { openGroup } from '../../harness/internet.ts'
+import type { Lab } from '../../harness/lab.ts'
+import { withLab } from '../../harness/with_lab.ts'
+
+const SCRIPT = `${ROOT}/scripts/netns/customer_gateway.sh`
+const VPCCTL = `${ROOT}/bin/vpcctl`
+const CUSTOMER = '198.51.100.200'
+const LAN = '192.168.7.0/24'
+const LAN_HOST = '192.168.7.10'
+const UP_MS_MAX = 90_000
+
+interface Site {
+  readonly instance: Instance
+  readonly vpnId: string
+  readonly vgwId: string
+  readonly routeTableId: string
+  /** Outside addresses. */
+  readonly tunnels: readonly string[]
+}
+
+async function makeSite (lab: Lab, staticRoutesOnly: boolean): Promise<Site> {
+  const vpc = await lab.vpc('10.0.0.0/16')
+  const subnet = await lab.subnet(vpc, '10.0.1.0/24')
+  await openGroup(lab, vpc)
+  const { VpnGateway } = await lab.ec2.send(new ec2.CreateVpnGatewayCommand({ Type: 'ipsec.1' }))
+  const vgwId = VpnGateway?.VpnGatewayId ?? ''
+  await lab.ec2.send(new ec2.AttachVpnGatewayCommand({ VpnGatewayId: vgwId, VpcId: vpc.id }))
+  const { CustomerGateway } = await lab.ec2.send(new ec2.CreateCustomerGatewayCommand(
+    { Type: 'ipsec.1', BgpAsn: 65_010, IpAddress: CUSTOMER }))
+  const { VpnConnection } = await lab.ec2.send(new ec2.CreateVpnConnectionCommand({
+    Type: 'ipsec.1', CustomerGatewayId: CustomerGateway?.CustomerGatewayId ?? '',
+    VpnGatewayId: vgwId, Options: { StaticRoutesOnly: staticRoutesOnly }
+  }))
+  const vpnId = VpnConnection?.VpnConnectionId ?? ''
+  const { RouteTables = [] } = await lab.ec2.send(new ec2.DescribeRouteTablesCommand({
+    Filters: [
+      { Name: 'vpc-id', Values: [vpc.id] }, { Name: 'association.main', Values: ['true'] }
+    ]
+  }))
+  const routeTableId = RouteTables[0]?.RouteTableId ?? ''
+  const tunnels = (VpnConnection?.Options?.TunnelOptions ?? [])
+    .map(({ OutsideIpAddress = '' }) => OutsideIpAddress)
+  return { instance: await lab.instance(subnet, { host: 'host-1' }), vpnId, vgwId, routeTableId,
+    tunnels }
+}
+
+/** Runs `body` with the customer gateway up. */
+async function withCustomer (
+  lab: Lab, { vpnId }: Site, body: (name: string) => Promise<void>): Promise<void> {
+  const path = mkdtempSync(join(tmpdir(), 'vpclab-site-'))
+  const name = `cgw${String(process.pid % 100_000)}`
+  const config = async (vendor: string): Promise<string> => {
+    const file = join(path, vendor)
+    writeFileSync(file, await command(VPCCTL, '--lab', lab.name, 'vpn', 'config', vpnId,
+      '--vendor', vendor))
+    return file
+  }
+  try {
+    await command('chmod', '755', path)
+    await command(SCRIPT, 'up', name, '--wan', routerNamespace(lab.name),
+      '--next-hop', '198.51.100.1', '--address', CUSTOMER, '--lan', LAN,
+      '--strongswan', await config('strongSwan'), '--bird', await config('BIRD'))
+    await body(name)
+  } finally {
+    await command(SCRIPT, 'down', name)
+    rmSync(path, { recursive: true })
+  }
+}
+
+async function telemetry (lab: Lab, vpnId: string): Promise<Map<string, ec2.VgwTelemetry>> {
+  const { VpnConnections = [] } = await lab.ec2.send(new ec2.DescribeVpnConnectionsCommand(
+    { VpnConnectionIds: [vpnId] }))
+  return new Map((VpnConnections[0]?.VgwTelemetry ?? [])
+    .map((one) => [one.OutsideIpAddress ?? '', one]))
+}
+
+async function whenUp (lab: Lab, { vpnId, tunnels }: Site, status = 'UP',
+  which: readonly string[] = tunnels): Promise<void> {
+  await eventually(`${which.join()} ${status}`, async () => {
+    const seen = await telemetry(lab, vpnId)
+    return which.every((address) => seen.get(address)?.Status === status)
+  }, UP_MS_MAX)
+}
+
+const fromLan = (name: string, to: string) =>
+  tryCommand('ip', ['netns', 'exec', `${name}-lan`, 'ping', '-c', '1', '-W', '1', to])
+
+async function pingsBothWays (name: string, { instance }: Site): Promise<void> {
+  await eventually('a ping from the customer', async () =>
+    (await fromLan(name, instance.ipv4)).code === 0, 30_000)
+  await eventually('a ping to the customer', async () =>
+    (await instance.try('ping', '-c', '1', '-W', '1', LAN_HOST)).code === 0, 30_000)
+}
+
+test.serial('a static connection: pings both ways, ESP alone on the internet, listed routes alone',
+  withLab({ edges: 2 }, async (t, lab) => {
+    const site = await makeSite(lab, true)
+    await lab.ec2.send(new ec2.CreateVpnConnectionRouteCommand(
+      { VpnConnectionId: site.vpnId, DestinationCidrBlock: LAN }))
+    await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
+      { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
+    t.is((await telemetry(lab, site.vpnId)).get(site.tunnels[0] ?? '')?.Status, 'DOWN')
+    await withCustomer(lab, site, async (name) => {
+      await whenUp(lab, site)
+      const router = routerNamespace(lab.name)
+      const capture = new Background('ip', inside(router, ['tshark', '-l', '-n', '-i', name,
+        '-T', 'fields', '-e', '_ws.col.Protocol', '-e', 'ip.src', '-e', 'ip.dst']))
+      try {
+        await capture.printed('Capturing on')
+        await pingsBothWays(name, site)
+        await eventually('ESP of both sides', () => site.tunnels.some((outside) =>
+          capture.output.includes(`ESP\t${outside}\t${CUSTOMER}`) &&
+          capture.output.includes(`ESP\t${CUSTOMER}\t`)))
+      } finally {
+        await capture.stop()
+      }
+      t.notRegex(capture.output, /ICMP\t|\t192\.168\.7\.|\t10\.0\./)
+    })
+    await whenUp(lab, site, 'DOWN')
+  }))
