@@ -66,17 +66,17 @@ async function withCustomer (
   lab: Lab, { vpnId }: Site, body: (name: string) => Promise<void>): Promise<void> {
   const path = mkdtempSync(join(tmpdir(), 'vpclab-site-'))
   const name = `cgw${String(process.pid % 100_000)}`
-  const config = async (vendor: string): Promise<string> => {
-    const file = join(path, vendor)
+  const config = async (format: string): Promise<string> => {
+    const file = join(path, format)
     writeFileSync(file, await command(VPCCTL, '--lab', lab.name, 'vpn', 'config', vpnId,
-      '--vendor', vendor))
+      '--format', format))
     return file
   }
   try {
     await command('chmod', '755', path)
     await command(SCRIPT, 'up', name, '--wan', routerNamespace(lab.name),
       '--next-hop', '198.51.100.1', '--address', CUSTOMER, '--lan', LAN,
-      '--strongswan', await config('strongSwan'), '--bird', await config('BIRD'))
+      '--strongswan', await config('strongswan'), '--bird', await config('bird'))
     await body(name)
   } finally {
     await command(SCRIPT, 'down', name)
