@@ -132,6 +132,49 @@ test.serial('a static connection: pings both ways, ESP alone on the internet, li
         await capture.stop()
       }
       t.notRegex(capture.output, /ICMP\t|\t192\.168\.7\.|\t10\.0\./)
+      // The SA would carry it, the connection has no route.
+      await lab.ec2.send(new ec2.CreateRouteCommand({
+        RouteTableId: site.routeTableId, DestinationCidrBlock: '192.168.8.0/24',
+        GatewayId: site.vgwId
+      }))
+      await lab.waitApplied()
+      t.not((await site.instance.try('ping', '-c', '1', '-W', '1', '192.168.8.10')).code, 0)
+      await lab.waitDrops(site.vgwId, 'vpn-no-route', 1)
     })
     await whenUp(lab, site, 'DOWN')
+  }))
+
+test.serial('BGP: routes are learned and propagated, and the other tunnel takes over',
+  withLab({ edges: 2 }, async (t, lab) => {
+    const site = await makeSite(lab, false)
+    await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
+      { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
+    const propagated = async (): Promise<boolean> => {
+      const { RouteTables = [] } = await lab.ec2.send(new ec2.DescribeRouteTablesCommand(
+        { RouteTableIds: [site.routeTableId] }))
+      return (RouteTables[0]?.Routes ?? []).some(({ DestinationCidrBlock, Origin, GatewayId }) =>
+        DestinationCidrBlock === LAN && Origin === 'EnableVgwRoutePropagation' &&
+        GatewayId === site.vgwId)
+    }
+    t.false(await propagated())
+    await withCustomer(lab, site, async (name) => {
+      await whenUp(lab, site)
+      t.is((await telemetry(lab, site.vpnId)).get(site.tunnels[0] ?? '')?.StatusMessage,
+        '1 BGP ROUTES')
+      t.true(await propagated())
+      await pingsBothWays(name, site)
+      // The first tunnel carries what goes out: its address goes silent on the internet.
+      const [first = '', second = ''] = site.tunnels
+      await command('ip', ...inside(routerNamespace(lab.name), ['nft', 'add table ip cut; ' +
+        'add chain ip cut forward { type filter hook forward priority 0; }; ' +
+        `add rule ip cut forward ip saddr ${first} drop; ` +
+        `add rule ip cut forward ip daddr ${first} drop`]))
+      await whenUp(lab, site, 'DOWN', [first])
+      await whenUp(lab, site, 'UP', [second])
+      await pingsBothWays(name, site)
+      await command('ip', ...inside(routerNamespace(lab.name), ['nft', 'delete table ip cut']))
+      t.true(await propagated())
+    })
+    await whenUp(lab, site, 'DOWN')
+    await eventually('no route is left', async () => !await propagated(), UP_MS_MAX)
   }))
