@@ -14,7 +14,7 @@
  *               runEgressOnlyPath         through an egress-only internet gateway, either way
  *               chooseTunnel              from a virtual private gateway into a VPN tunnel
  *     uplink    runUplinkPath         from the internet to its VPC
- *     tunnel    runTunnelPath         from a VPN tunnel to its VPC
+ *     tunnel    runTunnelPath         from a VPN tunnel to its VPC, or into another tunnel
  */
 import { ECN_MASK } from '../encap/ecn.ts'
 import { FLAG_MIRRORED } from '../encap/geneve.ts'
@@ -48,7 +48,7 @@ import { checkInbound, checkOutbound } from './steps/security_group.ts'
 import { checkSource } from './steps/source_check.ts'
 import { checkTtl } from './steps/ttl.ts'
 import { checkSender, findReceiver, readVpcHeader } from './steps/vpc_header.ts'
-import { checkTunnelSource, chooseTunnel } from './steps/vpn_gateway.ts'
+import { checkTunnelSource, chooseTunnel, isOfVpc } from './steps/vpn_gateway.ts'
 import { EGRESS, INGRESS } from './tables/flow_layout.ts'
 import { NAT_AT_ENI } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
@@ -181,8 +181,8 @@ export function runUplinkPath (p: PacketContext, tables: Tables, view: DataView)
 }
 
 /**
- * From a VPN tunnel of the gateway `gateway` into its VPC. Precondition: the context was loaded,
- * `at` is the inner IP header.
+ * From a VPN tunnel of the gateway `gateway` into its VPC, or into another tunnel. Precondition:
+ * the context was loaded, `at` is the inner IP header.
  * @param gateway its port
  * @returns as runEgressPath
  */
@@ -198,7 +198,10 @@ export function runTunnelPath (
   drop = checkTunnelSource(p, tables)
   if (drop !== DROP_NONE) return drop
   followFragments(p, tables, view)
-  return enterVpc(p, tables)
+  if (isOfVpc(p, tables)) return enterVpc(p, tables)
+  // From site to site, as a hub does.
+  drop = checkTtl(p)
+  return drop === DROP_NONE ? chooseTunnel(p, tables) : drop
 }
 
 /** What the receiving port is decides what follows. */

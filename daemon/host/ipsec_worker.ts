@@ -7,6 +7,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
 import { systemRandom } from '../base/random.ts'
 import { IpsecEngine } from '../ipsec/engine.ts'
+import { negotiatedOf } from '../ipsec/negotiated.ts'
+import type { Negotiated } from '../ipsec/negotiated.ts'
 import type { TunnelStatus } from '../ipsec/monitor.ts'
 import { PostedBackend } from '../ipsec/posted_backend.ts'
 import type { TunnelConfig } from '../ipsec/tunnel.ts'
@@ -45,7 +47,12 @@ export type ToIpsecWorker =
 
 export type FromIpsecWorker =
   | { readonly kind: 'esp', readonly message: EspMessage }
-  | { readonly kind: 'status', readonly status: TunnelStatus }
+  | {
+    readonly kind: 'status'
+    readonly status: TunnelStatus
+    /** Null while it is not up. */
+    readonly negotiated: Negotiated | null
+  }
 
 function say (message: FromIpsecWorker): void { parentPort?.postMessage(message) }
 
@@ -60,8 +67,18 @@ async function main (options: IpsecWorkerOptions): Promise<void> {
     clock: systemClock,
     random: systemRandom,
     log,
-    onTunnel: (status) => { say({ kind: 'status', status }) }
+    onTunnel: (status) => {
+      say({ kind: 'status', status, negotiated: null })
+      if (status.state === 'up') void tellAgreement(status.name)
+    }
   })
+  /** Asks what was agreed on, and tells it unless the tunnel is down again. */
+  const tellAgreement = async (name: string): Promise<void> => {
+    const sas = await engine.describe(name).catch(() => [])
+    const negotiated = sas.map(negotiatedOf).find((one) => one !== null) ?? null
+    const status = engine.status(name)
+    if (status?.state === 'up' && negotiated !== null) say({ kind: 'status', status, negotiated })
+  }
   const open = new Map<string, string>()
   const apply = async (tunnels: readonly DesiredTunnel[]): Promise<void> => {
     const wanted = new Map(tunnels.map((tunnel) => [tunnel.config.name, tunnel]))

@@ -116,7 +116,8 @@ export class Lab {
       }
     })
     this.hyperplane = new HyperplaneController({ replica, log })
-    this.#vpn = new VpnEdges({ lab, replica, clock: options.clock, log, agents: () => this.#agents })
+    this.#vpn = new VpnEdges(
+      { lab, replica, clock: options.clock, log, agents: () => this.#agents })
     this.#services = new ServicesLink({
       snapshot: () => replica.snapshot,
       directory: this.directory,

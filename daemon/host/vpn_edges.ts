@@ -15,7 +15,7 @@
 import { Worker } from 'node:worker_threads'
 import { rmSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
-import type { TunnelStatus } from '../ipsec/monitor.ts'
+import type { Negotiated } from '../ipsec/negotiated.ts'
 import type { TunnelConfig } from '../ipsec/tunnel.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
@@ -307,7 +307,10 @@ export class VpnEdges {
     })
     for (const tunnel of tunnels) this.#report(tunnel, false, null)
     const workerData: IpsecWorkerOptions = {
-      lab, edge, logLevel: this.#options.log.level as LogLevel, directory, namespacePath: namespacePath(ike), statisticsPath: espFilePath(lab, edge)
+      lab, edge, directory,
+      logLevel: this.#options.log.level as LogLevel,
+      namespacePath: namespacePath(ike),
+      statisticsPath: espFilePath(lab, edge)
     }
     const worker = new Worker(WORKER_FILE, { workerData, name: `ipsec-${edge}` })
     const ended = new Promise<void>((resolve) => {
@@ -351,19 +354,29 @@ export class VpnEdges {
         this.#agentOf(edge)?.post(message.message)
         return
       case 'status':
-        this.#hearStatus(message.status)
+        this.#hearStatus(message)
     }
   }
 
-  #hearStatus ({ name, state, explanation }: TunnelStatus): void {
+  #hearStatus ({ status: { name, state, explanation }, negotiated }:
+  Extract<FromIpsecWorker, { kind: 'status' }>): void {
     const tunnel = this.#tunnels.get(name)
-    if (tunnel !== undefined) this.#report(tunnel, state === 'up', explanation)
+    if (tunnel === undefined) return
+    if (state === 'up' && negotiated === null) this.#reportUp(tunnel)
+    else this.#report(tunnel, state === 'up', explanation, negotiated)
+  }
+
+  /** What was agreed on is told next; until then what was told before stands. */
+  #reportUp (tunnel: EdgeTunnel): void {
+    const { ipsecSession } = this.#options.replica.snapshot.tables
+    const before = ipsecSession.get(tunnelKey(tunnel.vpnConnectionId, tunnel.outsideIpAddress))
+    this.#report(tunnel, true, null, before?.negotiated ?? null)
   }
 
   #report ({ vpnConnectionId, outsideIpAddress }: EdgeTunnel, isUp: boolean,
-    message: string | null): void {
+    message: string | null, negotiated: Negotiated | null = null): void {
     this.#pending.set(tunnelKey(vpnConnectionId, outsideIpAddress), {
-      vpnConnectionId, outsideIpAddress, isUp, message, negotiated: null,
+      vpnConnectionId, outsideIpAddress, isUp, message, negotiated,
       sinceMs: this.#options.clock.nowMs()
     })
     this.#writing ??= this.#write().finally(() => { this.#writing = null })

@@ -33,9 +33,16 @@ export function chooseTunnel (p: PacketContext, tables: Tables): number {
   if (!tables.hosts.has(host)) return DROP_GATEWAY_DOWN
   p.action = ACTION_ENCAPSULATE
   p.target = host
+  p.isRoutedToGateway = 1
   p.mapping.eniHigh = high
   p.mapping.eniLow = low
   return p.wireBytesMax > tables.pathMtu ? DROP_TOO_BIG : DROP_NONE
+}
+
+/** Whether the destination is inside a block of VPC `vpcIndex`. */
+export function isOfVpc (p: PacketContext, tables: Tables): boolean {
+  const blocks = tables.vpcs.get(p.vpcIndex)?.blocks
+  return blocks !== undefined && findPrefix(blocks, p.dst0, p.dst1, p.dst2, p.dst3) >= 0
 }
 
 /**

@@ -65,8 +65,8 @@ export class VpnTable {
       }
       const list = lists[this.#byGateway.words[value]]
       const prefixAt = at + VPN_ROUTE_AT_PREFIX
-      list?.prefixes.push(...routes.subarray(prefixAt, prefixAt + PREFIX_WORDS))
-      list?.tunnels.push(routes[at + VPN_ROUTE_AT_TUNNEL])
+      list.prefixes.push(...routes.subarray(prefixAt, prefixAt + PREFIX_WORDS))
+      list.tunnels.push(routes[at + VPN_ROUTE_AT_TUNNEL])
     }
     this.#routes = lists.map(({ prefixes, tunnels }) => ({
       trie: new PrefixTrie(Uint32Array.from(prefixes)), tunnels: Int32Array.from(tunnels)

@@ -1,7 +1,7 @@
 /**
- * Site-to-Site VPN, end to end: the lab's edges, charon and ESP on one side; on the other a customer
- * gateway that scripts/netns/customer_gateway.sh makes from what `vpcctl vpn config` prints,
- * unedited.
+ * Site-to-Site VPN, end to end: the lab's edges, charon and ESP on one side; on the other a
+ * customer gateway that scripts/netns/customer_gateway.sh makes from what `vpcctl vpn config`
+ * prints, unedited.
  *
  *     [cgw…-lan] 192.168.7.10 ── [cgw…] 198.51.100.200 ── [internet-router] ── edge-1, edge-2
  *                                                        two tunnels, one edge each   │ underlay
@@ -9,10 +9,13 @@
  */
 import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
+import type { ExecutionContext } from 'ava'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { LabStatusAnswer, TraceAnswer } from '../../../daemon/api/admin/contract.ts'
 import { routerNamespace } from '../../../daemon/host/paths.ts'
+import { adminRequest } from '../../harness/admin.ts'
 import { Background, command, eventually, inside, ROOT, tryCommand } from '../../harness/command.ts'
 import type { Instance } from '../../harness/instance.ts'
 import { openGroup } from '../../harness/internet.ts'
@@ -159,10 +162,22 @@ test.serial('BGP: routes are learned and propagated, and the other tunnel takes 
     t.false(await propagated())
     await withCustomer(lab, site, async (name) => {
       await whenUp(lab, site)
-      t.is((await telemetry(lab, site.vpnId)).get(site.tunnels[0] ?? '')?.StatusMessage,
-        '1 BGP ROUTES')
+      await eventually('a route by each tunnel', async () => {
+        const seen = [...(await telemetry(lab, site.vpnId)).values()]
+        return seen.every(({ StatusMessage }) => StatusMessage === '1 BGP ROUTES')
+      }, UP_MS_MAX)
       t.true(await propagated())
       await pingsBothWays(name, site)
+      const trace = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'trace', site.instance.eni,
+        'icmp', LAN_HOST, '--json')) as TraceAnswer
+      t.is(trace.deliveredTo, site.vgwId)
+      t.is(trace.sides.at(-1)?.steps.at(-1)?.object, site.tunnels[0])
+      const { ActiveVpnTunnelStatus: active } = await lab.ec2.send(
+        new ec2.GetActiveVpnTunnelStatusCommand({
+          VpnConnectionId: site.vpnId, VpnTunnelOutsideIpAddress: site.tunnels[0] ?? ''
+        }))
+      t.like(active, { IkeVersion: 'ikev2', Phase1EncryptionAlgorithm: 'AES256-GCM-16',
+        Phase2EncryptionAlgorithm: 'AES256-GCM-16' })
       // The first tunnel carries what goes out: its address goes silent on the internet.
       const [first = '', second = ''] = site.tunnels
       await command('ip', ...inside(routerNamespace(lab.name), ['nft', 'add table ip cut; ' +
@@ -178,3 +193,48 @@ test.serial('BGP: routes are learned and propagated, and the other tunnel takes 
     await whenUp(lab, site, 'DOWN')
     await eventually('no route is left', async () => !await propagated(), UP_MS_MAX)
   }))
+
+test.serial('an edge is killed: the other tunnel carries on, and the first one comes back',
+  withLab({ edges: 2, expectedWarnings: [/data plane worker ended/] }, async (t, lab) => {
+    const site = await makeSite(lab, true)
+    await lab.ec2.send(new ec2.CreateVpnConnectionRouteCommand(
+      { VpnConnectionId: site.vpnId, DestinationCidrBlock: LAN }))
+    await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
+      { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
+    await withCustomer(lab, site, async (name) => {
+      await whenUp(lab, site)
+      await pingsBothWays(name, site)
+      await transfersTcp(t, name, site)
+      const [first = '', second = ''] = site.tunnels
+      const trace = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'trace', site.instance.eni,
+        'icmp', LAN_HOST, '--json')) as TraceAnswer
+      const edge = trace.sides.at(-1)?.host ?? ''
+      const { hosts } = await adminRequest<LabStatusAnswer>(lab.name, 'GET', '/status')
+      process.kill(hosts.find((host) => host.name === edge)?.pid ?? 0, 'SIGKILL')
+      await whenUp(lab, site, 'DOWN', [first])
+      await whenUp(lab, site, 'UP', [second])
+      await eventually('a ping by the other tunnel', async () =>
+        (await site.instance.try('ping', '-c', '1', '-W', '1', LAN_HOST)).code === 0, 30_000)
+      await whenUp(lab, site)
+      await pingsBothWays(name, site)
+    })
+  }))
+
+/** 20 MB of TCP each way: segments fit the tunnel, or nothing would arrive. */
+async function transfersTcp (t: ExecutionContext, name: string, { instance }: Site): Promise<void> {
+  const server = instance.start('iperf3', '-s', '--forceflush')
+  try {
+    await server.printed('Server listening')
+    for (const direction of [[], ['-R']]) {
+      const run = await tryCommand('ip', ['netns', 'exec', `${name}-lan`, 'iperf3', '-c',
+        instance.ipv4, '-n', '20M', '-J', ...direction])
+      t.is(run.code, 0, run.stdout)
+      const { end } = JSON.parse(run.stdout) as
+        { end: { sum_received: { bytes: number, bits_per_second: number } } }
+      t.log(`${String(Math.round(end.sum_received.bits_per_second / 1e6))} Mbit/s`)
+      t.true(end.sum_received.bytes > 19e6)
+    }
+  } finally {
+    await server.stop()
+  }
+}
