@@ -4,7 +4,7 @@ import { newHost } from '../compile/test_world.ts'
 import { put } from '../model/snapshot.ts'
 import { VpnNetwork } from '../model/test_vpn.ts'
 import { planDetachVpnGateway } from '../model/vpn_gateway.ts'
-import { desiredTunnels } from './vpn_edges.ts'
+import { desiredTunnels, unservedTunnels } from './vpn_edges.ts'
 
 function network (edges: number): VpnNetwork {
   const net = new VpnNetwork()
@@ -31,16 +31,25 @@ test('the two tunnels of a connection are at two edges, where there are two', (t
   t.deepEqual(desiredTunnels(alone.snapshot).map(({ edge }) => edge), ['edge-1', 'edge-1'])
 })
 
+/** Why tunnels are not served, each reason once. */
+function reasons ({ snapshot }: VpnNetwork): string[] {
+  const unserved = unservedTunnels(snapshot, desiredTunnels(snapshot))
+  return [...new Set(unserved.map(({ reason }) => reason))]
+}
+
 test('only tunnels of attached gateways are served, and none without edges', (t) => {
   const net = network(2)
   net.createVpn()
-  net.createVpn({ vpnGatewayId: net.createVgw() })
+  const other = net.createVgw()
+  net.createVpn({ vpnGatewayId: other })
+  t.deepEqual(reasons(net), [`${other} is attached to no VPC`])
   t.is(desiredTunnels(net.snapshot).length, 2)
   net.run(planDetachVpnGateway(net.view(), { vpnGatewayId: net.vgwId, vpcId: net.vpcId }))
   t.deepEqual(desiredTunnels(net.snapshot), [])
   const none = network(0)
   none.createVpn()
   t.deepEqual(desiredTunnels(none.snapshot), [])
+  t.deepEqual(reasons(none), ['the lab has no edges'])
 })
 
 test('a tunnel has the options of its record, and of the customer the networks', (t) => {
@@ -64,4 +73,5 @@ test('a tunnel that proves itself by a certificate is not served', (t) => {
   net.createVpn({ customerGatewayId: net.createCgw(65_010, '198.51.100.50',
     'arn:aws:acm:us-east-1:111111111111:certificate/0f1e2d3c-4b5a-6978') })
   t.deepEqual(desiredTunnels(net.snapshot), [])
+  t.deepEqual(reasons(net), ['the lab keeps no certificates: a pre-shared key is needed'])
 })

@@ -88,6 +88,27 @@ export function desiredTunnels (snapshot: Snapshot): EdgeTunnel[] {
     }))
 }
 
+/** A tunnel, and why nobody serves it, in words for people. */
+interface Unserved extends Pick<EdgeTunnel, 'vpnConnectionId' | 'outsideIpAddress'> {
+  readonly reason: string
+}
+
+/** Tunnels that are not among `desired`. */
+export function unservedTunnels (
+  snapshot: Snapshot, desired: readonly EdgeTunnel[]): Unserved[] {
+  const served = new Set(desired.map(({ outsideIpAddress }) => outsideIpAddress))
+  return [...snapshot.tables.vpnConnection.values()]
+    .filter(({ state }) => state === 'available')
+    .flatMap(({ id, vpnGatewayId, tunnels }) => tunnels
+      .filter(({ outsideIpAddress }) => !served.has(outsideIpAddress))
+      .map(({ outsideIpAddress, preSharedKey }): Unserved => {
+        const vpcId = snapshot.tables.vpnGateway.get(vpnGatewayId)?.vpcId ?? null
+        return { vpnConnectionId: id, outsideIpAddress, reason: preSharedKey === null
+          ? 'the lab keeps no certificates: a pre-shared key is needed'
+          : vpcId === null ? `${vpnGatewayId} is attached to no VPC` : 'the lab has no edges' }
+      }))
+}
+
 function configOf ({ tables }: Snapshot, connection: VpnConnection, tunnel: VpnTunnel, at: number
 ): TunnelConfig | null {
   const customer = tables.customerGateway.get(connection.customerGatewayId)
@@ -228,6 +249,9 @@ export class VpnEdges {
     for (const edge of [...this.#speakers.keys()]) if (!edges.has(edge)) await this.#end(edge)
     for (const tunnel of all) {
       if (this.#downEdges.has(tunnel.edge)) this.#report(tunnel, false, 'the edge is down')
+    }
+    for (const tunnel of unservedTunnels(replica.snapshot, all)) {
+      this.#report(tunnel, false, tunnel.reason)
     }
     for (const edge of edges) {
       await this.#serve(edge, tunnels.filter((tunnel) => tunnel.edge === edge))
@@ -373,8 +397,9 @@ export class VpnEdges {
     this.#report(tunnel, true, null, before?.negotiated ?? null)
   }
 
-  #report ({ vpnConnectionId, outsideIpAddress }: EdgeTunnel, isUp: boolean,
-    message: string | null, negotiated: Negotiated | null = null): void {
+  #report ({ vpnConnectionId, outsideIpAddress }:
+  Pick<EdgeTunnel, 'vpnConnectionId' | 'outsideIpAddress'>, isUp: boolean, message: string | null,
+  negotiated: Negotiated | null = null): void {
     this.#pending.set(tunnelKey(vpnConnectionId, outsideIpAddress), {
       vpnConnectionId, outsideIpAddress, isUp, message, negotiated,
       sinceMs: this.#options.clock.nowMs()
