@@ -13,7 +13,9 @@ import type { ExecutionContext } from 'ava'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { LabStatusAnswer, TraceAnswer } from '../../../daemon/api/admin/contract.ts'
+import type {
+  LabStatusAnswer, ReachAnswer, TraceAnswer
+} from '../../../daemon/api/admin/contract.ts'
 import { routerNamespace } from '../../../daemon/host/paths.ts'
 import { adminRequest } from '../../harness/admin.ts'
 import { Background, command, eventually, inside, ROOT, tryCommand } from '../../harness/command.ts'
@@ -28,6 +30,15 @@ const CUSTOMER = '198.51.100.200'
 const LAN = '192.168.7.0/24'
 const LAN_HOST = '192.168.7.10'
 const UP_MS_MAX = 90_000
+
+interface Office {
+  readonly letter: string
+  readonly address: string
+  readonly lan: string
+}
+
+const FIRST_OFFICE: Office = { letter: 'a', address: CUSTOMER, lan: LAN }
+const SECOND_OFFICE: Office = { letter: 'b', address: '198.51.100.201', lan: '192.168.8.0/24' }
 
 interface Site {
   readonly instance: Instance
@@ -45,30 +56,39 @@ async function makeSite (lab: Lab, staticRoutesOnly: boolean): Promise<Site> {
   const { VpnGateway } = await lab.ec2.send(new ec2.CreateVpnGatewayCommand({ Type: 'ipsec.1' }))
   const vgwId = VpnGateway?.VpnGatewayId ?? ''
   await lab.ec2.send(new ec2.AttachVpnGatewayCommand({ VpnGatewayId: vgwId, VpcId: vpc.id }))
-  const { CustomerGateway } = await lab.ec2.send(new ec2.CreateCustomerGatewayCommand(
-    { Type: 'ipsec.1', BgpAsn: 65_010, IpAddress: CUSTOMER }))
-  const { VpnConnection } = await lab.ec2.send(new ec2.CreateVpnConnectionCommand({
-    Type: 'ipsec.1', CustomerGatewayId: CustomerGateway?.CustomerGatewayId ?? '',
-    VpnGatewayId: vgwId, Options: { StaticRoutesOnly: staticRoutesOnly }
-  }))
-  const vpnId = VpnConnection?.VpnConnectionId ?? ''
+  const connected = await connect(lab, vgwId, FIRST_OFFICE, 65_010, staticRoutesOnly)
   const { RouteTables = [] } = await lab.ec2.send(new ec2.DescribeRouteTablesCommand({
     Filters: [
       { Name: 'vpc-id', Values: [vpc.id] }, { Name: 'association.main', Values: ['true'] }
     ]
   }))
   const routeTableId = RouteTables[0]?.RouteTableId ?? ''
-  const tunnels = (VpnConnection?.Options?.TunnelOptions ?? [])
-    .map(({ OutsideIpAddress = '' }) => OutsideIpAddress)
-  return { instance: await lab.instance(subnet, { host: 'host-1' }), vpnId, vgwId, routeTableId,
-    tunnels }
+  return { instance: await lab.instance(subnet, { host: 'host-1' }), vgwId, routeTableId,
+    ...connected }
 }
 
-/** Runs `body` with the customer gateway up. */
+async function connect (lab: Lab, vgwId: string, { address }: Office, asn: number,
+  staticRoutesOnly: boolean): Promise<Pick<Site, 'vpnId' | 'tunnels'>> {
+  const { CustomerGateway } = await lab.ec2.send(new ec2.CreateCustomerGatewayCommand(
+    { Type: 'ipsec.1', BgpAsn: asn, IpAddress: address }))
+  const { VpnConnection } = await lab.ec2.send(new ec2.CreateVpnConnectionCommand({
+    Type: 'ipsec.1', CustomerGatewayId: CustomerGateway?.CustomerGatewayId ?? '',
+    VpnGatewayId: vgwId, Options: { StaticRoutesOnly: staticRoutesOnly }
+  }))
+  return {
+    vpnId: VpnConnection?.VpnConnectionId ?? '',
+    tunnels: (VpnConnection?.Options?.TunnelOptions ?? [])
+      .map(({ OutsideIpAddress = '' }) => OutsideIpAddress)
+  }
+}
+
+/** Runs `body` with the customer gateway up. @param office which of them, where there are two */
 async function withCustomer (
-  lab: Lab, { vpnId }: Site, body: (name: string) => Promise<void>): Promise<void> {
+  lab: Lab, { vpnId }: Pick<Site, 'vpnId'>, body: (name: string) => Promise<void>,
+  office: Office = FIRST_OFFICE
+): Promise<void> {
   const path = mkdtempSync(join(tmpdir(), 'vpclab-site-'))
-  const name = `cgw${String(process.pid % 100_000)}`
+  const name = `cgw${office.letter}${String(process.pid % 100_000)}`
   const config = async (format: string): Promise<string> => {
     const file = join(path, format)
     writeFileSync(file, await command(VPCCTL, '--lab', lab.name, 'vpn', 'config', vpnId,
@@ -78,7 +98,7 @@ async function withCustomer (
   try {
     await command('chmod', '755', path)
     await command(SCRIPT, 'up', name, '--wan', routerNamespace(lab.name),
-      '--next-hop', '198.51.100.1', '--address', CUSTOMER, '--lan', LAN,
+      '--next-hop', '198.51.100.1', '--address', office.address, '--lan', office.lan,
       '--strongswan', await config('strongswan'), '--bird', await config('bird'))
     await body(name)
   } finally {
@@ -194,7 +214,20 @@ test.serial('BGP: routes are learned and propagated, and the other tunnel takes 
     await eventually('no route is left', async () => !await propagated(), UP_MS_MAX)
   }))
 
-test.serial('an edge is killed: the other tunnel carries on, and the first one comes back',
+test.serial('a hub: one office reaches the other through the gateway, without a route of the VPC',
+  withLab({ edges: 2 }, async (t, lab) => {
+    const site = await makeSite(lab, false)
+    const second = await connect(lab, site.vgwId, SECOND_OFFICE, 65_020, false)
+    await withCustomer(lab, site, async (one) => {
+      await withCustomer(lab, second, async (other) => {
+        await eventually('a ping from office to office', async () =>
+          (await fromLan(one, '192.168.8.10')).code === 0, UP_MS_MAX)
+        t.is((await fromLan(other, LAN_HOST)).code, 0)
+      }, SECOND_OFFICE)
+    })
+  }))
+
+test.serial('an edge is killed: the other tunnel carries on; the daemon is: both come back',
   withLab({ edges: 2, expectedWarnings: [/data plane worker ended/] }, async (t, lab) => {
     const site = await makeSite(lab, true)
     await lab.ec2.send(new ec2.CreateVpnConnectionRouteCommand(
@@ -208,6 +241,9 @@ test.serial('an edge is killed: the other tunnel carries on, and the first one c
       const [first = '', second = ''] = site.tunnels
       const trace = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'trace', site.instance.eni,
         'icmp', LAN_HOST, '--json')) as TraceAnswer
+      const reach = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'can-reach',
+        site.instance.eni, LAN_HOST, 'tcp/80', '--json')) as ReachAnswer
+      t.is(reach.verdict, 'yes', reach.text)
       const edge = trace.sides.at(-1)?.host ?? ''
       const { hosts } = await adminRequest<LabStatusAnswer>(lab.name, 'GET', '/status')
       process.kill(hosts.find((host) => host.name === edge)?.pid ?? 0, 'SIGKILL')
@@ -215,6 +251,11 @@ test.serial('an edge is killed: the other tunnel carries on, and the first one c
       await whenUp(lab, site, 'UP', [second])
       await eventually('a ping by the other tunnel', async () =>
         (await site.instance.try('ping', '-c', '1', '-W', '1', LAN_HOST)).code === 0, 30_000)
+      await whenUp(lab, site)
+      await pingsBothWays(name, site)
+      // The daemon is killed, and with it the edges; charon stays behind, of no use any more.
+      await lab.kill()
+      await lab.restart()
       await whenUp(lab, site)
       await pingsBothWays(name, site)
     })
