@@ -111,7 +111,8 @@ export function newDraft (): UpdateDraft {
   return {
     hosts: [], vpcs: [], subnets: [], ports: [], routeTables: [], mappings: [],
     securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [], hostGroups: [],
-    publicAddresses: [], vpns: [], shards: [], removedHosts: [], removedHostGroups: [], removedVpcs: [],
+    publicAddresses: [], vpns: [], shards: [],
+    removedHosts: [], removedHostGroups: [], removedVpcs: [],
     removedSubnets: [], removedPorts: [], removedRouteTables: [], removedSecurityGroups: [],
     removedNetworkAcls: [], removedMirrors: [], removedShards: []
   }

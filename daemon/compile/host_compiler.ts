@@ -101,7 +101,8 @@ export class HostCompiler {
   readonly counters: CompileCounters = {
     built: {
       hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0, securityGroups: 0,
-      groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0, shards: 0, vpns: 0
+      groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0, shards: 0,
+      vpns: 0
     },
     removed: 0, preloads: 0, resolves: 0, negative: 0, invalidations: 0
   }

@@ -275,7 +275,7 @@ export const DROP_REASONS: readonly DropReason[] = [
   },
   {
     name: 'esp-malformed',
-    meaning: 'The ESP packet is cut short, contradicts itself, or is a fragment.'
+    meaning: 'The ESP packet is cut short, or contradicts itself.'
   },
   {
     name: 'esp-replay',

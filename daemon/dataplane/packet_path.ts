@@ -183,13 +183,14 @@ export function runUplinkPath (p: PacketContext, tables: Tables, view: DataView)
 /**
  * From a VPN tunnel of the gateway `gateway` into its VPC, or into another tunnel. Precondition:
  * the context was loaded, `at` is the inner IP header.
- * @param gateway its port
+ * @param gateway its port; PORT_NONE: it is gone
  * @returns as runEgressPath
  */
 export function runTunnelPath (
   p: PacketContext, gateway: number, tables: Tables, view: DataView): number {
   forgetDecisions(p)
   p.portIndex = gateway
+  if (gateway === PORT_NONE) return DROP_PORT_UNKNOWN
   p.vpcIndex = tables.ports.vpcIndex[gateway]
   let drop = parsePacket(p, view)
   if (drop !== DROP_NONE) return drop

@@ -37,7 +37,7 @@ import { FlowRecorder } from './flow_records.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
-import { HELD_BYTES, NodePort } from './node_port.ts'
+import { NodePort } from './node_port.ts'
 import { PacketContext } from './packet.ts'
 import {
   runEgressPath, runIngressPath, runLocalIngressPath, runTunnelPath, runUplinkPath
@@ -46,6 +46,7 @@ import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
 import { SERVICE_DNS_VPC, SERVICE_NONE, SERVICE_ROUTER } from './link_local_service.ts'
 import { advertiseRouter } from './router_advertisement.ts'
+import type { RouterArena } from './router_arena.ts'
 import type { RouterParts } from './router_parts.ts'
 import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
@@ -62,32 +63,13 @@ import { Tap, TAP_BYTES } from './tap.ts'
 import { TcpResets } from './tcp_reset.ts'
 import { REWRITE_SOURCE } from './translate.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
-import { ESP_OUT_BYTES, PORT_TUNNEL, tunnelOf, VpnPort } from './vpn_port.ts'
+import { gatewayOfTunnel, PORT_TUNNEL, VpnPort } from './vpn_port.ts'
 import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
 const { PORT_UNDERLAY, RX_PORT, RX_SEGMENTS, RX_WORDS } = descriptor
 const { EGRESS, HALF_WORD, HALF_WORDS, INGRESS } = flowLayout
-
-/** The parts of a Nic that the router touches. */
-export interface RouterArena {
-  readonly bytes: Uint8Array
-  readonly words: Int32Array
-  readonly tx: Int32Array
-  readonly scratchAt: number
-  gatherRun: GatherRun
-}
-
-/** Bytes of scratch area that a router needs. */
-export function scratchBytes (txMax: number): number {
-  return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES + HELD_BYTES
-}
-
-/** The same, and how many more come behind for ESP: where a worker has tunnels. */
-export function scratchBytesWithEsp (txMax: number): number {
-  return scratchBytes(txMax) + ESP_OUT_BYTES
-}
 
 /** Gateways of one host that a packet may pass, one after the other. */
 const GATEWAY_HOPS_MAX = 4
@@ -155,13 +137,11 @@ export class Router implements RouterParts {
   }
 
   /** @param esp its results stand behind `scratchBytes` of the scratch area */
-  openVpn (esp: Esp, espAt: number): VpnPort {
-    this.vpn = new VpnPort(esp, this, this.#gatherRun, (rx, count) => {
-      this.receiveBurst(rx, count)
-    })
+  openVpn (esp: Esp, espAt: number): void {
+    const receive = (rx: Int32Array, count: number): void => { this.receiveBurst(rx, count) }
+    this.vpn = new VpnPort(esp, this, this.#gatherRun, receive)
     this.transmit.tunnels = this.vpn
     this.transmit.bareAt = espAt
-    return this.vpn
   }
 
   /** Begins, changes or ends the capturing of packets. @param nowNs machine's monotonic clock */
@@ -255,8 +235,10 @@ export class Router implements RouterParts {
       this.#deliverFromServices(p)
     } else if (p.portIndex === PORT_NONE && rx[rxAt + RX_PORT] === this.tables.uplinkNicPort) {
       if (this.vpn === null || !this.vpn.takeOuter(p)) this.#slowUplink(p, rx, rxAt)
+    } else if (rx[rxAt + RX_PORT] === PORT_TUNNEL) {
+      this.#slowUplink(p, rx, rxAt)
     } else if (p.portIndex === PORT_NONE) {
-      if (this.vpn !== null && this.#takeForVpn(this.vpn, p, rx, rxAt)) return
+      if (this.vpn?.takeFromWithin(p, rx[rxAt + RX_PORT]) === true) return
       this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
     } else {
       this.#slowEgress(p, rx, rxAt)
@@ -510,39 +492,12 @@ export class Router implements RouterParts {
 
   // ------------------------------------------------------------------------------------- gateways
 
-  /** @returns whether the packet came from a port of the tunnels */
-  #takeForVpn (vpn: VpnPort, p: PacketContext, rx: Int32Array, rxAt: number): boolean {
-    const nicPort = rx[rxAt + RX_PORT]
-    if (nicPort === PORT_TUNNEL) {
-      this.#slowTunnel(p, rx, rxAt)
-      return true
-    }
-    if (nicPort === vpn.ikeNicPort) {
-      vpn.takeFromIke(p)
-      return true
-    }
-    const tunnel = vpn.tunnelInside(nicPort)
-    if (tunnel === 0) return false
-    vpn.takeFromInside(p, tunnel)
-    return true
-  }
-
-  #slowTunnel (p: PacketContext, rx: Int32Array, rxAt: number): void {
-    const { vpn, ports } = this.tables
-    const gateway = vpn.findTunnel(tunnelOf(p, this.view))
-      ? ports.findEni(vpn.foundGatewayHigh, vpn.foundGatewayLow) : PORT_NONE
-    if (gateway === PORT_NONE) {
-      this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, p.segments)
-      return
-    }
-    const outcome = runTunnelPath(p, gateway, this.tables, this.view)
-    if (outcome < 0) this.#wait(p, rx, rxAt, outcome)
-    else if (outcome !== DROP_NONE) this.counters.drop(gateway, outcome, p.segments)
-    else this.#leaveGateway(p, rx, rxAt)
-  }
-
+  /** From the internet: as it is, or opened. */
   #slowUplink (p: PacketContext, rx: Int32Array, rxAt: number): void {
-    const outcome = runUplinkPath(p, this.tables, this.view)
+    const { tables, view } = this
+    const outcome = rx[rxAt + RX_PORT] === PORT_TUNNEL
+      ? runTunnelPath(p, gatewayOfTunnel(p, tables, view), tables, view)
+      : runUplinkPath(p, tables, view)
     if (outcome < 0) this.#wait(p, rx, rxAt, outcome)
     else if (outcome !== DROP_NONE) this.counters.drop(p.portIndex, outcome, p.segments)
     else this.#leaveGateway(p, rx, rxAt)
@@ -557,18 +512,13 @@ export class Router implements RouterParts {
     for (let hop = 0; hop < GATEWAY_HOPS_MAX; hop++) {
       const gateway = p.portIndex
       const { segments, wireBytesSum } = p
-      if (p.action === ACTION_SEAL) {
-        const drop = this.vpn === null ? DROP_VPN_NO_TUNNEL : this.vpn.seal(p)
-        if (drop !== DROP_NONE) this.counters.drop(gateway, drop, segments)
-        else this.counters.ingress(gateway, segments, wireBytesSum)
-        return
-      }
       if (p.action !== ACTION_DELIVER) {
         if (p.action === ACTION_ENCAPSULATE) {
           prepareEncapsulation(p, ports.vni[gateway], ports.eniHigh[gateway], ports.eniLow[gateway])
         }
-        const isOutward = p.action === ACTION_UPLINK
-        const drop = emitPacket(p, this)
+        const isSealed = p.action === ACTION_SEAL
+        const isOutward = p.action === ACTION_UPLINK || isSealed
+        const drop = isSealed ? this.vpn?.seal(p) ?? DROP_VPN_NO_TUNNEL : emitPacket(p, this)
         if (drop !== DROP_NONE) this.counters.drop(gateway, drop, segments)
         else if (isOutward) this.counters.ingress(gateway, segments, wireBytesSum)
         else this.counters.egress(gateway, segments, wireBytesSum)

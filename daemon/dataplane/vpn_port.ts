@@ -22,9 +22,10 @@ import {
 } from '../tun/descriptor.ts'
 import type { Esp } from '../tun/esp.ts'
 import {
-  ESP_AT, ESP_BYTES, ESP_CONGESTION, ESP_CSUM, ESP_CSUM_FIELD, ESP_DONE, ESP_DUMMY, ESP_EXPIRED,
-  ESP_GSO_SIZE, ESP_GSO_TYPE, ESP_IKE, ESP_JOB, ESP_KEEPALIVE, ESP_NO_ROOM, ESP_NO_SA, ESP_REPLAY,
-  ESP_SA, ESP_SEGMENTS, ESP_STATUS, ESP_TOO_BIG, ESP_TUNNEL, ESP_WORDS, ESP_AUTHENTICATION
+  ESP_AT, ESP_AUTHENTICATION, ESP_BYTES, ESP_CONGESTION, ESP_CSUM, ESP_CSUM_FIELD, ESP_DONE,
+  ESP_DUMMY, ESP_EXPIRED, ESP_FRAGMENT, ESP_GSO_SIZE, ESP_GSO_TYPE, ESP_IKE, ESP_JOB,
+  ESP_KEEPALIVE, ESP_NO_ROOM, ESP_NO_SA, ESP_REPLAY, ESP_SA, ESP_SEGMENTS, ESP_STATUS,
+  ESP_TOO_BIG, ESP_TUNNEL, ESP_WORDS
 } from '../tun/esp_descriptor.ts'
 import { EspTunnels } from '../tun/esp_tunnels.ts'
 import { PORT_NONE } from './counters.ts'
@@ -38,6 +39,7 @@ import type { PacketContext } from './packet.ts'
 import type { GatherRun } from './parking.ts'
 import type { RouterParts } from './router_parts.ts'
 import { NIC_PORTS_MAX } from './tables/port_table.ts'
+import type { Tables } from './tables/tables.ts'
 
 /** RX_PORT of what was opened: none of the NIC's. */
 export const PORT_TUNNEL = NIC_PORTS_MAX
@@ -63,6 +65,11 @@ function dropOfStatus (status: number): number {
     case ESP_NO_ROOM: return DROP_TRANSMIT_QUEUE_FULL
     default: return DROP_ESP_MALFORMED
   }
+}
+
+/** IKE, and fragments: of its long messages, which charon's kernel puts together. */
+function isForIke (status: number): boolean {
+  return status === ESP_IKE || status === ESP_FRAGMENT
 }
 
 /** Packets that wait for one half of ESP. */
@@ -171,8 +178,17 @@ export class VpnPort {
       loadU16(view, p.at + headerBytes + UDP_AT_DESTINATION) === IKE_PORT
   }
 
+  /** Takes what charon and BGP speakers send. @returns whether it is from a port of theirs */
+  takeFromWithin (p: PacketContext, nicPort: number): boolean {
+    const tunnel = this.tunnelInside(nicPort)
+    if (nicPort === this.ikeNicPort) this.#takeFromIke(p)
+    else if (tunnel !== 0) this.#takeFromInside(p, tunnel)
+    else return false
+    return true
+  }
+
   /** What charon sends goes to the internet, from outside addresses of this edge alone. */
-  takeFromIke (p: PacketContext): void {
+  #takeFromIke (p: PacketContext): void {
     const { view, tables, transmit, counters } = this.#parts
     const isOurs = p.bytes >= IPV4_HEADER_BYTES_MIN &&
       view.getUint8(p.at) >>> 4 === IPV4_VERSION &&
@@ -186,7 +202,7 @@ export class VpnPort {
   }
 
   /** What the gateway's BGP speaker sends to the inside address of the customer's end. */
-  takeFromInside (p: PacketContext, tunnel: number): void {
+  #takeFromInside (p: PacketContext, tunnel: number): void {
     const { view, tables, counters } = this.#parts
     if (p.bytes < IPV4_HEADER_BYTES_MIN || view.getUint8(p.at) >>> 4 !== IPV4_VERSION) return
     if (!tables.vpn.findTunnel(tunnel)) return
@@ -259,7 +275,7 @@ export class VpnPort {
       const job = esp.results[at + ESP_JOB]
       const status = esp.results[at + ESP_STATUS]
       if (status === ESP_DONE) opened += this.#takeInner(at, ports[job], opened)
-      else if (status === ESP_IKE) this.#handToIke(words, job * ESP_WORDS)
+      else if (isForIke(status)) this.#handToIke(words, job * ESP_WORDS)
       else if (status !== ESP_KEEPALIVE && status !== ESP_DUMMY) {
         this.#parts.counters.drop(ports[job], dropOfStatus(status), esp.results[at + ESP_SEGMENTS])
       }
@@ -334,7 +350,9 @@ export class VpnPort {
   }
 }
 
-/** Outside address of the tunnel that a packet of PORT_TUNNEL came from: int32. */
-export function tunnelOf (p: PacketContext, view: DataView): number {
-  return loadI32(view, p.sourceAt)
+/** Port of the gateway whose tunnel a packet of PORT_TUNNEL came from; PORT_NONE: it is gone. */
+export function gatewayOfTunnel (p: PacketContext, tables: Tables, view: DataView): number {
+  const { ports, vpn } = tables
+  return vpn.findTunnel(loadI32(view, p.sourceAt))
+    ? ports.findEni(vpn.foundGatewayHigh, vpn.foundGatewayLow) : PORT_NONE
 }

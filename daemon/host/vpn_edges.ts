@@ -20,14 +20,12 @@ import type { TunnelConfig } from '../ipsec/tunnel.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Change, Snapshot } from '../model/snapshot.ts'
-import { connectionsOf } from '../model/vpn_connection.ts'
-import type { VpnConnection } from '../model/vpn_connection.ts'
 import { edgesOfTunnels } from '../model/vpn_placement.ts'
 import { planIpsecSession, tunnelKey } from '../model/vpn_status.ts'
-import { insideAddresses, tunnelOptions } from '../model/vpn_tunnel.ts'
-import type { VpnTunnel } from '../model/vpn_tunnel.ts'
 import type { Log, LogLevel } from '../observe/log.ts'
 import type { Replica } from '../store/replica.ts'
+import { tunnelSettings } from '../vpn/tunnel_settings.ts'
+import type { TunnelSettings } from '../vpn/tunnel_settings.ts'
 import type { HostAgent } from './agent.ts'
 import { runIpBatch } from './command.ts'
 import type {
@@ -72,20 +70,20 @@ export interface EdgeTunnel extends DesiredTunnel {
  * lab keeps no certificates.
  */
 export function desiredTunnels (snapshot: Snapshot): EdgeTunnel[] {
-  const gateways = [...snapshot.tables.vpnGateway.values()].filter(({ vpcId }) => vpcId !== null)
-  return gateways.flatMap(({ id: vpnGatewayId }) =>
-    connectionsOf(snapshot, vpnGatewayId).flatMap((connection) => {
-      const edges = edgesOfTunnels(snapshot, connection)
-      return connection.tunnels.flatMap((tunnel, at): EdgeTunnel[] => {
-        const config = configOf(snapshot, connection, tunnel, at)
-        const edge = edges[at]
-        return config === null || edge === undefined ? [] : [{
-          config, edge, vpnGatewayId, generation: tunnel.replacedMs ?? 0,
-          vpnConnectionId: connection.id, outsideIpAddress: tunnel.outsideIpAddress,
-          insideAddress: connection.staticRoutesOnly ? null : insideAddresses(tunnel).aws
-        }]
-      })
-    }))
+  const { vpnConnection, vpnGateway } = snapshot.tables
+  return tunnelSettings(snapshot).flatMap((settings): EdgeTunnel[] => {
+    const { outsideIpAddress, preSharedKey, vpnConnectionId, vpnGatewayId } = settings
+    const connection = vpnConnection.get(vpnConnectionId)
+    const isAttached = (vpnGateway.get(vpnGatewayId)?.vpcId ?? null) !== null
+    if (connection === undefined || preSharedKey === null || !isAttached) return []
+    const at = connection.tunnels.findIndex((one) => one.outsideIpAddress === outsideIpAddress)
+    const edge = edgesOfTunnels(snapshot, connection)[at]
+    return edge === undefined ? [] : [{
+      config: configOf(settings, preSharedKey, `${vpnConnectionId}-${String(at + 1)}`), edge,
+      vpnConnectionId, vpnGatewayId, outsideIpAddress, generation: settings.replacedMs ?? 0,
+      insideAddress: connection.staticRoutesOnly ? null : settings.insideAddresses.aws
+    }]
+  })
 }
 
 /** A tunnel, and why nobody serves it, in words for people. */
@@ -109,41 +107,36 @@ export function unservedTunnels (
       }))
 }
 
-function configOf ({ tables }: Snapshot, connection: VpnConnection, tunnel: VpnTunnel, at: number
-): TunnelConfig | null {
-  const customer = tables.customerGateway.get(connection.customerGatewayId)
-  if (customer === undefined || tunnel.preSharedKey === null) return null
-  const options = tunnelOptions(tunnel)
+function configOf (settings: TunnelSettings, secret: string, name: string): TunnelConfig {
   return {
-    name: `${connection.id}-${String(at + 1)}`,
-    tunnel: wordOf(tunnel.outsideIpAddress),
-    localAddress: tunnel.outsideIpAddress,
-    remoteAddress: customer.ipAddress,
-    localId: tunnel.outsideIpAddress,
+    name,
+    tunnel: settings.number,
+    localAddress: settings.outsideIpAddress,
+    remoteAddress: settings.peerIpAddress,
+    localId: settings.outsideIpAddress,
     remoteId: null,
-    authentication: { kind: 'psk', secret: tunnel.preSharedKey },
-    ikeVersions: options.ikeVersions,
+    authentication: { kind: 'psk', secret },
+    ikeVersions: settings.ikeVersions,
     phase1: {
-      encryption: options.phase1EncryptionAlgorithms,
-      integrity: options.phase1IntegrityAlgorithms,
-      dhGroups: options.phase1DHGroupNumbers,
-      lifetimeSeconds: options.phase1LifetimeSeconds
+      encryption: settings.phase1EncryptionAlgorithms,
+      integrity: settings.phase1IntegrityAlgorithms,
+      dhGroups: settings.phase1DHGroupNumbers,
+      lifetimeSeconds: settings.phase1LifetimeSeconds
     },
     phase2: {
-      encryption: options.phase2EncryptionAlgorithms,
-      integrity: options.phase2IntegrityAlgorithms,
-      dhGroups: options.phase2DHGroupNumbers,
-      lifetimeSeconds: options.phase2LifetimeSeconds
+      encryption: settings.phase2EncryptionAlgorithms,
+      integrity: settings.phase2IntegrityAlgorithms,
+      dhGroups: settings.phase2DHGroupNumbers,
+      lifetimeSeconds: settings.phase2LifetimeSeconds
     },
-    rekeyMarginSeconds: options.rekeyMarginTimeSeconds,
-    rekeyFuzzPercentage: options.rekeyFuzzPercentage,
-    replayWindow: options.replayWindowSize,
-    dpdTimeoutSeconds: options.dpdTimeoutSeconds,
-    dpdTimeoutAction: options.dpdTimeoutAction,
-    startupAction: options.startupAction,
-    // The record's "local" is the customer's side.
-    localSelectors: [connection.remoteIpv4NetworkCidr],
-    remoteSelectors: [connection.localIpv4NetworkCidr]
+    rekeyMarginSeconds: settings.rekeyMarginTimeSeconds,
+    rekeyFuzzPercentage: settings.rekeyFuzzPercentage,
+    replayWindow: settings.replayWindowSize,
+    dpdTimeoutSeconds: settings.dpdTimeoutSeconds,
+    dpdTimeoutAction: settings.dpdTimeoutAction,
+    startupAction: settings.startupAction,
+    localSelectors: [settings.awsNetwork],
+    remoteSelectors: [settings.customerNetwork]
   }
 }
 

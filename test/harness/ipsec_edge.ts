@@ -7,7 +7,8 @@
  *     [vpc] TUN ─── inner packets ────┘          └── Esp: open, seal
  *
  * From the uplink, UDP 500 goes to charon; UDP 4500 and protocol 50 are opened, and what turns out
- * to be IKE, or a part of a fragmented message of IKE, goes to charon. What the VPC sends is sealed with the SA that its tunnel has selected.
+ * to be IKE, or a part of a fragmented message of IKE, goes to charon. What the VPC sends is sealed
+ * with the SA that its tunnel has selected.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { systemClock } from '../../daemon/base/clock.ts'
