@@ -17,7 +17,7 @@ import type { Prefix } from '../mapping/prefix.ts'
 import type {
   GroupMembersData, HostData, HostGroupData, MappingShardData, MirrorData, NetworkAclData, PortData,
   PublicAddressesData, RemovedShard, RouteTableData, SecurityGroupData, ShardData, SubnetData,
-  TableUpdate, VpcData
+  TableUpdate, VpcData, VpnData
 } from '../dataplane/tables/update.ts'
 import type { IndexAllocator } from './index_allocator.ts'
 import type { ReferenceIndex } from './reference_index.ts'
@@ -67,6 +67,7 @@ export interface UpdateDraft {
   readonly networkAcls: NetworkAclData[]
   readonly mirrors: MirrorData[]
   readonly publicAddresses: PublicAddressesData[]
+  readonly vpns: VpnData[]
   readonly shards: ShardData[]
   readonly removedHosts: number[]
   readonly removedHostGroups: number[]
@@ -90,7 +91,7 @@ export interface CompiledTable {
   /** Its list in the update. */
   readonly name: 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'mappings' |
     'securityGroups' | 'groupMembers' | 'networkAcls' | 'mirrors' | 'hostGroups' |
-    'publicAddresses' | 'shards'
+    'publicAddresses' | 'shards' | 'vpns'
   /** Marks what a change of a record makes stale. Runs for every change of every commit. */
   note?(change: AppliedChange, context: CompileContext, mark: Mark): void
   /** Marks what moved in the directory makes stale. Runs for every commit that moves something. */
@@ -110,7 +111,8 @@ export function newDraft (): UpdateDraft {
   return {
     hosts: [], vpcs: [], subnets: [], ports: [], routeTables: [], mappings: [],
     securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [], hostGroups: [],
-    publicAddresses: [], shards: [], removedHosts: [], removedHostGroups: [], removedVpcs: [],
+    publicAddresses: [], vpns: [], shards: [],
+    removedHosts: [], removedHostGroups: [], removedVpcs: [],
     removedSubnets: [], removedPorts: [], removedRouteTables: [], removedSecurityGroups: [],
     removedNetworkAcls: [], removedMirrors: [], removedShards: []
   }

@@ -41,6 +41,7 @@ import { compiledGroupRules, securityGroupTable } from './security_group_table.t
 import { SentKeys } from './sent_keys.ts'
 import { shardTable } from './shard_table.ts'
 import { subnetTable } from './subnet_table.ts'
+import { vpnTable } from './vpn_table.ts'
 import { concernedBy, knowledgeOf, vpcTable } from './vpc_table.ts'
 import type { VpcKnowledge } from './vpc_table.ts'
 
@@ -49,7 +50,7 @@ const COMPILED_TABLES: readonly CompiledTable[] =
   [
     hostTable, hostGroupTable, vpcTable, routeTableTable, networkAclTable, subnetTable,
     securityGroupTable, portTable, mappingTable, groupMemberTable, mirrorTable,
-    publicAddressTable, shardTable
+    publicAddressTable, shardTable, vpnTable
   ]
 
 /** Highest index of each kind; an object beyond it is left out and counted (`exhausted`). */
@@ -100,7 +101,8 @@ export class HostCompiler {
   readonly counters: CompileCounters = {
     built: {
       hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0, securityGroups: 0,
-      groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0, shards: 0
+      groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0, shards: 0,
+      vpns: 0
     },
     removed: 0, preloads: 0, resolves: 0, negative: 0, invalidations: 0
   }

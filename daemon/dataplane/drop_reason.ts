@@ -66,10 +66,18 @@ export const DROP_REPLICATION = 45
 export const DROP_LINK_LOCAL_ALLOWANCE = 46
 // Virtual private gateways
 export const DROP_VPN_NO_TUNNEL = 47
+export const DROP_VPN_NO_ROUTE = 48
+export const DROP_VPN_SOURCE = 49
+export const DROP_VPN_SELECTOR = 50
+export const DROP_ESP_NO_SA = 51
+export const DROP_ESP_MALFORMED = 52
+export const DROP_ESP_REPLAY = 53
+export const DROP_ESP_AUTHENTICATION = 54
+export const DROP_ESP_EXPIRED = 55
 // Frames of a TAP
-export const DROP_MAC_SPOOFED = 48
-export const DROP_ETHERTYPE = 49
-export const DROP_ARP_REFUSED = 50
+export const DROP_MAC_SPOOFED = 56
+export const DROP_ETHERTYPE = 57
+export const DROP_ARP_REFUSED = 58
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -252,7 +260,39 @@ export const DROP_REASONS: readonly DropReason[] = [
   },
   {
     name: 'vpn-no-tunnel',
-    meaning: 'No tunnel of the virtual private gateway carries packets.'
+    meaning: 'The tunnel of the virtual private gateway that has the route is down.'
+  },
+  {
+    name: 'vpn-no-route',
+    meaning: 'No tunnel of the virtual private gateway has a route to the destination.'
+  },
+  {
+    name: 'vpn-source',
+    meaning: 'The packet from a VPN tunnel claims a source address of the VPC.'
+  },
+  {
+    name: 'vpn-selector',
+    meaning: 'The packet is not between the networks that the two ends of the tunnel agreed on.'
+  },
+  {
+    name: 'esp-no-sa',
+    meaning: 'No security association has the SPI of the ESP packet.'
+  },
+  {
+    name: 'esp-malformed',
+    meaning: 'The ESP packet is cut short, or contradicts itself.'
+  },
+  {
+    name: 'esp-replay',
+    meaning: 'The ESP packet was received before, or is older than the replay window.'
+  },
+  {
+    name: 'esp-authentication',
+    meaning: 'The tag of the ESP packet is wrong: it is forged, damaged, or of other keys.'
+  },
+  {
+    name: 'esp-expired',
+    meaning: 'The security association of the tunnel has reached its limit.'
   },
   { name: 'mac-spoofed', meaning: 'The source MAC address of the frame is not that of the ENI.' },
   {

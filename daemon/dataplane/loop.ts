@@ -12,6 +12,7 @@
 import type { Clock } from '../base/clock.ts'
 import { GENEVE_UDP_PORT, OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
 import { NIC_COUNTER_SLEEPS, NIC_COUNTER_SPINS } from '../tun/counters.ts'
+import type { Esp } from '../tun/esp.ts'
 import type { Nic } from '../tun/nic.ts'
 import { formatAddress } from '../wire/address.ts'
 import { ETHERNET_ADDRESS_BYTES } from '../wire/ethernet.ts'
@@ -26,9 +27,11 @@ import type { ControlLink } from './port.ts'
 import { HyperplaneNode } from './hyperplane/node.ts'
 import { HOLD_COPY, HOLD_SHARD } from './node_port.ts'
 import { Router } from './router.ts'
+import { scratchBytes } from './router_arena.ts'
 import type { FlowTable } from './tables/flow_table.ts'
 import type { NatTable } from './tables/nat_table.ts'
 import { Tables } from './tables/tables.ts'
+import type { VpnPort } from './vpn_port.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
 import type { ControlMessage, HostData, TableUpdate } from './tables/update.ts'
 
@@ -66,6 +69,8 @@ export interface LoopOptions {
   readonly flows: FlowTable
   /** Flows of HyperPlane resources, where the worker is a node. */
   readonly nat?: NatTable | null
+  /** Where the worker has VPN tunnels; its results stand behind `scratchBytes`. */
+  readonly esp?: Esp | null
   readonly hostIndex: number
   /** Largest inner packet for another host: `pathMtu()`. */
   readonly pathMtu: number
@@ -108,6 +113,9 @@ export class Loop {
     if (options.nat !== undefined && options.nat !== null) {
       this.tables.hyperplane = this.#newNode(options.hostIndex, options.nat)
     }
+    if (options.esp !== undefined && options.esp !== null) {
+      this.router.openVpn(options.esp, options.nic.scratchAt + scratchBytes(TX_MAX))
+    }
   }
 
   #newNode (hostIndex: number, table: NatTable): HyperplaneNode {
@@ -132,6 +140,7 @@ export class Loop {
     this.#link.post({ kind: 'ready', features: { ...this.#nic.features } })
     while (!this.#isStopping) this.pass(SLEEP_MAX_MS)
     this.#commit()
+    this.router.vpn?.tunnels.esp.close()
     this.#nic.close()
     this.#link.post({ kind: 'stopped' })
     this.#link.close()
@@ -153,6 +162,7 @@ export class Loop {
     router.expireParked()
     tables.flows.expire()
     if (nowMs - this.#housekeepingMs >= HOUSEKEEPING_MS) this.#keepHouse(nowMs)
+    if (router.vpn !== null) this.#flushVpn(router.vpn)
     router.mirror.send()
     router.node.sendMessages()
     router.tap?.transmitted(this.#nic.tx, router.transmit.count)
@@ -168,6 +178,17 @@ export class Loop {
     this.#counters.add(COUNT_BURSTS, 1)
     this.#readWallClock()
     router.receiveBurst(this.#nic.rx, received)
+    if (router.vpn !== null) this.#flushVpn(router.vpn)
+  }
+
+  /** What was received is opened, and what is sent sealed, under the tables of its burst. */
+  #flushVpn (vpn: VpnPort): void {
+    if (vpn.isIdle) return
+    vpn.wallMs = this.#clock.nowMs()
+    vpn.flush()
+    for (const mapping of vpn.tunnels.esp.takeMappings()) {
+      this.#link.post({ kind: 'esp-mapping', ...mapping })
+    }
   }
 
   #workAsNode (node: HyperplaneNode, nowMs: number): void {
@@ -254,12 +275,25 @@ export class Loop {
         this.#openServices(message.namespacePath, message.deviceName)
         break
       case 'open-uplink': this.#openUplink(message.namespacePath, message.deviceName); break
+      case 'open-ike': this.#openIke(message.namespacePath, message.deviceName); break
+      case 'open-inside':
+        this.#openInside(message.tunnel, message.namespacePath, message.deviceName)
+        break
+      case 'close-inside': this.#closeInside(message.tunnel); break
+      case 'esp-install': case 'esp-remove': case 'esp-select': case 'esp-permit': {
+        const warning = this.router.vpn?.tunnels.apply(message) ?? null
+        if (warning !== null) this.#link.post({ kind: 'warning', message: warning })
+        break
+      }
       case 'close-port': this.#closePort(message.portIndex); break
       case 'resolved':
         this.tables.applyResolved(message.key, message.entries)
         this.router.parking.resolved(message.key)
         break
-      case 'wire-mode': this.#nic.setWireMode(message.mode); break
+      case 'wire-mode':
+        this.#nic.setWireMode(message.mode)
+        this.router.vpn?.tunnels.esp.setWireMode(message.mode)
+        break
       case 'capture': this.router.configureTap(message, this.#machineNs); break
       case 'flow-records':
         this.router.configureFlowRecords(message)
@@ -354,7 +388,46 @@ export class Loop {
     this.tables.uplinkNicPort = 0
   }
 
+  #openIke (namespacePath: string, deviceName: string): void {
+    const { vpn } = this.router
+    if (vpn === null) return
+    if (vpn.ikeNicPort !== 0) this.#nic.closeTun(vpn.ikeNicPort)
+    vpn.ikeNicPort = this.#openTun(namespacePath, deviceName)
+  }
+
+  #openInside (tunnel: number, namespacePath: string, deviceName: string): void {
+    this.#closeInside(tunnel)
+    this.router.vpn?.setInside(tunnel, this.#openTun(namespacePath, deviceName))
+  }
+
+  #closeInside (tunnel: number): void {
+    const nicPort = this.router.vpn?.setInside(tunnel, 0) ?? 0
+    if (nicPort !== 0) this.#nic.closeTun(nicPort)
+  }
+
+  /** @returns the port of the NIC; 0, with a warning, when the device cannot be opened */
+  #openTun (namespacePath: string, deviceName: string): number {
+    try {
+      return this.#nic.openTun(namespacePath, deviceName)
+    } catch (error) {
+      this.#link.post({ kind: 'warning',
+        message: `Cannot open ${deviceName} of ${namespacePath}: ${messageOf(error)}` })
+      return 0
+    }
+  }
+
   #takeFailure (nicPort: number, error: string): void {
+    const { vpn } = this.router
+    const tunnel = vpn?.tunnelInside(nicPort) ?? 0
+    if (vpn !== null && (nicPort === vpn.ikeNicPort || tunnel !== 0)) {
+      if (error !== DEVICE_GONE) return
+      if (tunnel !== 0) this.#closeInside(tunnel)
+      else {
+        this.#nic.closeTun(nicPort)
+        vpn.ikeNicPort = 0
+      }
+      return
+    }
     if (nicPort === this.router.services.nicPort) {
       if (error === DEVICE_GONE) this.#closeServices()
       this.#link.post({ kind: 'services-failed', error })

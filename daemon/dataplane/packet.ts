@@ -160,7 +160,7 @@ export class PacketContext {
   action = ACTION_NONE
   /**
    * ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC.
-   * ACTION_SERVICE: SERVICE_*.
+   * ACTION_SERVICE: SERVICE_*. ACTION_SEAL: outside address of the tunnel.
    */
   target = 0
   /** ACTION_SERVICE: which of the ENI's addresses is the source (link_local_service.ts). */

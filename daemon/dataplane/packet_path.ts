@@ -12,13 +12,15 @@
  *               runInternetGatewayPath    to the internet, or back to another public address
  *               runHyperplanePath         through a NAT gateway, either way
  *               runEgressOnlyPath         through an egress-only internet gateway, either way
+ *               chooseTunnel              from a virtual private gateway into a VPN tunnel
  *     uplink    runUplinkPath         from the internet to its VPC
+ *     tunnel    runTunnelPath         from a VPN tunnel to its VPC, or into another tunnel
  */
 import { ECN_MASK } from '../encap/ecn.ts'
 import { FLAG_MIRRORED } from '../encap/geneve.ts'
 import { ACTION_DELIVER, ACTION_NONE } from './action.ts'
 import { PORT_NONE } from './counters.ts'
-import { DROP_NONE, DROP_PORT_UNKNOWN, DROP_TOO_BIG, DROP_VPN_NO_TUNNEL } from './drop_reason.ts'
+import { DROP_NONE, DROP_PORT_UNKNOWN, DROP_TOO_BIG } from './drop_reason.ts'
 import { NAT_INWARD, NAT_NONE, NAT_OUTWARD } from './hyperplane/nat_counts.ts'
 import type { HyperplaneNode } from './hyperplane/node.ts'
 import { SERVICE_NONE } from './link_local_service.ts'
@@ -47,6 +49,7 @@ import { checkInbound, checkOutbound } from './steps/security_group.ts'
 import { checkSource } from './steps/source_check.ts'
 import { checkTtl } from './steps/ttl.ts'
 import { checkSender, findReceiver, readVpcHeader } from './steps/vpc_header.ts'
+import { checkTunnelSource, chooseTunnel, isOfVpc } from './steps/vpn_gateway.ts'
 import { EGRESS, INGRESS } from './tables/flow_layout.ts'
 import { NAT_AT_ENI } from './tables/nat_layout.ts'
 import type { Tables } from './tables/tables.ts'
@@ -178,6 +181,31 @@ export function runUplinkPath (p: PacketContext, tables: Tables, view: DataView)
   return enterVpc(p, tables)
 }
 
+/**
+ * From a VPN tunnel of the gateway `gateway` into its VPC, or into another tunnel. Precondition:
+ * the context was loaded, `at` is the inner IP header.
+ * @param gateway its port; PORT_NONE: it is gone
+ * @returns as runEgressPath
+ */
+export function runTunnelPath (
+  p: PacketContext, gateway: number, tables: Tables, view: DataView): number {
+  forgetDecisions(p)
+  p.portIndex = gateway
+  if (gateway === PORT_NONE) return DROP_PORT_UNKNOWN
+  p.vpcIndex = tables.ports.vpcIndex[gateway]
+  let drop = parsePacket(p, view)
+  if (drop !== DROP_NONE) return drop
+  drop = checkDestinationScope(p)
+  if (drop !== DROP_NONE) return drop
+  drop = checkTunnelSource(p, tables)
+  if (drop !== DROP_NONE) return drop
+  followFragments(p, tables, view)
+  if (isOfVpc(p, tables)) return enterVpc(p, tables)
+  // From site to site, as a hub does.
+  drop = checkTtl(p)
+  return drop === DROP_NONE ? chooseTunnel(p, tables) : drop
+}
+
 /** What the receiving port is decides what follows. */
 function enterByKind (p: PacketContext, tables: Tables, view: DataView): number {
   switch (tables.ports.kind[p.portIndex]) {
@@ -185,7 +213,7 @@ function enterByKind (p: PacketContext, tables: Tables, view: DataView): number 
     case PORT_KIND_INTERNET_GATEWAY: return runInternetGatewayPath(p, tables)
     case PORT_KIND_NAT_GATEWAY: return runHyperplanePath(p, tables, view)
     case PORT_KIND_EGRESS_ONLY: return runEgressOnlyPath(p, tables, view)
-    case PORT_KIND_VPN_GATEWAY: return DROP_VPN_NO_TUNNEL // tunnels carry no packets yet
+    case PORT_KIND_VPN_GATEWAY: return chooseTunnel(p, tables)
     default: return DROP_PORT_UNKNOWN // a kind of gateway that this worker does not know
   }
 }

@@ -12,9 +12,10 @@
  * benches (testing/lab.ts).
  */
 import * as descriptor from '../tun/descriptor.ts'
+import type { Esp } from '../tun/esp.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
 import {
-  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
+  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SEAL, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
   dropIsCacheable,
   prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
@@ -25,8 +26,8 @@ import {
 import type { Counters } from './counters.ts'
 import {
   DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT,
-  DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION,
-  DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED
+  DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED,
+  DROP_VPN_NO_TUNNEL
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
 import {
@@ -38,12 +39,15 @@ import { GatewayAnswers } from './gateway_answers.ts'
 import { IcmpErrors } from './icmp_error.ts'
 import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
-import { HELD_BYTES, NodePort } from './node_port.ts'
+import { NodePort } from './node_port.ts'
 import { PacketContext } from './packet.ts'
-import { runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath } from './packet_path.ts'
+import {
+  runEgressPath, runIngressPath, runLocalIngressPath, runTunnelPath, runUplinkPath
+} from './packet_path.ts'
 import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import type { GatherRun } from './parking.ts'
 import { SERVICE_DNS_VPC, SERVICE_NONE } from './link_local_service.ts'
+import type { RouterArena } from './router_arena.ts'
 import type { RouterParts } from './router_parts.ts'
 import { askService } from './service_answer.ts'
 import { ServicePort } from './service_port.ts'
@@ -58,26 +62,13 @@ import { PORT_KIND_ENI } from './tables/update.ts'
 import type { CaptureMessage, FlowRecordsMessage, MappingKey } from './tables/update.ts'
 import { Tap, TAP_BYTES } from './tap.ts'
 import { Transmit, transmitBytes } from './transmit.ts'
+import { gatewayOfTunnel, PORT_TUNNEL, VpnPort } from './vpn_port.ts'
 import { TCP_FLAGS_NOTED } from '../wire/tcp.ts'
 
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
 const { FRAME_PORTS, PORT_UNDERLAY, RX_PORT, RX_SEGMENTS, RX_WORDS } = descriptor
 const { EGRESS, HALF_WORD, HALF_WORDS, INGRESS } = flowLayout
-
-/** The parts of a Nic that the router touches. */
-export interface RouterArena {
-  readonly bytes: Uint8Array
-  readonly words: Int32Array
-  readonly tx: Int32Array
-  readonly scratchAt: number
-  gatherRun: GatherRun
-}
-
-/** Bytes of scratch area that a router needs. */
-export function scratchBytes (txMax: number): number {
-  return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES + HELD_BYTES
-}
 
 /** Gateways of one host that a packet may pass, one after the other. */
 const GATEWAY_HOPS_MAX = 4
@@ -97,6 +88,8 @@ export class Router implements RouterParts {
   readonly node: NodePort
   readonly mirror: Mirror
   readonly services = new ServicePort()
+  /** VPN tunnels, where this worker has any. */
+  vpn: VpnPort | null = null
   /**
    * False switches the fast path and the keeping of decisions off: slower, and nothing else.
    * Connections are kept all the same.
@@ -140,6 +133,14 @@ export class Router implements RouterParts {
       this.counters.add(COUNT_RESOLVE_REQUESTS, 1)
       ask(key)
     })
+  }
+
+  /** @param esp its results stand behind `scratchBytes` of the scratch area */
+  openVpn (esp: Esp, espAt: number): void {
+    const receive = (rx: Int32Array, count: number): void => { this.receiveBurst(rx, count) }
+    this.vpn = new VpnPort(esp, this, this.#gatherRun, receive)
+    this.transmit.tunnels = this.vpn
+    this.transmit.bareAt = espAt
   }
 
   /** Begins, changes or ends the capturing of packets. @param nowNs machine's monotonic clock */
@@ -232,10 +233,13 @@ export class Router implements RouterParts {
     } else if (this.services.nicPort !== 0 && rx[rxAt + RX_PORT] === this.services.nicPort) {
       this.#deliverFromServices(p)
     } else if (p.portIndex === PORT_NONE && rx[rxAt + RX_PORT] === this.tables.uplinkNicPort) {
+      if (this.vpn === null || !this.vpn.takeOuter(p)) this.#slowUplink(p, rx, rxAt)
+    } else if (rx[rxAt + RX_PORT] === PORT_TUNNEL) {
       this.#slowUplink(p, rx, rxAt)
     } else if (rx[rxAt + RX_PORT] > FRAME_PORTS) {
       this.#takeFrame(p, rx[rxAt + RX_PORT] - FRAME_PORTS)
     } else if (p.portIndex === PORT_NONE) {
+      if (this.vpn?.takeFromWithin(p, rx[rxAt + RX_PORT]) === true) return
       this.counters.drop(PORT_NONE, DROP_PORT_UNKNOWN, rx[rxAt + RX_SEGMENTS])
     } else {
       this.#slowEgress(p, rx, rxAt)
@@ -280,6 +284,7 @@ export class Router implements RouterParts {
     this.parking.afterBurst()
     this.node.holding.afterBurst()
     this.mirror.afterBurst()
+    this.vpn?.afterBurst()
   }
 
   // ------------------------------------------------------------------------------------- egress
@@ -486,8 +491,12 @@ export class Router implements RouterParts {
 
   // ------------------------------------------------------------------------------------- gateways
 
+  /** From the internet: as it is, or opened. */
   #slowUplink (p: PacketContext, rx: Int32Array, rxAt: number): void {
-    const outcome = runUplinkPath(p, this.tables, this.view)
+    const { tables, view } = this
+    const outcome = rx[rxAt + RX_PORT] === PORT_TUNNEL
+      ? runTunnelPath(p, gatewayOfTunnel(p, tables, view), tables, view)
+      : runUplinkPath(p, tables, view)
     if (outcome < 0) this.#wait(p, rx, rxAt, outcome)
     else if (outcome !== DROP_NONE) this.counters.drop(p.portIndex, outcome, p.segments)
     else this.#leaveGateway(p, rx, rxAt)
@@ -506,8 +515,9 @@ export class Router implements RouterParts {
         if (p.action === ACTION_ENCAPSULATE) {
           prepareEncapsulation(p, ports.vni[gateway], ports.eniHigh[gateway], ports.eniLow[gateway])
         }
-        const isOutward = p.action === ACTION_UPLINK
-        const drop = emitPacket(p, this)
+        const isSealed = p.action === ACTION_SEAL
+        const isOutward = p.action === ACTION_UPLINK || isSealed
+        const drop = isSealed ? this.vpn?.seal(p) ?? DROP_VPN_NO_TUNNEL : emitPacket(p, this)
         if (drop !== DROP_NONE) this.counters.drop(gateway, drop, segments)
         else if (isOutward) this.counters.ingress(gateway, segments, wireBytesSum)
         else this.counters.egress(gateway, segments, wireBytesSum)

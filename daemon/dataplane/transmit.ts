@@ -12,6 +12,9 @@
 import * as ecn from '../encap/ecn.ts'
 import * as geneve from '../encap/geneve.ts'
 import * as descriptor from '../tun/descriptor.ts'
+import {
+  ESP_AT, ESP_BYTES, ESP_CSUM, ESP_CSUM_FIELD, ESP_GSO_SIZE, ESP_GSO_TYPE
+} from '../tun/esp_descriptor.ts'
 import { ipv4DecrementTtl, ipv4SetTrafficClass } from '../wire/ipv4.ts'
 import * as ipv4 from '../wire/ipv4.ts'
 import { ipv6DecrementHopLimit, ipv6SetTrafficClass } from '../wire/ipv6.ts'
@@ -33,7 +36,7 @@ const {
   TX_OUTER_TRAFFIC_CLASS, TX_PEER, TX_PORT, TX_RUN, TX_SOURCE_PORT, TX_TOTAL_BYTES, TX_WORDS
 } = descriptor
 const { IPV4_VERSION } = ipv4
-const { ACTION_DELIVER, ACTION_UPLINK } = action
+const { ACTION_DELIVER, ACTION_SEAL, ACTION_UPLINK } = action
 
 /** One port for all messages between nodes: the underlay keeps them in order. */
 const RAW_SOURCE_PORT = 49_152
@@ -51,6 +54,10 @@ export function transmitBytes (txMax: number): number {
 export class Transmit {
   /** Descriptors written for the next burst. */
   count = 0
+  /** Takes what goes into a VPN tunnel, where there are tunnels. */
+  tunnels: { sealFragment(p: PacketContext): void } | null = null
+  /** Where bytes of the arena begin that have no headroom before each packet. */
+  bareAt: number
   readonly #bytes: Uint8Array
   readonly #view: DataView
   readonly #words: Int32Array
@@ -72,6 +79,7 @@ export class Transmit {
     this.#txMax = txMax
     this.#cellsAt = scratchAt
     this.#madeAt = scratchAt + txMax * CELL_BYTES
+    this.bareAt = bytes.length
   }
 
   /** The burst has sent everything. */
@@ -117,6 +125,7 @@ export class Transmit {
   send (p: PacketContext, ports: PortTable): void {
     if (p.action === ACTION_DELIVER) this.deliver(p, ports.nicPort[p.target])
     else if (p.action === ACTION_UPLINK) this.deliver(p, p.target)
+    else if (p.action === ACTION_SEAL) this.tunnels?.sealFragment(p)
     else this.encapsulate(p, p.target, p.sourcePort, p.header, 0)
   }
 
@@ -135,7 +144,8 @@ export class Transmit {
     p: PacketContext, peer: number, sourcePort: number, header: Int32Array, headerAt: number
   ): void {
     const t = this.#describe(p, PORT_UNDERLAY)
-    const cellAt = (p.at & 3) === 0 && p.hasGrown === 0 ? p.at - GENEVE_BYTES
+    const cellAt = (p.at & 3) === 0 && p.hasGrown === 0 && p.at < this.bareAt
+      ? p.at - GENEVE_BYTES
       : this.#cellsAt + this.count * CELL_BYTES
     const words = this.#words
     const cell = cellAt >>> 2
@@ -203,6 +213,25 @@ export class Transmit {
     tx[t + TX_AT] = at
     tx[t + TX_BYTES] = count
     tx[t + TX_TOTAL_BYTES] = count
+    this.count++
+  }
+
+  /**
+   * Writes a packet of ESP (tun/esp_descriptor.ts) to a port of the NIC. Precondition: hasRoom(1).
+   * @param words its descriptor, ESP_WORDS from `at`
+   */
+  sendAsIs (words: Int32Array, at: number, nicPort: number): void {
+    const tx = this.#tx
+    const t = this.count * TX_WORDS
+    tx.fill(0, t, t + TX_WORDS)
+    tx[t + TX_PORT] = nicPort
+    tx[t + TX_AT] = words[at + ESP_AT]
+    tx[t + TX_BYTES] = words[at + ESP_BYTES]
+    tx[t + TX_TOTAL_BYTES] = words[at + ESP_BYTES]
+    tx[t + TX_GSO_TYPE] = words[at + ESP_GSO_TYPE]
+    tx[t + TX_GSO_SIZE] = words[at + ESP_GSO_SIZE]
+    tx[t + TX_CSUM] = words[at + ESP_CSUM]
+    tx[t + TX_CSUM_FIELD] = words[at + ESP_CSUM_FIELD]
     this.count++
   }
 

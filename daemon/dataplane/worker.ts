@@ -9,23 +9,28 @@ import { machineNs, systemClock } from '../base/clock.ts'
 import { tuneForHotLoop } from '../base/engine.ts'
 import { systemRandom } from '../base/random.ts'
 import { GENEVE_UDP_PORT } from '../encap/geneve.ts'
+import { Esp, ESP_STATISTICS_BYTES } from '../tun/esp.ts'
 import { createNic } from '../tun/nic.ts'
+import type { Nic } from '../tun/nic.ts'
 import { mapSharedFile, SharedMemories } from '../tun/shared_memory.ts'
 import { Counters } from './counters.ts'
 import { Loop, pathMtu, RX_MAX, TX_MAX } from './loop.ts'
 import { messagePortLink } from './port.ts'
-import { scratchBytes } from './router.ts'
+import { scratchBytes, scratchBytesWithEsp } from './router_arena.ts'
 import { flowFileBytes } from './tables/flow_layout.ts'
+import { INTERNET_MTU } from './steps/internet_gateway.ts'
 import { FlowTable } from './tables/flow_table.ts'
 import { natFileBytes } from './tables/nat_layout.ts'
 import { NatTable } from './tables/nat_table.ts'
 import type { WorkerOptions } from './tables/update.ts'
+import { ESP_JOBS_MAX, ESP_OUT_BYTES, ESP_RESULTS_MAX } from './vpn_port.ts'
 
 function main (options: WorkerOptions): void {
   tuneForHotLoop()
   const flowFile = mapSharedFile(options.flowFilePath, flowFileBytes(options.flowCapacity))
   const nic = createNic({
-    scratchBytes: scratchBytes(TX_MAX),
+    scratchBytes: options.espFilePath === null
+      ? scratchBytes(TX_MAX) : scratchBytesWithEsp(TX_MAX),
     rxMax: RX_MAX,
     txMax: TX_MAX,
     spinUs: options.spinUs,
@@ -41,11 +46,24 @@ function main (options: WorkerOptions): void {
     nat: options.nat === null ? null
       : new NatTable(mapSharedFile(options.nat.filePath, natFileBytes(options.nat.capacity)),
         options.nat.capacity, systemRandom),
+    esp: options.espFilePath === null ? null : openEsp(nic, options.espFilePath),
     hostIndex: options.hostIndex,
     pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':')),
     machineNs
   })
   loop.run()
+}
+
+function openEsp (nic: Nic, path: string): Esp {
+  return new Esp({
+    arena: nic.bytes.buffer as ArrayBuffer,
+    outAt: nic.scratchAt + scratchBytes(TX_MAX),
+    outBytes: ESP_OUT_BYTES,
+    jobsMax: ESP_JOBS_MAX,
+    resultsMax: ESP_RESULTS_MAX,
+    statistics: mapSharedFile(path, ESP_STATISTICS_BYTES),
+    outerMtu: INTERNET_MTU
+  })
 }
 
 main(workerData as WorkerOptions)

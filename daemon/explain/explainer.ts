@@ -10,7 +10,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { isGatewayId } from '../compile/gateway_port.ts'
-import { ACTION_DELIVER, ACTION_SERVICE, ACTION_UPLINK } from '../dataplane/action.ts'
+import { ACTION_DELIVER, ACTION_SEAL, ACTION_SERVICE, ACTION_UPLINK } from '../dataplane/action.ts'
 import { DROP_NONE, DROP_REASONS } from '../dataplane/drop_reason.ts'
 import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
@@ -114,14 +114,20 @@ export class Explainer {
       forward: plain(forward), answer: plain(answer), obstacle: null }
   }
 
-  /** It has left for the internet; whether somebody there answers is not the lab's to know. */
+  /**
+   * It has left for the internet, or for the other end of a VPN; whether somebody there answers is
+   * not the lab's to know.
+   */
   #answerFromOutside (from: Place, forward: Walked): Reach {
-    const answer = this.#walkIn(answerTo(forward.arrived))
+    const gateway = forward.deliveredTo ?? ''
+    const isVpn = gateway.startsWith('vgw-')
+    const answer = this.#walkIn(answerTo(forward.arrived), isVpn ? gateway : null)
     if (answer === null) return refused(forward, null)
     if (answer.deliveredTo === null) return refused(forward, answer)
     if (answer.deliveredTo !== from.eni) return passedOn(this.#options.snapshot, forward, answer)
-    return { verdict: 'yes', text: 'The packet that opens it leaves for the internet, and an ' +
-      'answer from there arrives.', forward: plain(forward), answer: plain(answer), obstacle: null }
+    const way = isVpn ? 'by a VPN tunnel' : 'for the internet'
+    const text = `The packet that opens it leaves ${way}, and an answer from there arrives.`
+    return { verdict: 'yes', text, forward: plain(forward), answer: plain(answer), obstacle: null }
   }
 
   /** One packet from an ENI to where it ends. @param memory whose conversations count */
@@ -142,13 +148,17 @@ export class Explainer {
     return this.#carry(packet, sides, sender, from, left, routed(packet, left), memory)
   }
 
-  /** One packet from the internet, by an edge that is up; null when there is none. */
-  #walkIn (packet: PacketFields): Walked | null {
+  /**
+   * One packet from the internet, by an edge that is up; null when there is none.
+   * @param vpnGateway whose tunnel it comes by; null: by none
+   */
+  #walkIn (packet: PacketFields, vpnGateway: string | null): Walked | null {
     const edge = [...this.#options.snapshot.tables.host.values()]
       .find(({ roles, isDown }) => roles.includes('edge') && isDown !== true)
     const view = edge === undefined ? null : this.#viewOf(edge.id)
     if (view === null) return null
-    const arrived = view.arrive(packet)
+    const arrived = vpnGateway === null ? view.arrive(packet)
+      : view.arriveByTunnel(vpnGateway, packet)
     const gateway = { view, eni: view.portId(arrived.p) ?? NO_GATEWAY }
     const told = this.#side(gateway, 'ingress', packet, arrived, null)
     const sides = [sideOf(told)]
@@ -183,7 +193,8 @@ export class Explainer {
         return { ...walk, arrived: fields }
       }
       fields = translated(fields, entered)
-      if (entered.p.action === ACTION_UPLINK) return { ...walk, arrived: fields }
+      const { action } = entered.p
+      if (action === ACTION_UPLINK || action === ACTION_SEAL) return { ...walk, arrived: fields }
       from = { view: nextView, eni: nextView.portId(entered.p) ?? next.eni }
       fields = routed(fields, entered)
       left = entered

@@ -26,7 +26,7 @@ import type { NodeEvents } from '../dataplane/hyperplane/node_events.ts'
 import { pathMtu } from '../dataplane/loop.ts'
 import { PacketContext } from '../dataplane/packet.ts'
 import {
-  runEgressPath, runIngressPath, runLocalIngressPath, runUplinkPath
+  runEgressPath, runIngressPath, runLocalIngressPath, runTunnelPath, runUplinkPath
 } from '../dataplane/packet_path.ts'
 import { isForVpc } from '../dataplane/steps/egress_only_gateway.ts'
 import { WAIT_FOR_ADDRESS } from '../dataplane/steps/mapping.ts'
@@ -181,6 +181,17 @@ export class HostView {
     const run = (): number => {
       loadContext(p, bytes, PACKET_AT)
       return runUplinkPath(p, this.tables, viewOf(bytes))
+    }
+    return this.#passage(p, this.#resolving(p, run))
+  }
+
+  /** The packet comes from a VPN tunnel of the gateway, to this edge. */
+  arriveByTunnel (gateway: string, fields: PacketFields): Passage {
+    const bytes = makePacket(fields, PACKET_AT)
+    const p = new PacketContext()
+    const run = (): number => {
+      loadContext(p, bytes, PACKET_AT)
+      return runTunnelPath(p, this.#portOf(gateway), this.tables, viewOf(bytes))
     }
     return this.#passage(p, this.#resolving(p, run))
   }

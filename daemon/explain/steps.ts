@@ -3,7 +3,7 @@
  * packet's context: up to the one that dropped it, or all of them.
  */
 import { isGatewayId } from '../compile/gateway_port.ts'
-import { ACTION_UPLINK } from '../dataplane/action.ts'
+import { ACTION_SEAL, ACTION_UPLINK } from '../dataplane/action.ts'
 import {
   DROP_BLACKHOLE, DROP_CONGESTION_MARK, DROP_DESTINATION_CHECK, DROP_ENI_NOT_HERE,
   DROP_FRAGMENT_INVALID, DROP_GATEWAY_DOWN, DROP_GENEVE_CRITICAL_OPTION, DROP_GENEVE_MALFORMED,
@@ -13,7 +13,8 @@ import {
   DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_ALLOCATION, DROP_PORT_CLOSED,
   DROP_PORT_UNKNOWN, DROP_PUBLIC_ADDRESS_UNKNOWN, DROP_REASONS, DROP_SECURITY_GROUP_EGRESS,
   DROP_SECURITY_GROUP_INGRESS, DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST, DROP_SOURCE_SPOOFED,
-  DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN, DROP_VPN_NO_TUNNEL
+  DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN, DROP_VPN_NO_ROUTE,
+  DROP_VPN_NO_TUNNEL, DROP_VPN_SOURCE
 } from '../dataplane/drop_reason.ts'
 import { ACTION_SERVICE } from '../dataplane/action.ts'
 import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
@@ -22,6 +23,7 @@ import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import { PORT_KIND_ENI } from '../dataplane/tables/update.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { routeBehind } from '../model/route_order.ts'
+import { formatAddress, IPV4_MAPPED_WORD } from '../wire/address.ts'
 import { protocolName } from '../wire/ip_protocol.ts'
 import type { Direction, Step, StepName } from './explanation.ts'
 import type { HostView } from './host_view.ts'
@@ -156,12 +158,35 @@ const EGRESS_ONLY_IN_STEPS: readonly StepKind[] = [
 /** Out of a VPC, at its virtual private gateway. */
 const VPN_GATEWAY_STEPS: readonly StepKind[] = [
   INGRESS_STEPS[0]!,
-  { step: 'send', drops: [DROP_VPN_NO_TUNNEL],
-    tell: () => ({ text: 'no tunnel of the gateway carries packets' }) }
+  { step: 'gateway-route', drops: [DROP_VPN_NO_ROUTE],
+    tell: ({ eni, packet, drop }) => ({ object: eni,
+      text: drop === DROP_VPN_NO_ROUTE
+        ? `no tunnel has a route to ${packet.destination}`
+        : `a tunnel has a route to ${packet.destination}` }) },
+  { step: 'send', drops: [...BEYOND_DROPS, DROP_VPN_NO_TUNNEL], tell: tellTunnel }
 ]
 
+/** From a VPN tunnel into the VPC. */
+const VPN_IN_STEPS: readonly StepKind[] = [
+  EGRESS_STEPS[0]!, EGRESS_STEPS[1]!,
+  { step: 'source-check', drops: [DROP_VPN_SOURCE],
+    tell: ({ packet, drop }) => ({ text: drop === DROP_VPN_SOURCE
+      ? `${packet.source} is an address of the VPC itself`
+      : `${packet.source} is no address of the VPC` }) },
+  { step: 'gateway-route', drops: [DROP_NO_ROUTE, DROP_BLACKHOLE], tell: tellGatewayRoute },
+  { step: 'send', drops: [...BEYOND_DROPS, DROP_VPN_NO_ROUTE, DROP_VPN_NO_TUNNEL],
+    tell: tellBeyond }
+]
+
+function tellTunnel (side: Passed): Told {
+  const { p } = side
+  if (p.action !== ACTION_SEAL) return tellBeyond(side)
+  const address = formatAddress(Uint32Array.of(0, 0, IPV4_MAPPED_WORD, p.target))
+  return { object: address, text: `sealed into the tunnel of ${address}, and to the internet` }
+}
+
 function kindsOf ({ view, eni, direction, p, drop }: Passed): readonly StepKind[] {
-  if (eni.startsWith('vgw-')) return VPN_GATEWAY_STEPS
+  if (eni.startsWith('vgw-')) return direction === 'egress' ? VPN_GATEWAY_STEPS : VPN_IN_STEPS
   if (isGatewayId(eni)) {
     if (!view.isEgressOnly(p)) return direction === 'egress' ? GATEWAY_OUT_STEPS : GATEWAY_IN_STEPS
     if (direction === 'egress') return EGRESS_ONLY_OUT_STEPS

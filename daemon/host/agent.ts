@@ -30,6 +30,8 @@ import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Host } from '../model/lab.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
+import type { EspMapping } from '../tun/esp.ts'
+import type { EspMessage } from '../tun/esp_tunnels.ts'
 import { fileRegion, mapSharedFile, threadRegion } from '../tun/shared_memory.ts'
 import type { SharedMemory, SharedRegion } from '../tun/shared_memory.ts'
 import { startProcess, startThread } from './dataplane_carrier.ts'
@@ -41,7 +43,9 @@ import { InstanceReconciler } from './instance_reconciler.ts'
 import type { Ports } from './instance_reconciler.ts'
 import type { Limiter } from './limiter.ts'
 import type { NamespaceMonitor } from './namespace_monitor.ts'
-import { flowFilePath, natFilePath, namespaceName, namespacePath, sharedFilePath } from './paths.ts'
+import {
+  espFilePath, flowFilePath, natFilePath, namespaceName, namespacePath, sharedFilePath
+} from './paths.ts'
 
 /** How long an edge waits before it opens a lost uplink again. */
 const UPLINK_RETRY_MS = 1000
@@ -50,6 +54,10 @@ const UPLINK_RETRY_MS = 1000
 export const NAT_CAPACITY = 262_144
 
 export type WireMode = 'offload' | 'per-packet'
+
+/** What a data plane is told of VPN tunnels. A new worker knows nothing of it. */
+export type VpnMessage = EspMessage |
+  Extract<ControlMessage, { kind: 'open-ike' | 'open-inside' | 'close-inside' }>
 
 type OpenServicesMessage = Extract<ControlMessage, { kind: 'open-services' }>
 
@@ -76,6 +84,8 @@ export interface HostAgentOptions {
   readonly onDown?: (host: string, isDown: boolean) => void
   /** A HyperPlane node has complete copies of a resource's flows, as of an epoch. */
   readonly onCopyComplete?: (host: string, networkInterfaceId: string, epoch: number) => void
+  /** A peer of a VPN tunnel sends from elsewhere than before. */
+  readonly onEspMapping?: (host: string, mapping: EspMapping) => void
   /** Namespace of the internet's router, where an edge has its uplink; null: there is none. */
   readonly uplinkNamespace?: string | null
 }
@@ -144,6 +154,9 @@ export class HostAgent implements Ports {
       onCopyComplete: ({ eniIdHigh, eniIdLow, epoch }) => {
         options.onCopyComplete?.(host.id, eniIdFromBits(eniIdHigh, eniIdLow), epoch)
       },
+      onEspMapping: ({ index, address, port }) => {
+        options.onEspMapping?.(host.id, { index, address, port })
+      },
       onResolve: ({ key }) => { this.#resolve(key) },
       onSpawn: () => {
         this.#hangWatch.begin()
@@ -169,6 +182,8 @@ export class HostAgent implements Ports {
       nat: host.roles.includes('hyperplane')
         ? { filePath: natFilePath(lab, host.id), capacity: NAT_CAPACITY }
         : null,
+      espFilePath: this.#isProcess && host.roles.includes('edge')
+        ? espFilePath(lab, host.id) : null,
       counters
     }
     return this.#isProcess ? startProcess(options, events, [lab, host.id])
@@ -270,6 +285,9 @@ export class HostAgent implements Ports {
     }
     this.reconciler.onCommit(revision, changes)
   }
+
+  /** For what no record of this agent says: tunnels of VPN connections (vpn_edges.ts). */
+  post (message: VpnMessage): void { this.#link.post(message) }
 
   setWireMode (mode: WireMode): void {
     if (mode === this.#wireMode) return

@@ -45,6 +45,7 @@ export interface DataplaneLinkOptions {
   /** A HyperPlane node has complete copies of a resource's flows. */
   readonly onCopyComplete?:
   (message: Extract<WorkerMessage, { kind: 'copy-complete' }>) => void
+  readonly onEspMapping?: (message: Extract<WorkerMessage, { kind: 'esp-mapping' }>) => void
   /** A new worker has been made and knows nothing: post everything now. */
   readonly onSpawn: () => void
 }
@@ -241,6 +242,9 @@ export class DataplaneLink {
         return
       case 'copy-complete':
         this.#options.onCopyComplete?.(message)
+        return
+      case 'esp-mapping':
+        this.#options.onEspMapping?.(message)
         return
       case 'warning':
         this.#options.log.warn(message.message)

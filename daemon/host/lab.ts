@@ -43,6 +43,7 @@ import { ensureRealUplink, removeRealUplink } from './real_uplink.ts'
 import { SERVICE_DEVICE, ensureServiceNamespace, serviceNamespace } from './service_namespace.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
+import { VpnEdges } from './vpn_edges.ts'
 import type { DesiredHost } from './topology_plan.ts'
 
 /** How often it is looked for what time has come for: records of the past, drained addresses. */
@@ -85,6 +86,7 @@ export class Lab {
   readonly #capture: CaptureWatch
   readonly #services: ServicesLink
   readonly publicServices: PublicServices
+  readonly #vpn: VpnEdges
   #agents: readonly HostAgent[] = []
   /** Hosts whose services are to be opened again. */
   readonly #servicesFailed = new Set<HostAgent>()
@@ -121,6 +123,8 @@ export class Lab {
     this.publicServices = new PublicServices(options.clock, (error) => {
       log.warn({ err: error }, 'a public service failed')
     })
+    this.#vpn = new VpnEdges(
+      { lab, replica, clock: options.clock, log, agents: () => this.#agents })
     this.#services = new ServicesLink({
       snapshot: () => replica.snapshot,
       directory: this.directory,
@@ -177,8 +181,10 @@ export class Lab {
       onServicesFailed: () => { this.#onServicesFailed(host.id) },
       onDown: (host, isDown) => {
         this.hyperplane.noteNode(host, isDown)
+        this.#vpn.noteEdge(host, isDown)
         void this.#noteLiveness(host, isDown)
       },
+      onEspMapping: (host, mapping) => { this.#vpn.mapped(host, mapping) },
       onCopyComplete: (host, eni, epoch) => { this.hyperplane.copyIsComplete(host, eni, epoch) }
     }))
     const started = this.#agents.map(async (agent) => { await agent.start() })
@@ -186,6 +192,7 @@ export class Lab {
     const opened = this.#agents.map(async (agent) => { await this.#openServices(agent) })
     await Promise.all([...started, ...opened])
     this.hyperplane.begin()
+    this.#vpn.begin()
     this.#capture.start()
     this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
   }
@@ -198,6 +205,7 @@ export class Lab {
     this.#capture.stop()
     this.#monitor.stop()
     this.publicServices.close()
+    await this.#vpn.stop()
     await this.#services.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
   }
@@ -283,6 +291,7 @@ export class Lab {
     this.#removeLayers(changes)
     for (const agent of this.#agents) agent.onCommit(revision, changes)
     this.hyperplane.onCommit(changes)
+    this.#vpn.onCommit(changes)
     this.#services.onCommit(revision, changes)
     this.#onApplied()
   }
@@ -339,6 +348,7 @@ export class Lab {
       const repair = await ensureTopology(lab, desiredHosts(hosts))
       const { createdHosts } = repair
       const lineCount = repair.lineCount + await this.#ensureInternet(hosts)
+      if (lineCount > 0) this.#vpn.reconcile()
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()

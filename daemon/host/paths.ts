@@ -8,11 +8,13 @@
  *                <lab>-<host>     a physical host (`vpclab-host-1`)
  *                <lab>-<instance> an instance (`vpclab-i-0123456789abcdef0`)
  *                <lab>-<gateway>  where the tunnels of a virtual private gateway end
+ *                <lab>-<edge>-ike where the outside addresses of an edge's tunnels are
  *     files      /var/lib/vpclab/<lab>/   store, audit trail, change history, configuration,
  *                                         credentials, logs, user data
  *                /run/vpclab/<lab>/       pid file, admin socket, what each instance has booted
  *                /run/vpclab/<lab>/guests/    which namespaces are not the lab's own
  *                /run/vpclab-bgp/<lab>/       BGP speakers of virtual private gateways
+ *                /run/vpclab-ipsec/<lab>/     charon of each edge with VPN tunnels
  *                /dev/shm/vpclab-<lab>-<host>.flows, and .counters-0 … of an edge
  *
  * `VPCLAB_STATE_DIR` names another place for the first two; so does running without root, which an
@@ -116,6 +118,20 @@ export function guestDirectory (lab: string): string { return `/run/vpclab/${lab
  * rest. Speakers have a user of their own, whom nothing else of the lab is for.
  */
 export function bgpDirectory (lab: string): string { return `/run/vpclab-bgp/${lab}` }
+
+/** Where the outside addresses of an edge's VPN tunnels are, and IKE is spoken. */
+export function ikeNamespace (lab: string, edge: string): string { return `${lab}-${edge}-ike` }
+/**
+ * Sockets, keys and log of an edge's charon: not moved by the variable, for a socket's path has 108
+ * bytes at most. @param edge empty: the folder of all edges
+ */
+export function ipsecDirectory (lab: string, edge: string): string {
+  return join(`/run/vpclab-ipsec/${lab}`, edge)
+}
+/** What each SA of an edge has carried. */
+export function espFilePath (lab: string, edge: string): string {
+  return sharedFilePath(lab, edge, 'esp')
+}
 
 /** Memory of a host besides its flows, where its data plane is a process. */
 export function sharedFilePath (lab: string, host: string, name: string): string {

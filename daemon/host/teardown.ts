@@ -16,7 +16,8 @@ import { guestIds, releaseGuest } from './instance_guest.ts'
 import { Limiter } from './limiter.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import {
-  NAMESPACE_DIRECTORY, bgpDirectory, flowFilePath, guestDirectory, runDirectory, stateDirectory
+  NAMESPACE_DIRECTORY, bgpDirectory, flowFilePath, guestDirectory, ipsecDirectory,
+  runDirectory, stateDirectory
 } from './paths.ts'
 import { daemonOf, isDaemon } from './pid_file.ts'
 import { removeRealUplink } from './real_uplink.ts'
@@ -39,7 +40,8 @@ export interface TeardownResult {
 /** @throws VpclabError VPCLAB_ERR_TIMEOUT, VPCLAB_ERR_COMMAND */
 export async function teardownLab (lab: string): Promise<TeardownResult> {
   const directories =
-    [guestDirectory(lab), bgpDirectory(lab), runDirectory(lab), stateDirectory(lab)]
+    [guestDirectory(lab), bgpDirectory(lab), ipsecDirectory(lab, ''), runDirectory(lab),
+      stateDirectory(lab)]
   const hadFiles = directories.some((directory) => existsSync(directory))
   const daemonStopped = await stopDaemon(lab)
   for (const id of guestIds(lab)) await releaseGuest(lab, id)

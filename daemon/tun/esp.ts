@@ -47,6 +47,10 @@ const MAPPING_BYTES = 23
 /** Ends of former SAs that are remembered, by a digest of their key. */
 const FORMER_MAX = 2 * ESP_SAS_MAX
 
+/** Bytes of an Esp's statistics. */
+export const ESP_STATISTICS_BYTES =
+  ESP_SAS_MAX * ESP_STATISTICS_WORDS * Float64Array.BYTES_PER_ELEMENT
+
 export interface EspOptions {
   /** The NIC's arena. */
   readonly arena: ArrayBuffer

@@ -18,7 +18,7 @@ export interface TunnelSettings extends TunnelOptions {
   readonly vpnGatewayId: string
   /** AWS's end; it names the tunnel, and is its identity in IKE. */
   readonly outsideIpAddress: string
-  /** 1..65535, unique in the lab while the tunnel is there: the low half of the outside address. */
+  /** Unique in the lab while the tunnel is there: the outside address, as the data plane has it. */
   readonly number: number
   /** The device's address and identity; null: known by its certificate alone. */
   readonly peerIpAddress: string | null
@@ -42,7 +42,7 @@ export function tunnelSettings ({ tables }: Snapshot): TunnelSettings[] {
       ...tunnelOptions(tunnel),
       vpnConnectionId: connection.id, vpnGatewayId: connection.vpnGatewayId,
       outsideIpAddress: tunnel.outsideIpAddress,
-      number: Number(knownAddress(tunnel.outsideIpAddress).value & 0xffffn),
+      number: Number(knownAddress(tunnel.outsideIpAddress).value),
       peerIpAddress: customer.ipAddress, preSharedKey: tunnel.preSharedKey,
       certificateArn: customer.certificateArn, insideAddresses: insideAddresses(tunnel),
       awsNetwork: connection.remoteIpv4NetworkCidr,

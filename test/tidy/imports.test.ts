@@ -37,7 +37,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   vpn: ['base', 'model'],
   hyperplane: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'observe'],
   services: BELOW_HOST,
-  host: [...BELOW_HOST, 'hyperplane', 'services', 'bgp'],
+  host: [...BELOW_HOST, 'hyperplane', 'services', 'bgp', 'ipsec', 'vpn'],
   flow_logs: [...BELOW_HOST, 'services', 'audit', 'host'],
   api: [...BELOW_HOST, 'hyperplane', 'services', 'explain', 'audit', 'host', 'flow_logs', 'vpn']
 }

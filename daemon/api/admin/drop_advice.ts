@@ -143,8 +143,22 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     `has now: "vpcctl capture ${host} --drops-only" shows which.`,
   'gateway-down': () => 'Every edge that serves the gateway is down, or the lab has none ' +
     '("vpcctl lab up --edges 3" makes a new lab with some): "vpcctl lab status" shows them.',
-  'vpn-no-tunnel': () => 'Tunnels of VPN connections carry no packets yet: "vpcctl vpn status" ' +
-    'shows what they have learned.',
+  'vpn-no-tunnel': () => 'The tunnel that has the route went down just now: "vpcctl vpn ' +
+    'status" says why, and which other one is up.',
+  'vpn-no-route': () => 'A virtual private gateway sends to the prefixes that a tunnel which is ' +
+    'up has learned or was given: "vpcctl vpn routes" shows them, "vpcctl vpn status" the tunnels.',
+  'vpn-source': ({ capture }) => 'The network behind the customer gateway has addresses of the ' +
+    `VPC: ${capture} shows whose.`,
+  'vpn-selector': () => 'The networks of the VPN connection ("vpcctl vpn networks" changes them) ' +
+    'leave the packet out.',
+  'esp-no-sa': () => 'The device at the other end uses keys that are no more; it makes new ones ' +
+    'when it notices: "vpcctl vpn status".',
+  'esp-malformed': ({ host }) => 'What is no whole ESP packet is sent to the outside address of ' +
+    `a tunnel: "vpcctl capture ${host} --drops-only" shows it.`,
+  'esp-replay': () => 'Packets were doubled or delayed on the internet; a ReplayWindowSize of up ' +
+    'to 2,048 forgives more ("vpcctl vpn tunnel").',
+  'esp-authentication': () => 'Somebody forges packets of a tunnel, or the path damages them.',
+  'esp-expired': () => 'The two ends did not make new keys in time: "vpcctl vpn status".',
   'peer-transit': ({ eni, snapshot, routeTable }) =>
     `A route of ${subnetLabel(snapshot, eni)} leads to a peering for addresses that the peer VPC ` +
     'does not have: it gives neither its gateways nor its other peers. "vpcctl route-table show ' +

@@ -51,7 +51,10 @@ export class PortTable {
   readonly nicPort = new Int32Array(PORTS_MAX)
   /** [PORTS_MAX] 1 when the device is a TAP: its guest asks for neighbors. */
   readonly isEthernet = new Uint8Array(PORTS_MAX)
-  /** [2 × NIC_PORTS_MAX] port index of each port of the NIC; 0 = none, and for all frames. */
+  /**
+   * [2 × NIC_PORTS_MAX] port index of each port of the NIC, and of PORT_TUNNEL; 0 = none, and for
+   * all frames.
+   */
   readonly portOfNic = new Int32Array(2 * NIC_PORTS_MAX)
   /** Highest index ever used, for walks. */
   indexMax = 0

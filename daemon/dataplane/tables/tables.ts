@@ -25,6 +25,7 @@ import { SubnetTable } from './subnet_table.ts'
 import { PORT_KIND_ENI } from './update.ts'
 import type { MappingKey, PortData, TableUpdate } from './update.ts'
 import { VpcTable } from './vpc_table.ts'
+import { VpnTable } from './vpn_table.ts'
 
 /** Whether cached picks of a host may be wrong now. */
 function changesHosts (update: TableUpdate): boolean {
@@ -44,6 +45,7 @@ export class Tables {
   readonly members = new MemberTable()
   readonly mirrors = new MirrorTable()
   readonly publicAddresses = new PublicTable()
+  readonly vpn = new VpnTable()
   /** Port of the NIC toward the internet; 0 while there is none. */
   uplinkNicPort = 0
   readonly fragments: FragmentTable
@@ -77,6 +79,7 @@ export class Tables {
     for (const host of update.hosts ?? []) this.hosts.set(host)
     for (const group of update.hostGroups ?? []) this.hosts.setGroup(group)
     for (const addresses of update.publicAddresses ?? []) this.publicAddresses.replace(addresses)
+    for (const vpns of update.vpns ?? []) this.vpn.replace(vpns)
     for (const vpc of update.vpcs ?? []) {
       if (vpc.mappingsComplete) this.resolved.removeVpc(vpc.vpcIndex)
       this.vpcs.set(vpc)

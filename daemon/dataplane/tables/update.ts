@@ -17,6 +17,7 @@
  * to the VPCs that are peered with it.
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { EspMessage } from '../../tun/esp_tunnels.ts'
 import type { SharedMemory } from '../../tun/shared_memory.ts'
 
 /** Kinds of next hop in RouteTableData.targetKind. A gateway adds one here. */
@@ -122,6 +123,28 @@ export const PUBLIC_WORDS = 7
 export interface PublicAddressesData {
   /** [n × PUBLIC_WORDS], in any order; a prefix stands here once. */
   readonly entries: Uint32Array
+}
+
+/** Words of VpnData. */
+export const VPN_TUNNEL_AT_ADDRESS = 0 // outside, IPv4: names the tunnel
+export const VPN_TUNNEL_AT_HOST_INDEX = 1 // the edge that has its keys
+export const VPN_TUNNEL_AT_GATEWAY_HIGH = 2
+export const VPN_TUNNEL_AT_GATEWAY_LOW = 3
+export const VPN_TUNNEL_AT_INSIDE = 4 // AWS's inside address, IPv4
+export const VPN_TUNNEL_WORDS = 5
+
+export const VPN_ROUTE_AT_GATEWAY_HIGH = 0
+export const VPN_ROUTE_AT_GATEWAY_LOW = 1
+export const VPN_ROUTE_AT_PREFIX = 2 // 5 words
+export const VPN_ROUTE_AT_TUNNEL = 7 // outside address
+export const VPN_ROUTE_WORDS = 8
+
+/** For edges: the tunnels of all attached virtual private gateways, whole. */
+export interface VpnData {
+  /** [n × VPN_TUNNEL_WORDS] */
+  readonly tunnels: Uint32Array
+  /** [n × VPN_ROUTE_WORDS] a prefix of a gateway stands here once. */
+  readonly routes: Uint32Array
 }
 
 /** Words of a peer in VpcData.peers. */
@@ -326,6 +349,7 @@ export interface TableUpdate {
   readonly mirrors?: readonly MirrorData[]
   /** One, or absent. */
   readonly publicAddresses?: readonly PublicAddressesData[]
+  readonly vpns?: readonly VpnData[]
   readonly shards?: readonly ShardData[]
   readonly removedHosts?: readonly number[]
   readonly removedHostGroups?: readonly number[]
@@ -387,6 +411,19 @@ export type ControlMessage =
    * Open the TUN toward the internet: the device stands in the namespace of the internet's router.
    */
   | { readonly kind: 'open-uplink', readonly namespacePath: string, readonly deviceName: string }
+  /** Open the TUN to where IKE is spoken: it has the outside addresses. */
+  | { readonly kind: 'open-ike', readonly namespacePath: string, readonly deviceName: string }
+  /** Open the TUN at which the inside address of a tunnel is: BGP is spoken there. */
+  | {
+    readonly kind: 'open-inside'
+    /** Outside address. */
+    readonly tunnel: number
+    readonly namespacePath: string
+    readonly deviceName: string
+  }
+  /** Close it. */
+  | { readonly kind: 'close-inside', readonly tunnel: number }
+  | EspMessage
   /** Open the TUN to the services of the VPCs (dataplane/service_port.ts). */
   | {
     readonly kind: 'open-services'
@@ -428,6 +465,13 @@ export type WorkerMessage =
     readonly eniIdLow: number
     readonly epoch: number
   }
+  /** A packet of an inbound SA came from elsewhere than its SA says. */
+  | {
+    readonly kind: 'esp-mapping'
+    readonly index: number
+    readonly address: Uint8Array
+    readonly port: number
+  }
   | { readonly kind: 'warning', readonly message: string }
   | { readonly kind: 'stopped' }
 
@@ -446,6 +490,8 @@ export interface WorkerOptions {
   readonly flowCapacity: number
   /** Flows of HyperPlane resources, under /dev/shm; null: the worker is no HyperPlane node. */
   readonly nat: { readonly filePath: string, readonly capacity: number } | null
+  /** File of what each SA has carried (tun/esp.ts), under /dev/shm; null: no tunnels here. */
+  readonly espFilePath: string | null
   /** eventfd that control writes to after posting a message (tun/doorbell.ts). */
   readonly doorbellFd: number
   /** Where counters are committed to: COUNTER_WORDS float64 (dataplane/counters.ts). */

@@ -34,6 +34,13 @@ port.on('message', (message: ControlMessage) => {
     case 'capture':
     case 'flow-records':
     case 'open-services':
+    case 'open-ike':
+    case 'open-inside':
+    case 'close-inside':
+    case 'esp-install':
+    case 'esp-remove':
+    case 'esp-select':
+    case 'esp-permit':
     case 'resolved':
     case 'wire-mode':
   }

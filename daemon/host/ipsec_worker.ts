@@ -1,0 +1,116 @@
+/**
+ * Entry of the thread that runs IKE for one edge (ipsec/engine.ts): charon waits for each answer of
+ * the XFRM server, so nothing else runs here. Control says which tunnels there are to be, and hears
+ * what becomes of them; SAs go through control to the edge's data plane (vpn_edges.ts).
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../base/clock.ts'
+import { systemRandom } from '../base/random.ts'
+import { IpsecEngine } from '../ipsec/engine.ts'
+import { negotiatedOf } from '../ipsec/negotiated.ts'
+import type { Negotiated } from '../ipsec/negotiated.ts'
+import type { TunnelStatus } from '../ipsec/monitor.ts'
+import { PostedBackend } from '../ipsec/posted_backend.ts'
+import type { TunnelConfig } from '../ipsec/tunnel.ts'
+import { createLog } from '../observe/log.ts'
+import type { LogLevel } from '../observe/log.ts'
+import { ESP_STATISTICS_BYTES } from '../tun/esp.ts'
+import type { EspMessage } from '../tun/esp_tunnels.ts'
+import { mapSharedFile } from '../tun/shared_memory.ts'
+
+export interface IpsecWorkerOptions {
+  readonly lab: string
+  readonly edge: string
+  readonly logLevel: LogLevel
+  readonly directory: string
+  readonly namespacePath: string
+  /** What the data plane counts for each SA. */
+  readonly statisticsPath: string
+}
+
+/** A tunnel as it is to be; one whose `generation` changes begins anew. */
+export interface DesiredTunnel {
+  readonly config: TunnelConfig
+  readonly generation: number
+}
+
+export type ToIpsecWorker =
+  /** All of them. */
+  | { readonly kind: 'tunnels', readonly tunnels: readonly DesiredTunnel[] }
+  | {
+    readonly kind: 'mapping'
+    readonly index: number
+    readonly address: Uint8Array
+    readonly port: number
+  }
+  | { readonly kind: 'stop' }
+
+export type FromIpsecWorker =
+  | { readonly kind: 'esp', readonly message: EspMessage }
+  | {
+    readonly kind: 'status'
+    readonly status: TunnelStatus
+    /** Null while it is not up. */
+    readonly negotiated: Negotiated | null
+  }
+
+function say (message: FromIpsecWorker): void { parentPort?.postMessage(message) }
+
+async function main (options: IpsecWorkerOptions): Promise<void> {
+  const log = createLog({ lab: options.lab, level: options.logLevel }).child({ host: options.edge })
+  const statistics =
+    new Float64Array(mapSharedFile(options.statisticsPath, ESP_STATISTICS_BYTES))
+  const engine = await IpsecEngine.start({
+    directory: options.directory,
+    namespacePath: options.namespacePath,
+    backend: new PostedBackend((message) => { say({ kind: 'esp', message }) }, statistics),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    onTunnel: (status) => {
+      say({ kind: 'status', status, negotiated: null })
+      if (status.state === 'up') void tellAgreement(status.name)
+    }
+  })
+  /** Asks what was agreed on, and tells it unless the tunnel is down again. */
+  const tellAgreement = async (name: string): Promise<void> => {
+    const sas = await engine.describe(name).catch(() => [])
+    const negotiated = sas.map(negotiatedOf).find((one) => one !== null) ?? null
+    const status = engine.status(name)
+    if (status?.state === 'up' && negotiated !== null) say({ kind: 'status', status, negotiated })
+  }
+  const open = new Map<string, string>()
+  const apply = async (tunnels: readonly DesiredTunnel[]): Promise<void> => {
+    const wanted = new Map(tunnels.map((tunnel) => [tunnel.config.name, tunnel]))
+    for (const name of [...open.keys()]) {
+      if (wanted.has(name)) continue
+      await engine.close(name)
+      open.delete(name)
+    }
+    for (const [name, tunnel] of wanted) {
+      const text = JSON.stringify(tunnel)
+      if (open.get(name) === text) continue
+      open.set(name, text)
+      await engine.open(tunnel.config).catch((error: unknown) => {
+        log.error({ err: error, tunnel: name }, 'a tunnel could not be opened')
+      })
+    }
+  }
+  let queue = Promise.resolve()
+  parentPort?.on('message', (message: ToIpsecWorker) => {
+    if (message.kind === 'mapping') {
+      engine.reportMapping(message.index, message.address, message.port)
+      return
+    }
+    queue = queue.then(async () => {
+      if (message.kind === 'tunnels') {
+        await apply(message.tunnels)
+        return
+      }
+      await engine.stop()
+      parentPort?.close()
+    })
+  })
+}
+
+await main(workerData as IpsecWorkerOptions)

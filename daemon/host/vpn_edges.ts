@@ -1,0 +1,437 @@
+/**
+ * The tunnels of VPN connections on the lab's edges: where their outside addresses are, who speaks
+ * IKE for them, and where their inside addresses are.
+ *
+ *     records ──▶ desiredTunnels ──┬─▶ [router]   outside address ─▶ the edge's uplink
+ *                                  ├─▶ [edge-ike] ike0: outside addresses ─ charon ◀─ thread
+ *                                  ├─▶ [vgw-…]    a TUN with the inside address, for BGP
+ *                                  └─▶ thread of the edge (ipsec_worker.ts): tunnels
+ *     ipsecSession ◀── transaction ◀── status ◀── thread ──▶ SAs ──▶ data plane of the edge
+ *
+ * One reconcile at a time, each with the newest records. An edge without tunnels has neither
+ * namespace nor thread. When an edge's data plane ends, its SAs are gone: IKE is ended, too, and
+ * begins anew with the next one.
+ */
+import { Worker } from 'node:worker_threads'
+import { rmSync } from 'node:fs'
+import type { Clock } from '../base/clock.ts'
+import type { Negotiated } from '../ipsec/negotiated.ts'
+import type { TunnelConfig } from '../ipsec/tunnel.ts'
+import { addressPrefix } from '../mapping/prefix.ts'
+import type { AppliedChange } from '../model/commit_feed.ts'
+import type { Change, Snapshot } from '../model/snapshot.ts'
+import { edgesOfTunnels } from '../model/vpn_placement.ts'
+import { planIpsecSession, tunnelKey } from '../model/vpn_status.ts'
+import type { Log, LogLevel } from '../observe/log.ts'
+import type { Replica } from '../store/replica.ts'
+import { tunnelSettings } from '../vpn/tunnel_settings.ts'
+import type { TunnelSettings } from '../vpn/tunnel_settings.ts'
+import type { HostAgent } from './agent.ts'
+import { runIpBatch } from './command.ts'
+import type {
+  DesiredTunnel, FromIpsecWorker, IpsecWorkerOptions, ToIpsecWorker
+} from './ipsec_worker.ts'
+import { killProcessesIn } from './namespace_processes.ts'
+import {
+  espFilePath, ikeNamespace, ipsecDirectory, namespaceName, namespacePath, routerNamespace
+} from './paths.ts'
+import { namespacesOf, removeNamespaces } from './teardown.ts'
+import { ensureNamespace, requireView } from './topology.ts'
+
+const WORKER_FILE = new URL('ipsec_worker.ts', import.meta.url)
+export const IKE_DEVICE = 'ike0'
+const OUTSIDE_MTU = 1500
+/** AWS Site-to-Site VPN User Guide: what a tunnel's interface is to have. */
+const INSIDE_MTU = 1399
+const SETTINGS = [
+  'net.ipv4.ip_forward=0', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0',
+  'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1'
+]
+/** Pause before what failed is tried again. */
+const RETRY_MS = 2000
+/** How long a thread may take to end its tunnels. */
+const STOP_MS_MAX = 10_000
+const GATEWAY_PATTERN = /^vgw-[0-9a-f]+$/
+const NOUNS: ReadonlySet<string> =
+  new Set(['vpnGateway', 'vpnConnection', 'customerGateway', 'host'])
+
+/** A tunnel that is to be served. */
+export interface EdgeTunnel extends DesiredTunnel {
+  readonly edge: string
+  readonly vpnGatewayId: string
+  readonly vpnConnectionId: string
+  readonly outsideIpAddress: string
+  /** AWS's inside address; null where nobody speaks BGP. */
+  readonly insideAddress: string | null
+}
+
+/**
+ * Tunnels of attached gateways. Those that prove themselves by certificate are not among them: the
+ * lab keeps no certificates.
+ */
+export function desiredTunnels (snapshot: Snapshot): EdgeTunnel[] {
+  const { vpnConnection, vpnGateway } = snapshot.tables
+  return tunnelSettings(snapshot).flatMap((settings): EdgeTunnel[] => {
+    const { outsideIpAddress, preSharedKey, vpnConnectionId, vpnGatewayId } = settings
+    const connection = vpnConnection.get(vpnConnectionId)
+    const isAttached = (vpnGateway.get(vpnGatewayId)?.vpcId ?? null) !== null
+    if (connection === undefined || preSharedKey === null || !isAttached) return []
+    const at = connection.tunnels.findIndex((one) => one.outsideIpAddress === outsideIpAddress)
+    const edge = edgesOfTunnels(snapshot, connection)[at]
+    return edge === undefined ? [] : [{
+      config: configOf(settings, preSharedKey, `${vpnConnectionId}-${String(at + 1)}`), edge,
+      vpnConnectionId, vpnGatewayId, outsideIpAddress, generation: settings.replacedMs ?? 0,
+      insideAddress: connection.staticRoutesOnly ? null : settings.insideAddresses.aws
+    }]
+  })
+}
+
+/** A tunnel, and why nobody serves it, in words for people. */
+interface Unserved extends Pick<EdgeTunnel, 'vpnConnectionId' | 'outsideIpAddress'> {
+  readonly reason: string
+}
+
+/** Tunnels that are not among `desired`. */
+export function unservedTunnels (
+  snapshot: Snapshot, desired: readonly EdgeTunnel[]): Unserved[] {
+  const served = new Set(desired.map(({ outsideIpAddress }) => outsideIpAddress))
+  return [...snapshot.tables.vpnConnection.values()]
+    .filter(({ state }) => state === 'available')
+    .flatMap(({ id, vpnGatewayId, tunnels }) => tunnels
+      .filter(({ outsideIpAddress }) => !served.has(outsideIpAddress))
+      .map(({ outsideIpAddress, preSharedKey }): Unserved => {
+        const vpcId = snapshot.tables.vpnGateway.get(vpnGatewayId)?.vpcId ?? null
+        return { vpnConnectionId: id, outsideIpAddress, reason: preSharedKey === null
+          ? 'the lab keeps no certificates: a pre-shared key is needed'
+          : vpcId === null ? `${vpnGatewayId} is attached to no VPC` : 'the lab has no edges' }
+      }))
+}
+
+function configOf (settings: TunnelSettings, secret: string, name: string): TunnelConfig {
+  return {
+    name,
+    tunnel: settings.number,
+    localAddress: settings.outsideIpAddress,
+    remoteAddress: settings.peerIpAddress,
+    localId: settings.outsideIpAddress,
+    remoteId: null,
+    authentication: { kind: 'psk', secret },
+    ikeVersions: settings.ikeVersions,
+    phase1: {
+      encryption: settings.phase1EncryptionAlgorithms,
+      integrity: settings.phase1IntegrityAlgorithms,
+      dhGroups: settings.phase1DHGroupNumbers,
+      lifetimeSeconds: settings.phase1LifetimeSeconds
+    },
+    phase2: {
+      encryption: settings.phase2EncryptionAlgorithms,
+      integrity: settings.phase2IntegrityAlgorithms,
+      dhGroups: settings.phase2DHGroupNumbers,
+      lifetimeSeconds: settings.phase2LifetimeSeconds
+    },
+    rekeyMarginSeconds: settings.rekeyMarginTimeSeconds,
+    rekeyFuzzPercentage: settings.rekeyFuzzPercentage,
+    replayWindow: settings.replayWindowSize,
+    dpdTimeoutSeconds: settings.dpdTimeoutSeconds,
+    dpdTimeoutAction: settings.dpdTimeoutAction,
+    startupAction: settings.startupAction,
+    localSelectors: [settings.awsNetwork],
+    remoteSelectors: [settings.customerNetwork]
+  }
+}
+
+/** A tunnel's number: its outside address. */
+function wordOf (address: string): number { return addressPrefix(address).words[3] ?? 0 }
+
+/** Name of the device at a tunnel's inside address. */
+function insideDevice (outsideIpAddress: string): string {
+  return `vpn${wordOf(outsideIpAddress).toString(16).padStart(8, '0')}`
+}
+
+/** IKE of one edge. */
+interface Speaker {
+  readonly worker: Worker
+  readonly ended: Promise<void>
+  /** Inside devices that the data plane has been told of, by outside address. */
+  readonly inside: Set<string>
+}
+
+export interface VpnEdgesOptions {
+  readonly lab: string
+  readonly replica: Replica
+  readonly clock: Clock
+  readonly log: Log
+  readonly agents: () => readonly HostAgent[]
+}
+
+export class VpnEdges {
+  readonly #options: VpnEdgesOptions
+  readonly #speakers = new Map<string, Speaker>()
+  readonly #downEdges = new Set<string>()
+  /** What each tunnel of a speaker is: by its name in IKE. */
+  #tunnels = new Map<string, EdgeTunnel>()
+  readonly #pending = new Map<string, Parameters<typeof planIpsecSession>[1]>()
+  #writing: Promise<void> | null = null
+  #working: Promise<void> | null = null
+  #isDirty = false
+  #isRunning = false
+  #retryTimer: NodeJS.Timeout | undefined
+
+  constructor (options: VpnEdgesOptions) { this.#options = options }
+
+  /** The edges' data planes run. */
+  begin (): void {
+    this.#isRunning = true
+    this.reconcile()
+  }
+
+  async stop (): Promise<void> {
+    this.#isRunning = false
+    clearTimeout(this.#retryTimer)
+    await this.#working
+    await Promise.all([...this.#speakers.keys()].map(async (edge) => { await this.#end(edge) }))
+    await this.#writing
+  }
+
+  onCommit (changes: readonly AppliedChange[]): void {
+    if (changes.some(({ noun }) => NOUNS.has(noun))) this.reconcile()
+  }
+
+  /** An edge's data plane ended, or runs again and knows of no tunnel. */
+  noteEdge (edge: string, isDown: boolean): void {
+    if (isDown) this.#downEdges.add(edge)
+    else this.#downEdges.delete(edge)
+    this.reconcile()
+  }
+
+  /** A packet of an inbound SA came from elsewhere than its SA says. */
+  mapped (edge: string, mapping: Omit<Extract<ToIpsecWorker, { kind: 'mapping' }>, 'kind'>): void {
+    this.#say(edge, { kind: 'mapping', ...mapping })
+  }
+
+  /** Looks at everything again, soon. */
+  reconcile (): void {
+    if (!this.#isRunning) return
+    this.#isDirty = true
+    this.#working ??= this.#work().finally(() => { this.#working = null })
+  }
+
+  async #work (): Promise<void> {
+    while (this.#isDirty && this.#isRunning) {
+      this.#isDirty = false
+      try {
+        await this.#reconcile()
+      } catch (error) {
+        this.#options.log.error({ err: error }, 'the tunnels of the edges could not be made')
+        this.#retryLater()
+      }
+    }
+  }
+
+  #retryLater (): void {
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = setTimeout(() => { this.reconcile() }, RETRY_MS)
+  }
+
+  async #reconcile (): Promise<void> {
+    const { lab, replica } = this.#options
+    const all = desiredTunnels(replica.snapshot)
+    const tunnels = all.filter(({ edge }) => !this.#downEdges.has(edge))
+    this.#tunnels = new Map(tunnels.map((tunnel) => [tunnel.config.name, tunnel]))
+    const edges = new Set(tunnels.map(({ edge }) => edge))
+    for (const edge of [...this.#speakers.keys()]) if (!edges.has(edge)) await this.#end(edge)
+    for (const tunnel of all) {
+      if (this.#downEdges.has(tunnel.edge)) this.#report(tunnel, false, 'the edge is down')
+    }
+    for (const tunnel of unservedTunnels(replica.snapshot, all)) {
+      this.#report(tunnel, false, tunnel.reason)
+    }
+    for (const edge of edges) {
+      await this.#serve(edge, tunnels.filter((tunnel) => tunnel.edge === edge))
+    }
+    await this.#removeStrays(new Set([
+      ...all.map(({ edge }) => ikeNamespace(lab, edge)),
+      ...all.filter(({ insideAddress }) => insideAddress !== null)
+        .map(({ vpnGatewayId }) => namespaceName(lab, vpnGatewayId))
+    ]))
+  }
+
+  /** Namespaces of gateways and edges that have no tunnel any more. */
+  async #removeStrays (wanted: ReadonlySet<string>): Promise<void> {
+    const { lab, agents } = this.#options
+    const ofEdges = new Set(agents().map(({ host }) => ikeNamespace(lab, host.id)))
+    const strays = namespacesOf(lab).filter((name) => !wanted.has(name) &&
+      (ofEdges.has(name) || GATEWAY_PATTERN.test(name.slice(lab.length + 1))))
+    if (strays.length > 0) await removeNamespaces(strays)
+  }
+
+  async #serve (edge: string, tunnels: readonly EdgeTunnel[]): Promise<void> {
+    const { lab } = this.#options
+    const addresses = tunnels.map(({ outsideIpAddress }) => outsideIpAddress)
+    const ike = ikeNamespace(lab, edge)
+    await ensureNamespace(ike, SETTINGS)
+    await ensureDevice(ike, IKE_DEVICE, OUTSIDE_MTU, addresses.map((address) => `${address}/32`))
+    await runIpBatch(ike, [`route replace default dev ${IKE_DEVICE}`])
+    await runIpBatch(routerNamespace(lab),
+      addresses.map((address) => `route replace ${address}/32 dev ${edge}`))
+    await this.#ensureInside(tunnels)
+    const speaker = this.#speakers.get(edge) ?? await this.#begin(edge, ike, tunnels)
+    this.#openInside(edge, speaker, tunnels)
+    this.#say(edge, {
+      kind: 'tunnels',
+      tunnels: tunnels.map(({ config, generation }) => ({ config, generation }))
+    })
+  }
+
+  async #ensureInside (tunnels: readonly EdgeTunnel[]): Promise<void> {
+    for (const { insideAddress, outsideIpAddress, vpnGatewayId } of tunnels) {
+      if (insideAddress === null) continue
+      const namespace = namespaceName(this.#options.lab, vpnGatewayId)
+      await ensureNamespace(namespace, SETTINGS)
+      await ensureDevice(namespace, insideDevice(outsideIpAddress), INSIDE_MTU,
+        [`${insideAddress}/30`])
+    }
+  }
+
+  #openInside (edge: string, { inside }: Speaker, tunnels: readonly EdgeTunnel[]): void {
+    const { lab } = this.#options
+    const agent = this.#agentOf(edge)
+    const withInside = tunnels.filter(({ insideAddress }) => insideAddress !== null)
+    for (const outside of inside) {
+      if (withInside.some(({ outsideIpAddress }) => outsideIpAddress === outside)) continue
+      inside.delete(outside)
+      agent?.post({ kind: 'close-inside', tunnel: wordOf(outside) })
+    }
+    for (const { outsideIpAddress, vpnGatewayId } of withInside) {
+      if (inside.has(outsideIpAddress)) continue
+      inside.add(outsideIpAddress)
+      agent?.post({
+        kind: 'open-inside', tunnel: wordOf(outsideIpAddress),
+        namespacePath: namespacePath(namespaceName(lab, vpnGatewayId)),
+        deviceName: insideDevice(outsideIpAddress)
+      })
+    }
+  }
+
+  /** Starts IKE of an edge, where no SA of an earlier one is left. */
+  async #begin (edge: string, ike: string, tunnels: readonly EdgeTunnel[]): Promise<Speaker> {
+    const { lab } = this.#options
+    const directory = ipsecDirectory(lab, edge)
+    await killProcessesIn([ike])
+    rmSync(directory, { recursive: true, force: true })
+    this.#agentOf(edge)?.post({
+      kind: 'open-ike', namespacePath: namespacePath(ike), deviceName: IKE_DEVICE
+    })
+    for (const tunnel of tunnels) this.#report(tunnel, false, null)
+    const workerData: IpsecWorkerOptions = {
+      lab, edge, directory,
+      logLevel: this.#options.log.level as LogLevel,
+      namespacePath: namespacePath(ike),
+      statisticsPath: espFilePath(lab, edge)
+    }
+    const worker = new Worker(WORKER_FILE, { workerData, name: `ipsec-${edge}` })
+    const ended = new Promise<void>((resolve) => {
+      worker.on('exit', () => {
+        resolve()
+        if (this.#speakers.get(edge)?.worker !== worker) return
+        this.#speakers.delete(edge)
+        this.#retryLater()
+      })
+    })
+    worker.on('message', (message: FromIpsecWorker) => { this.#hear(edge, message) })
+    worker.on('error', (error) => {
+      this.#options.log.error({ err: error, host: edge }, 'IKE of an edge failed')
+    })
+    const speaker: Speaker = { worker, ended, inside: new Set() }
+    this.#speakers.set(edge, speaker)
+    return speaker
+  }
+
+  async #end (edge: string): Promise<void> {
+    const speaker = this.#speakers.get(edge)
+    if (speaker === undefined) return
+    this.#say(edge, { kind: 'stop' })
+    const timer = setTimeout(() => { void speaker.worker.terminate() }, STOP_MS_MAX)
+    await speaker.ended
+    clearTimeout(timer)
+    this.#speakers.delete(edge)
+  }
+
+  #say (edge: string, message: ToIpsecWorker): void {
+    this.#speakers.get(edge)?.worker.postMessage(message)
+  }
+
+  #agentOf (edge: string): HostAgent | undefined {
+    return this.#options.agents().find(({ host }) => host.id === edge)
+  }
+
+  #hear (edge: string, message: FromIpsecWorker): void {
+    switch (message.kind) {
+      case 'esp':
+        this.#agentOf(edge)?.post(message.message)
+        return
+      case 'status':
+        this.#hearStatus(message)
+    }
+  }
+
+  #hearStatus ({ status: { name, state, explanation }, negotiated }:
+  Extract<FromIpsecWorker, { kind: 'status' }>): void {
+    const tunnel = this.#tunnels.get(name)
+    if (tunnel === undefined) return
+    if (state === 'up' && negotiated === null) this.#reportUp(tunnel)
+    else this.#report(tunnel, state === 'up', explanation, negotiated)
+  }
+
+  /** What was agreed on is told next; until then what was told before stands. */
+  #reportUp (tunnel: EdgeTunnel): void {
+    const { ipsecSession } = this.#options.replica.snapshot.tables
+    const before = ipsecSession.get(tunnelKey(tunnel.vpnConnectionId, tunnel.outsideIpAddress))
+    this.#report(tunnel, true, null, before?.negotiated ?? null)
+  }
+
+  #report ({ vpnConnectionId, outsideIpAddress }:
+  Pick<EdgeTunnel, 'vpnConnectionId' | 'outsideIpAddress'>, isUp: boolean, message: string | null,
+  negotiated: Negotiated | null = null): void {
+    this.#pending.set(tunnelKey(vpnConnectionId, outsideIpAddress), {
+      vpnConnectionId, outsideIpAddress, isUp, message, negotiated,
+      sinceMs: this.#options.clock.nowMs()
+    })
+    this.#writing ??= this.#write().finally(() => { this.#writing = null })
+  }
+
+  async #write (): Promise<void> {
+    const { replica, log } = this.#options
+    try {
+      while (this.#pending.size > 0) {
+        const reports = [...this.#pending.values()]
+        this.#pending.clear()
+        await replica.transact(() => ({
+          changes: reports.flatMap((report): readonly Change[] =>
+            planIpsecSession(replica.snapshot, report).changes),
+          result: null
+        }))
+      }
+    } catch (error) {
+      log.error({ err: error }, 'what is known of the tunnels could not be written')
+    }
+  }
+}
+
+/** Makes a TUN, and gives it these addresses and no others. */
+async function ensureDevice (
+  namespace: string, device: string, mtu: number, addresses: readonly string[]): Promise<void> {
+  const link = (await requireView(namespace)).links.find(({ name }) => name === device)
+  const lines = link === undefined
+    ? [`tuntap add dev ${device} mode tun vnet_hdr`, 'link set lo up',
+        `link set ${device} mtu ${String(mtu)} up`]
+    : []
+  const known = (link?.addresses ?? [])
+    .map(({ address, prefixLength }) => `${address}/${String(prefixLength)}`)
+  lines.push(
+    ...known.filter((one) => !addresses.includes(one))
+      .map((address) => `addr del ${address} dev ${device}`),
+    ...addresses.filter((one) => !known.includes(one))
+      .map((address) => `addr add ${address} dev ${device}`))
+  if (lines.length > 0) await runIpBatch(namespace, lines)
+}

@@ -1,0 +1,281 @@
+/**
+ * Site-to-Site VPN, end to end: the lab's edges, charon and ESP on one side; on the other a
+ * customer gateway that scripts/netns/customer_gateway.sh makes from what `vpcctl vpn config`
+ * prints, unedited.
+ *
+ *     [cgw…-lan] 192.168.7.10 ── [cgw…] 198.51.100.200 ── [internet-router] ── edge-1, edge-2
+ *                                                        two tunnels, one edge each   │ underlay
+ *                                                        host-1: instance 10.0.1.x ───┘
+ */
+import * as ec2 from '@aws-sdk/client-ec2'
+import test from 'ava'
+import type { ExecutionContext } from 'ava'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type {
+  LabStatusAnswer, ReachAnswer, TraceAnswer
+} from '../../../daemon/api/admin/contract.ts'
+import { routerNamespace } from '../../../daemon/host/paths.ts'
+import { adminRequest } from '../../harness/admin.ts'
+import { Background, command, eventually, inside, ROOT, tryCommand } from '../../harness/command.ts'
+import type { Instance } from '../../harness/instance.ts'
+import { openGroup } from '../../harness/internet.ts'
+import type { Lab } from '../../harness/lab.ts'
+import { withLab } from '../../harness/with_lab.ts'
+
+const SCRIPT = `${ROOT}/scripts/netns/customer_gateway.sh`
+const VPCCTL = `${ROOT}/bin/vpcctl`
+const CUSTOMER = '198.51.100.200'
+const LAN = '192.168.7.0/24'
+const LAN_HOST = '192.168.7.10'
+const UP_MS_MAX = 90_000
+
+interface Office {
+  readonly letter: string
+  readonly address: string
+  readonly lan: string
+}
+
+const FIRST_OFFICE: Office = { letter: 'a', address: CUSTOMER, lan: LAN }
+const SECOND_OFFICE: Office = { letter: 'b', address: '198.51.100.201', lan: '192.168.8.0/24' }
+
+interface Site {
+  readonly instance: Instance
+  readonly vpnId: string
+  readonly vgwId: string
+  readonly routeTableId: string
+  /** Outside addresses. */
+  readonly tunnels: readonly string[]
+}
+
+async function makeSite (lab: Lab, staticRoutesOnly: boolean): Promise<Site> {
+  const vpc = await lab.vpc('10.0.0.0/16')
+  const subnet = await lab.subnet(vpc, '10.0.1.0/24')
+  await openGroup(lab, vpc)
+  const { VpnGateway } = await lab.ec2.send(new ec2.CreateVpnGatewayCommand({ Type: 'ipsec.1' }))
+  const vgwId = VpnGateway?.VpnGatewayId ?? ''
+  await lab.ec2.send(new ec2.AttachVpnGatewayCommand({ VpnGatewayId: vgwId, VpcId: vpc.id }))
+  const connected = await connect(lab, vgwId, FIRST_OFFICE, 65_010, staticRoutesOnly)
+  const { RouteTables = [] } = await lab.ec2.send(new ec2.DescribeRouteTablesCommand({
+    Filters: [
+      { Name: 'vpc-id', Values: [vpc.id] }, { Name: 'association.main', Values: ['true'] }
+    ]
+  }))
+  const routeTableId = RouteTables[0]?.RouteTableId ?? ''
+  return { instance: await lab.instance(subnet, { host: 'host-1' }), vgwId, routeTableId,
+    ...connected }
+}
+
+async function connect (lab: Lab, vgwId: string, { address }: Office, asn: number,
+  staticRoutesOnly: boolean): Promise<Pick<Site, 'vpnId' | 'tunnels'>> {
+  const { CustomerGateway } = await lab.ec2.send(new ec2.CreateCustomerGatewayCommand(
+    { Type: 'ipsec.1', BgpAsn: asn, IpAddress: address }))
+  const { VpnConnection } = await lab.ec2.send(new ec2.CreateVpnConnectionCommand({
+    Type: 'ipsec.1', CustomerGatewayId: CustomerGateway?.CustomerGatewayId ?? '',
+    VpnGatewayId: vgwId, Options: { StaticRoutesOnly: staticRoutesOnly }
+  }))
+  return {
+    vpnId: VpnConnection?.VpnConnectionId ?? '',
+    tunnels: (VpnConnection?.Options?.TunnelOptions ?? [])
+      .map(({ OutsideIpAddress = '' }) => OutsideIpAddress)
+  }
+}
+
+/** Runs `body` with the customer gateway up. @param office which of them, where there are two */
+async function withCustomer (
+  lab: Lab, { vpnId }: Pick<Site, 'vpnId'>, body: (name: string) => Promise<void>,
+  office: Office = FIRST_OFFICE
+): Promise<void> {
+  const path = mkdtempSync(join(tmpdir(), 'vpclab-site-'))
+  const name = `cgw${office.letter}${String(process.pid % 100_000)}`
+  const config = async (format: string): Promise<string> => {
+    const file = join(path, format)
+    writeFileSync(file, await command(VPCCTL, '--lab', lab.name, 'vpn', 'config', vpnId,
+      '--format', format))
+    return file
+  }
+  try {
+    await command('chmod', '755', path)
+    await command(SCRIPT, 'up', name, '--wan', routerNamespace(lab.name),
+      '--next-hop', '198.51.100.1', '--address', office.address, '--lan', office.lan,
+      '--strongswan', await config('strongswan'), '--bird', await config('bird'))
+    await body(name)
+  } finally {
+    await command(SCRIPT, 'down', name)
+    rmSync(path, { recursive: true })
+  }
+}
+
+async function telemetry (lab: Lab, vpnId: string): Promise<Map<string, ec2.VgwTelemetry>> {
+  const { VpnConnections = [] } = await lab.ec2.send(new ec2.DescribeVpnConnectionsCommand(
+    { VpnConnectionIds: [vpnId] }))
+  return new Map((VpnConnections[0]?.VgwTelemetry ?? [])
+    .map((one) => [one.OutsideIpAddress ?? '', one]))
+}
+
+async function whenUp (lab: Lab, { vpnId, tunnels }: Site, status = 'UP',
+  which: readonly string[] = tunnels): Promise<void> {
+  await eventually(`${which.join()} ${status}`, async () => {
+    const seen = await telemetry(lab, vpnId)
+    return which.every((address) => seen.get(address)?.Status === status)
+  }, UP_MS_MAX)
+}
+
+const fromLan = (name: string, to: string) =>
+  tryCommand('ip', ['netns', 'exec', `${name}-lan`, 'ping', '-c', '1', '-W', '1', to])
+
+async function pingsBothWays (name: string, { instance }: Site): Promise<void> {
+  await eventually('a ping from the customer', async () =>
+    (await fromLan(name, instance.ipv4)).code === 0, 30_000)
+  await eventually('a ping to the customer', async () =>
+    (await instance.try('ping', '-c', '1', '-W', '1', LAN_HOST)).code === 0, 30_000)
+}
+
+test.serial('a static connection: pings both ways, ESP alone on the internet, listed routes alone',
+  withLab({ edges: 2 }, async (t, lab) => {
+    const site = await makeSite(lab, true)
+    await lab.ec2.send(new ec2.CreateVpnConnectionRouteCommand(
+      { VpnConnectionId: site.vpnId, DestinationCidrBlock: LAN }))
+    await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
+      { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
+    t.is((await telemetry(lab, site.vpnId)).get(site.tunnels[0] ?? '')?.Status, 'DOWN')
+    await withCustomer(lab, site, async (name) => {
+      await whenUp(lab, site)
+      const router = routerNamespace(lab.name)
+      const capture = new Background('ip', inside(router, ['tshark', '-l', '-n', '-i', name,
+        '-T', 'fields', '-e', '_ws.col.Protocol', '-e', 'ip.src', '-e', 'ip.dst']))
+      try {
+        await capture.printed('Capturing on')
+        await pingsBothWays(name, site)
+        await eventually('ESP of both sides', () => site.tunnels.some((outside) =>
+          capture.output.includes(`ESP\t${outside}\t${CUSTOMER}`) &&
+          capture.output.includes(`ESP\t${CUSTOMER}\t`)))
+      } finally {
+        await capture.stop()
+      }
+      t.notRegex(capture.output, /ICMP\t|\t192\.168\.7\.|\t10\.0\./)
+      // The SA would carry it, the connection has no route.
+      await lab.ec2.send(new ec2.CreateRouteCommand({
+        RouteTableId: site.routeTableId, DestinationCidrBlock: '192.168.8.0/24',
+        GatewayId: site.vgwId
+      }))
+      await lab.waitApplied()
+      t.not((await site.instance.try('ping', '-c', '1', '-W', '1', '192.168.8.10')).code, 0)
+      await lab.waitDrops(site.vgwId, 'vpn-no-route', 1)
+    })
+    await whenUp(lab, site, 'DOWN')
+  }))
+
+test.serial('BGP: routes are learned and propagated, and the other tunnel takes over',
+  withLab({ edges: 2 }, async (t, lab) => {
+    const site = await makeSite(lab, false)
+    await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
+      { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
+    const propagated = async (): Promise<boolean> => {
+      const { RouteTables = [] } = await lab.ec2.send(new ec2.DescribeRouteTablesCommand(
+        { RouteTableIds: [site.routeTableId] }))
+      return (RouteTables[0]?.Routes ?? []).some(({ DestinationCidrBlock, Origin, GatewayId }) =>
+        DestinationCidrBlock === LAN && Origin === 'EnableVgwRoutePropagation' &&
+        GatewayId === site.vgwId)
+    }
+    t.false(await propagated())
+    await withCustomer(lab, site, async (name) => {
+      await whenUp(lab, site)
+      await eventually('a route by each tunnel', async () => {
+        const seen = [...(await telemetry(lab, site.vpnId)).values()]
+        return seen.every(({ StatusMessage }) => StatusMessage === '1 BGP ROUTES')
+      }, UP_MS_MAX)
+      t.true(await propagated())
+      await pingsBothWays(name, site)
+      const trace = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'trace', site.instance.eni,
+        'icmp', LAN_HOST, '--json')) as TraceAnswer
+      t.is(trace.deliveredTo, site.vgwId)
+      t.is(trace.sides.at(-1)?.steps.at(-1)?.object, site.tunnels[0])
+      const { ActiveVpnTunnelStatus: active } = await lab.ec2.send(
+        new ec2.GetActiveVpnTunnelStatusCommand({
+          VpnConnectionId: site.vpnId, VpnTunnelOutsideIpAddress: site.tunnels[0] ?? ''
+        }))
+      t.like(active, { IkeVersion: 'ikev2', Phase1EncryptionAlgorithm: 'AES256-GCM-16',
+        Phase2EncryptionAlgorithm: 'AES256-GCM-16' })
+      // The first tunnel carries what goes out: its address goes silent on the internet.
+      const [first = '', second = ''] = site.tunnels
+      await command('ip', ...inside(routerNamespace(lab.name), ['nft', 'add table ip cut; ' +
+        'add chain ip cut forward { type filter hook forward priority 0; }; ' +
+        `add rule ip cut forward ip saddr ${first} drop; ` +
+        `add rule ip cut forward ip daddr ${first} drop`]))
+      await whenUp(lab, site, 'DOWN', [first])
+      await whenUp(lab, site, 'UP', [second])
+      await pingsBothWays(name, site)
+      await command('ip', ...inside(routerNamespace(lab.name), ['nft', 'delete table ip cut']))
+      t.true(await propagated())
+    })
+    await whenUp(lab, site, 'DOWN')
+    await eventually('no route is left', async () => !await propagated(), UP_MS_MAX)
+  }))
+
+test.serial('a hub: one office reaches the other through the gateway, without a route of the VPC',
+  withLab({ edges: 2 }, async (t, lab) => {
+    const site = await makeSite(lab, false)
+    const second = await connect(lab, site.vgwId, SECOND_OFFICE, 65_020, false)
+    await withCustomer(lab, site, async (one) => {
+      await withCustomer(lab, second, async (other) => {
+        await eventually('a ping from office to office', async () =>
+          (await fromLan(one, '192.168.8.10')).code === 0, UP_MS_MAX)
+        t.is((await fromLan(other, LAN_HOST)).code, 0)
+      }, SECOND_OFFICE)
+    })
+  }))
+
+test.serial('an edge is killed: the other tunnel carries on; the daemon is: both come back',
+  withLab({ edges: 2, expectedWarnings: [/data plane worker ended/] }, async (t, lab) => {
+    const site = await makeSite(lab, true)
+    await lab.ec2.send(new ec2.CreateVpnConnectionRouteCommand(
+      { VpnConnectionId: site.vpnId, DestinationCidrBlock: LAN }))
+    await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
+      { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
+    await withCustomer(lab, site, async (name) => {
+      await whenUp(lab, site)
+      await pingsBothWays(name, site)
+      await transfersTcp(t, name, site)
+      const [first = '', second = ''] = site.tunnels
+      const trace = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'trace', site.instance.eni,
+        'icmp', LAN_HOST, '--json')) as TraceAnswer
+      const reach = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'can-reach',
+        site.instance.eni, LAN_HOST, 'tcp/80', '--json')) as ReachAnswer
+      t.is(reach.verdict, 'yes', reach.text)
+      const edge = trace.sides.at(-1)?.host ?? ''
+      const { hosts } = await adminRequest<LabStatusAnswer>(lab.name, 'GET', '/status')
+      process.kill(hosts.find((host) => host.name === edge)?.pid ?? 0, 'SIGKILL')
+      await whenUp(lab, site, 'DOWN', [first])
+      await whenUp(lab, site, 'UP', [second])
+      await eventually('a ping by the other tunnel', async () =>
+        (await site.instance.try('ping', '-c', '1', '-W', '1', LAN_HOST)).code === 0, 30_000)
+      await whenUp(lab, site)
+      await pingsBothWays(name, site)
+      // The daemon is killed, and with it the edges; charon stays behind, of no use any more.
+      await lab.kill()
+      await lab.restart()
+      await whenUp(lab, site)
+      await pingsBothWays(name, site)
+    })
+  }))
+
+/** 50 MB of TCP each way, less what is on its way when the sender has done. */
+async function transfersTcp (t: ExecutionContext, name: string, { instance }: Site): Promise<void> {
+  const server = instance.start('iperf3', '-s', '--forceflush')
+  try {
+    await server.printed('Server listening')
+    for (const direction of [[], ['-R']]) {
+      const run = await tryCommand('ip', ['netns', 'exec', `${name}-lan`, 'iperf3', '-c',
+        instance.ipv4, '-n', '50M', '-J', ...direction])
+      t.is(run.code, 0, run.stdout)
+      const { end } = JSON.parse(run.stdout) as
+        { end: { sum_received: { bytes: number, bits_per_second: number } } }
+      t.log(`${String(Math.round(end.sum_received.bits_per_second / 1e6))} Mbit/s`)
+      t.true(end.sum_received.bytes > 40e6)
+    }
+  } finally {
+    await server.stop()
+  }
+}
