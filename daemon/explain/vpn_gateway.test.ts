@@ -1,5 +1,5 @@
 /**
- * What a trace says of a virtual private gateway: a propagated route leads there, and it ends.
+ * What a trace says of a virtual private gateway: a propagated route leads there, and into a tunnel.
  *
  *     VPC 10.0.0.0/16: host-1: ENI 10.0.1.10 ── 192.168.7.0/24 ──▶ vgw-…, edge-1
  */
@@ -14,7 +14,7 @@ import { Explainer, RECORDS_ALONE } from './explainer.ts'
 import { openingPacket } from './made_packet.ts'
 import { TEST_CLOCK } from './testing/simulated_hosts.ts'
 
-test('a trace follows a propagated route to the gateway, where no tunnel takes it up', (t) => {
+test('a trace follows a propagated route to the gateway and into the tunnel that has it', (t) => {
   const world = new World()
   world.put('host', newHost(1))
   world.put('host', { ...newHost(101), id: 'edge-1', roles: ['edge'] })
@@ -51,5 +51,6 @@ test('a trace follows a propagated route to the gateway, where no tunnel takes i
   t.is(route?.rule, '192.168.7.0/24')
   t.true(route?.text.includes(vpnGateway.id), route?.text)
   t.is(walk?.sides.at(-1)?.eni, vpnGateway.id)
-  t.is(walk?.obstacle?.reason, 'vpn-no-tunnel')
+  t.is(walk?.obstacle, null)
+  t.regex(walk?.sides.at(-1)?.steps.at(-1)?.text ?? '', new RegExp(outsideIpAddress))
 })
