@@ -1,5 +1,5 @@
 /**
- * What a trace says of a virtual private gateway: a propagated route leads there, and into a tunnel.
+ * What a trace says of a virtual private gateway: a propagated route leads there and into a tunnel.
  *
  *     VPC 10.0.0.0/16: host-1: ENI 10.0.1.10 ── 192.168.7.0/24 ──▶ vgw-…, edge-1
  */
