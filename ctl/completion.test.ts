@@ -41,7 +41,7 @@ test('bash, zsh and fish complete commands, options and values of the lab', asyn
   const made = await succeed(t, vpcctl('vpc', 'create', '10.0.0.0/16', '--name', 'a b', '-q'))
   const id = made.trim()
 
-  t.deepEqual(await bash('vpcctl vp'), ['vpc'])
+  t.deepEqual(await bash('vpcctl vp'), ['vpc', 'vpn'])
   t.deepEqual(await bash('vpcctl vpc sh'), ['show'])
   t.deepEqual(await bash('vpcctl vpc set x --dns-'), ['--dns-support', '--dns-hostnames'])
   t.deepEqual(await bash('vpcctl vpc set x --dns-support '), ['on', 'off'])
