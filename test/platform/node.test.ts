@@ -4,12 +4,12 @@
  * outlives it.
  */
 import test from 'ava'
-import { readlinkSync, unlinkSync } from 'node:fs'
+import { existsSync, readlinkSync, unlinkSync } from 'node:fs'
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import { closeDoorbell, createDoorbell, ringDoorbell } from '../../daemon/tun/doorbell.ts'
 import { createNic } from '../../daemon/tun/nic.ts'
 import { mapSharedFile } from '../../daemon/tun/shared_memory.ts'
-import { Background, NODE } from '../harness/command.ts'
+import { Background, command, NODE, ROOT } from '../harness/command.ts'
 import { Namespaces } from '../harness/namespaces.ts'
 
 const NIC_URL = new URL('../../daemon/tun/nic.ts', import.meta.url).href
@@ -33,6 +33,14 @@ function thread (
   })
   return { worker, result }
 }
+
+test('programs are the machine\'s, whatever npm puts before them in PATH', async (t) => {
+  const bin = `${ROOT}/node_modules/.bin`
+  t.true(existsSync(`${bin}/nft`), 'a package has a program of that name')
+  const found = await command('env', `PATH=${bin}:${process.env['PATH'] ?? ''}`,
+    `${ROOT}/scripts/node`, '--eval', 'process.stdout.write(process.env.PATH)')
+  t.is(found, process.env['PATH'] ?? '')
+})
 
 test('a thread that never yields receives, and its postMessage arrives', async (t) => {
   const { port1, port2 } = new MessageChannel()
