@@ -44,6 +44,8 @@ down () {
   for namespace in "$name-t1" "$name-t2" "$name-lan" "$name"; do
     [ -e "/run/netns/$namespace" ] || continue
     ip netns pids "$namespace" | xargs -r kill -9
+    # Its other end goes with it, at once; with the namespace it goes when the kernel has time.
+    ip -n "$namespace" link delete wan0 2> /dev/null || true
     ip netns delete "$namespace"
   done
   rm -rf "$run"
