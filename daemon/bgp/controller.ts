@@ -3,13 +3,11 @@
  *
  *     vpnGateway, vpnConnection, customerGateway, vpc ──▶ BgpGateway[] ──▶ engine
  *     bgpSession ◀── transaction ◀── newest report of each session ◀────────┘
- *
- * One transaction at a time, each with all that has come up meanwhile.
  */
 import type { Clock } from '../base/clock.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
-import type { Change, Snapshot } from '../model/snapshot.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import { connectionsOf } from '../model/vpn_connection.ts'
 import type { VpnConnection } from '../model/vpn_connection.ts'
 import type { VpnGateway } from '../model/vpn_gateway.ts'
@@ -17,6 +15,7 @@ import { MED_OTHER, MED_PREFERRED } from '../model/vpn_route.ts'
 import { BGP_PATHS_MAX, planBgpSession, tunnelKey } from '../model/vpn_status.ts'
 import { insideAddresses } from '../model/vpn_tunnel.ts'
 import type { Log } from '../observe/log.ts'
+import { LatestWriter } from '../store/latest_writer.ts'
 import type { Replica } from '../store/replica.ts'
 import type { Subscription } from '../store/store.ts'
 import type { BgpEngine, BgpGateway, BgpPeer, BgpReport } from './engine.ts'
@@ -34,14 +33,20 @@ export interface BgpControllerOptions {
 export class BgpController {
   readonly #options: BgpControllerOptions
   readonly #engine: BgpEngine
-  readonly #pending = new Map<string, BgpReport>()
-  #writing: Promise<void> | null = null
+  readonly #writer: LatestWriter<BgpReport>
   readonly #subscription: Subscription
 
   constructor (options: BgpControllerOptions) {
     this.#options = options
-    this.#engine = options.createEngine((report) => { this.#take(report) })
-    this.#subscription = options.replica.onCommit((_revision, changes) => {
+    const { replica, clock, log } = options
+    this.#writer = new LatestWriter(replica,
+      (snapshot, report) =>
+        planBgpSession(snapshot, { ...report, sinceMs: clock.nowMs() }).changes,
+      (error) => { log.error({ err: error }, 'what BGP has learned could not be written') })
+    this.#engine = options.createEngine((report) => {
+      this.#writer.take(tunnelKey(report.vpnConnectionId, report.outsideIpAddress), report)
+    })
+    this.#subscription = replica.onCommit((_revision, changes) => {
       if (changes.some(concerns)) this.#apply()
     })
     this.#apply()
@@ -50,34 +55,12 @@ export class BgpController {
   async stop (): Promise<void> {
     this.#subscription.close()
     await this.#engine.stop()
-    await this.#writing
+    await this.#writer.idle()
   }
 
   #apply (): void {
     const { replica, namespaceOf } = this.#options
     this.#engine.apply(gatewaysOf(replica.snapshot, namespaceOf))
-  }
-
-  #take (report: BgpReport): void {
-    this.#pending.set(tunnelKey(report.vpnConnectionId, report.outsideIpAddress), report)
-    this.#writing ??= this.#write().finally(() => { this.#writing = null })
-  }
-
-  async #write (): Promise<void> {
-    const { replica, clock, log } = this.#options
-    try {
-      while (this.#pending.size > 0) {
-        const reports = [...this.#pending.values()]
-        this.#pending.clear()
-        await replica.transact(() => ({
-          changes: reports.flatMap((report): readonly Change[] =>
-            planBgpSession(replica.snapshot, { ...report, sinceMs: clock.nowMs() }).changes),
-          result: null
-        }))
-      }
-    } catch (error) {
-      log.error({ err: error }, 'what BGP has learned could not be written')
-    }
   }
 }
 

@@ -190,12 +190,7 @@ export class Transmit {
    */
   sendRaw (at: number, count: number, peer: number): void {
     const tx = this.#tx
-    const t = this.count * TX_WORDS
-    tx.fill(0, t, t + TX_WORDS)
-    tx[t + TX_PORT] = PORT_UNDERLAY
-    tx[t + TX_AT] = at
-    tx[t + TX_BYTES] = count
-    tx[t + TX_TOTAL_BYTES] = count
+    const t = this.#describeBytes(at, count, PORT_UNDERLAY)
     tx[t + TX_PEER] = peer
     tx[t + TX_SOURCE_PORT] = RAW_SOURCE_PORT
     this.count++
@@ -206,13 +201,7 @@ export class Transmit {
    * @param at start of `count` bytes of the arena that live until the burst is over
    */
   sendFrame (at: number, count: number, nicPort: number): void {
-    const tx = this.#tx
-    const t = this.count * TX_WORDS
-    tx.fill(0, t, t + TX_WORDS)
-    tx[t + TX_PORT] = nicPort + FRAME_PORTS
-    tx[t + TX_AT] = at
-    tx[t + TX_BYTES] = count
-    tx[t + TX_TOTAL_BYTES] = count
+    this.#describeBytes(at, count, nicPort + FRAME_PORTS)
     this.count++
   }
 
@@ -222,17 +211,24 @@ export class Transmit {
    */
   sendAsIs (words: Int32Array, at: number, nicPort: number): void {
     const tx = this.#tx
-    const t = this.count * TX_WORDS
-    tx.fill(0, t, t + TX_WORDS)
-    tx[t + TX_PORT] = nicPort
-    tx[t + TX_AT] = words[at + ESP_AT]
-    tx[t + TX_BYTES] = words[at + ESP_BYTES]
-    tx[t + TX_TOTAL_BYTES] = words[at + ESP_BYTES]
+    const t = this.#describeBytes(words[at + ESP_AT], words[at + ESP_BYTES], nicPort)
     tx[t + TX_GSO_TYPE] = words[at + ESP_GSO_TYPE]
     tx[t + TX_GSO_SIZE] = words[at + ESP_GSO_SIZE]
     tx[t + TX_CSUM] = words[at + ESP_CSUM]
     tx[t + TX_CSUM_FIELD] = words[at + ESP_CSUM_FIELD]
     this.count++
+  }
+
+  /** The descriptor of `count` bytes at `at`, all else of it 0. @returns its offset */
+  #describeBytes (at: number, count: number, nicPort: number): number {
+    const tx = this.#tx
+    const t = this.count * TX_WORDS
+    tx.fill(0, t, t + TX_WORDS)
+    tx[t + TX_PORT] = nicPort
+    tx[t + TX_AT] = at
+    tx[t + TX_BYTES] = count
+    tx[t + TX_TOTAL_BYTES] = count
+    return t
   }
 
   #describe (p: PacketContext, nicPort: number): number {

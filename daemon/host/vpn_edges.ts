@@ -19,10 +19,11 @@ import type { Negotiated } from '../ipsec/negotiated.ts'
 import type { TunnelConfig } from '../ipsec/tunnel.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
-import type { Change, Snapshot } from '../model/snapshot.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import { edgesOfTunnels } from '../model/vpn_placement.ts'
 import { planIpsecSession, tunnelKey } from '../model/vpn_status.ts'
 import type { Log, LogLevel } from '../observe/log.ts'
+import { LatestWriter } from '../store/latest_writer.ts'
 import type { Replica } from '../store/replica.ts'
 import { tunnelSettings } from '../vpn/tunnel_settings.ts'
 import type { TunnelSettings } from '../vpn/tunnel_settings.ts'
@@ -170,14 +171,21 @@ export class VpnEdges {
   readonly #downEdges = new Set<string>()
   /** What each tunnel of a speaker is: by its name in IKE. */
   #tunnels = new Map<string, EdgeTunnel>()
-  readonly #pending = new Map<string, Parameters<typeof planIpsecSession>[1]>()
-  #writing: Promise<void> | null = null
+  readonly #writer: LatestWriter<Parameters<typeof planIpsecSession>[1]>
   #working: Promise<void> | null = null
   #isDirty = false
   #isRunning = false
   #retryTimer: NodeJS.Timeout | undefined
 
-  constructor (options: VpnEdgesOptions) { this.#options = options }
+  constructor (options: VpnEdgesOptions) {
+    this.#options = options
+    const { replica, log } = options
+    this.#writer = new LatestWriter(replica,
+      (snapshot, report) => planIpsecSession(snapshot, report).changes,
+      (error) => {
+        log.error({ err: error }, 'what is known of the tunnels could not be written')
+      })
+  }
 
   /** The edges' data planes run. */
   begin (): void {
@@ -190,7 +198,7 @@ export class VpnEdges {
     clearTimeout(this.#retryTimer)
     await this.#working
     await Promise.all([...this.#speakers.keys()].map(async (edge) => { await this.#end(edge) }))
-    await this.#writing
+    await this.#writer.idle()
   }
 
   onCommit (changes: readonly AppliedChange[]): void {
@@ -393,28 +401,10 @@ export class VpnEdges {
   #report ({ vpnConnectionId, outsideIpAddress }:
   Pick<EdgeTunnel, 'vpnConnectionId' | 'outsideIpAddress'>, isUp: boolean, message: string | null,
   negotiated: Negotiated | null = null): void {
-    this.#pending.set(tunnelKey(vpnConnectionId, outsideIpAddress), {
+    this.#writer.take(tunnelKey(vpnConnectionId, outsideIpAddress), {
       vpnConnectionId, outsideIpAddress, isUp, message, negotiated,
       sinceMs: this.#options.clock.nowMs()
     })
-    this.#writing ??= this.#write().finally(() => { this.#writing = null })
-  }
-
-  async #write (): Promise<void> {
-    const { replica, log } = this.#options
-    try {
-      while (this.#pending.size > 0) {
-        const reports = [...this.#pending.values()]
-        this.#pending.clear()
-        await replica.transact(() => ({
-          changes: reports.flatMap((report): readonly Change[] =>
-            planIpsecSession(replica.snapshot, report).changes),
-          result: null
-        }))
-      }
-    } catch (error) {
-      log.error({ err: error }, 'what is known of the tunnels could not be written')
-    }
   }
 }
 
