@@ -7,5 +7,5 @@ export default {
   files: ['test/integration/**/*.test.ts'],
   workerThreads: false,
   concurrency: 1,
-  timeout: '300s'
+  timeout: '180s'
 }

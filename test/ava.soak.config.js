@@ -1,8 +1,4 @@
-/** Long and heavy tests with real packets, one after the other: `npm test -- soak`. */
-export default {
-  extensions: ['ts'],
-  files: ['test/soak/**/*.test.ts'],
-  workerThreads: false,
-  concurrency: 1,
-  timeout: '300s'
-}
+/** Long and heavy tests with real packets: `npm test -- soak`. */
+import integration from './ava.integration.config.js'
+
+export default { ...integration, files: ['test/soak/**/*.test.ts'], timeout: '300s' }

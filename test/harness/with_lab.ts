@@ -18,6 +18,7 @@ export interface WithLabOptions extends LabOptions {
 }
 
 const WARNING = /"level":"(warn|error|fatal)"/
+const LEFT_BEHIND = 'the lab left something behind'
 
 /** Labs that wait for a test, by their options. */
 const idle = new Map<string, Lab>()
@@ -26,15 +27,16 @@ test.after.always('labs are taken down', async (t) => {
   for (const lab of idle.values()) t.deepEqual(await lab.down(), [], LEFT_BEHIND)
 })
 
-const LEFT_BEHIND = 'the lab left something behind'
-
 export function withLab (
   options: WithLabOptions, body: (t: ExecutionContext, lab: Lab) => Promise<void>):
 (t: ExecutionContext) => Promise<void> {
   const { expectedWarnings = [], ...labOptions } = options
+  const key = JSON.stringify(labOptions)
   return async (t) => {
-    const lab = await take(labOptions)
-    const logged = lab.log.length
+    const waiting = idle.get(key)
+    idle.delete(key)
+    const logged = waiting?.log.length ?? 0
+    const lab = waiting ?? await Lab.start(labOptions)
     const logOfTest = (): string => lab.log.slice(logged)
     try {
       await body(t, lab)
@@ -43,24 +45,17 @@ export function withLab (
       t.deepEqual(await lab.down(), [], LEFT_BEHIND)
       throw error
     }
-    t.deepEqual(await giveBack(lab, labOptions, t.passed), [], LEFT_BEHIND)
+    t.deepEqual(await giveBack(lab, key, t.passed), [], LEFT_BEHIND)
     t.deepEqual(unexpectedWarnings(logOfTest(), expectedWarnings), [], 'the daemon warned')
   }
 }
 
-async function take (options: LabOptions): Promise<Lab> {
-  const key = JSON.stringify(options)
-  const lab = idle.get(key)
-  idle.delete(key)
-  return lab ?? await Lab.start(options)
-}
-
 /** @returns what the test has left behind */
-async function giveBack (lab: Lab, options: LabOptions, mayGoOn: boolean): Promise<string[]> {
+async function giveBack (lab: Lab, key: string, mayGoOn: boolean): Promise<string[]> {
   if (!mayGoOn || !lab.isAsStarted) return await lab.down()
   const left = await lab.reset()
   if (left.length > 0) await lab.down()
-  else idle.set(JSON.stringify(options), lab)
+  else idle.set(key, lab)
   return left
 }
 
