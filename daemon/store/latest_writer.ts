@@ -10,7 +10,8 @@ export class LatestWriter<Report> {
   readonly #changesOf: (snapshot: Snapshot, report: Report) => readonly Change[]
   readonly #onError: (error: unknown) => void
   readonly #pending = new Map<string, Report>()
-  #writing: Promise<void> | null = null
+  #isWriting = false
+  #written = Promise.resolve()
 
   /**
    * @param changesOf a report on the newest records; none when it says nothing new
@@ -26,24 +27,27 @@ export class LatestWriter<Report> {
 
   take (key: string, report: Report): void {
     this.#pending.set(key, report)
-    this.#writing ??= this.#write().finally(() => { this.#writing = null })
+    if (!this.#isWriting) this.#written = this.#write()
   }
 
   /** Resolves when everything that was taken is written. */
-  async idle (): Promise<void> { await this.#writing }
+  async idle (): Promise<void> { await this.#written }
 
   async #write (): Promise<void> {
-    try {
-      while (this.#pending.size > 0) {
-        const reports = [...this.#pending.values()]
-        this.#pending.clear()
+    this.#isWriting = true
+    while (this.#pending.size > 0) {
+      const reports = [...this.#pending.values()]
+      this.#pending.clear()
+      try {
         await this.#replica.transact(() => ({
           changes: reports.flatMap((report) => this.#changesOf(this.#replica.snapshot, report)),
           result: null
         }))
+      } catch (error) {
+        this.#onError(error)
       }
-    } catch (error) {
-      this.#onError(error)
     }
+    // In the same turn as the last look at what is pending: nothing is taken and left lying.
+    this.#isWriting = false
   }
 }
