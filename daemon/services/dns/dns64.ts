@@ -16,7 +16,7 @@ import { NAT64_WORD } from '../../wire/nat64.ts'
 import type { ZoneRecord } from './zone_source.ts'
 
 /** Of made records where the zone does not tell how long "no" may be kept, seconds: §5.1.7. */
-export const DNS64_TTL_S_MAX = 600
+const DNS64_TTL_S_MAX = 600
 
 const FLAG_CHECKING_DISABLED = 0x0010
 const HEADER_BYTES = 12
@@ -35,7 +35,7 @@ export function asksForMade (
 }
 
 /** Whether records hold an IPv6 address that is one. */
-export function hasIpv6 (records: readonly Pick<ZoneRecord, 'type' | 'data'>[]): boolean {
+function hasIpv6 (records: readonly Pick<ZoneRecord, 'type' | 'data'>[]): boolean {
   return records.some(({ type, data }) => type === 'AAAA' && !String(data).startsWith(EXCLUDED))
 }
 
@@ -43,9 +43,7 @@ export function hasIpv6 (records: readonly Pick<ZoneRecord, 'type' | 'data'>[]):
  * What is told in place of records about A; null when there is no address among them.
  * @param ttlMax how long the zone lets "no IPv6" be kept, seconds
  */
-export function madeOf (
-  records: readonly ZoneRecord[], ttlMax = DNS64_TTL_S_MAX
-): ZoneRecord[] | null {
+export function madeOf (records: readonly ZoneRecord[], ttlMax: number): ZoneRecord[] | null {
   if (!records.some(({ type }) => type === 'A')) return null
   return records.filter(({ type }) => type === 'A' || type === 'CNAME').map((record) => (
     record.type === 'CNAME' ? record
@@ -54,7 +52,7 @@ export function madeOf (
 }
 
 /** An IPv4 address behind the well-known prefix. */
-export function inNat64 (ipv4: string): string {
+function inNat64 (ipv4: string): string {
   return formatAddress(Uint32Array.of(NAT64_WORD, 0, 0, addressWords(ipv4)[3] ?? 0))
 }
 
@@ -71,24 +69,29 @@ export function queryForIpv4 (query: Buffer): Buffer | null {
   return copy
 }
 
+/** Seconds that "no IPv6" may be kept, by the SOA beside it. RFC 2308 §5. */
+export function negativeTtl (soa: ZoneRecord | null): number {
+  if (soa === null) return DNS64_TTL_S_MAX
+  const { minimum = 0 } = soa.data as { readonly minimum?: number }
+  return Math.min(soa.ttl, minimum)
+}
+
 /** What another resolver has answered. */
 export interface Heard {
   readonly rcode: number
   readonly records: readonly ZoneRecord[]
-  /** Seconds that "no" may be kept. */
-  readonly negativeTtl: number | undefined
+  /** Of the zone, beside an answer without records. */
+  readonly soa: ZoneRecord | null
 }
 
 /** @returns null for what cannot be read */
 export function readAnswer (answer: Buffer): Heard | null {
   try {
-    const packet = dnsPacket.decode(answer)
-    const soa = packet.authorities?.find((one) => one.type === 'SOA')
+    const { flags = 0, answers = [], authorities = [] } = dnsPacket.decode(answer)
     return {
-      rcode: (packet.flags ?? 0) & RCODE_MASK,
-      records: (packet.answers ?? []) as unknown as ZoneRecord[],
-      negativeTtl: soa === undefined ? undefined
-        : Math.min(soa.ttl ?? 0, soa.data.minimum ?? 0)
+      rcode: flags & RCODE_MASK,
+      records: answers.filter((one) => one.type !== 'OPT') as ZoneRecord[],
+      soa: authorities.find((one) => one.type === 'SOA') as ZoneRecord | undefined ?? null
     }
   } catch {
     return null

@@ -10,7 +10,7 @@
 import dnsPacket from 'dns-packet'
 import type { Viewer } from '../viewer.ts'
 import {
-  asksForMade, DNS64_TTL_S_MAX, madeOf, queryForIpv4, readAnswer, standsAsItIs
+  asksForMade, madeOf, negativeTtl, queryForIpv4, readAnswer, standsAsItIs
 } from './dns64.ts'
 import type { ZoneAnswer, ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
 
@@ -33,7 +33,6 @@ const OPT_VERSION_RCODE = 1 // extended part of BADVERS
 const SOA_TIMES = { serial: 1, refresh: 7200, retry: 900, expire: 1_209_600, minimum: 60 }
 const SOA_TTL_S = 60
 
-const RCODE_MASK = 0xf
 const RCODE_NOERROR = 0
 const RCODE_FORMERR = 1
 const RCODE_SERVFAIL = 2
@@ -107,7 +106,8 @@ export class Resolver {
     const resolved = this.#resolve(asked, viewer)
     const { forward } = this.#options
     if (resolved?.elsewhere !== undefined && forward !== null) {
-      return followElsewhere(forward, resolved, resolved.elsewhere, reply)
+      return followElsewhere(forward, resolved, resolved.elsewhere)
+        .then((whole) => reply.encode(whole))
     }
     if (resolved !== null) {
       return reply.encode(mayMake ? this.#withMade(resolved, asked.name, viewer) : resolved)
@@ -115,8 +115,8 @@ export class Resolver {
     if (forward === null) {
       return reply.encode({ rcode: RCODE_NXDOMAIN, records: [], soa: soaRecord('') })
     }
-    return mayMake ? makeElsewhere(forward, query, reply, limit)
-      : askElsewhere(forward, query, reply, limit)
+    return mayMake ? makeElsewhere(forward, query, reply)
+      : forward(query).then((answer) => reply.passOn(answer))
   }
 
   /** DNS64 for a name that a source holds. */
@@ -192,7 +192,12 @@ class Reply {
 
   servfail (): Buffer { return this.encode(SERVFAIL) }
 
-  truncated (): Buffer { return this.#encode(RCODE_NOERROR, FLAG_TRUNCATED, [], [], 0) }
+  /** @param answer of another resolver to the same query; null: none came */
+  passOn (answer: Buffer | null): Buffer {
+    if (answer === null) return this.servfail()
+    return answer.length <= this.#bytesMax ? answer
+      : this.#encode(RCODE_NOERROR, FLAG_TRUNCATED, [], [], 0)
+  }
 
   #encode (
     rcode: number, flags: number, answers: dnsPacket.Answer[], authorities: dnsPacket.Answer[],
@@ -234,46 +239,37 @@ function headerOnly (query: Buffer, rcode: number): Buffer {
 }
 
 /** DNS64 for a name that is asked elsewhere. What does not answer about AAAA may about A. */
-async function makeElsewhere (
-  forward: Forward, query: Buffer, reply: Reply, bytesMax: number
-): Promise<Buffer> {
+async function makeElsewhere (forward: Forward, query: Buffer, reply: Reply): Promise<Buffer> {
   const answer = await forward(query)
   const heard = answer === null ? null : readAnswer(answer)
   const second = heard !== null && standsAsItIs(heard) ? null : queryForIpv4(query)
   const ipv4 = second === null ? null : await forward(second)
   const made = ipv4 === null ? null
-    : madeOf(readAnswer(ipv4)?.records ?? [], heard?.negativeTtl ?? DNS64_TTL_S_MAX)
-  if (made !== null) return reply.encode({ rcode: RCODE_NOERROR, records: made, soa: null })
-  if (answer === null) return reply.servfail()
-  return answer.length <= bytesMax ? answer : reply.truncated()
-}
-
-async function askElsewhere (
-  forward: Forward, query: Buffer, reply: Reply, bytesMax: number
-): Promise<Buffer> {
-  const answer = await forward(query)
-  if (answer === null) return reply.servfail()
-  return answer.length <= bytesMax ? answer : reply.truncated()
+    : madeOf(readAnswer(ipv4)?.records ?? [], negativeTtl(heard?.soa ?? null))
+  return made === null ? reply.passOn(answer)
+    : reply.encode({ rcode: RCODE_NOERROR, records: made, soa: null })
 }
 
 /** Asks elsewhere for what an alias leads to, and answers with both. */
 async function followElsewhere (
-  forward: Forward, { records }: Resolved, { name, type }: ZoneQuestion, reply: Reply
-): Promise<Buffer> {
+  forward: Forward, { records }: Resolved, { name, type }: ZoneQuestion
+): Promise<Resolved> {
+  const query = writeQuery(name, type)
+  const answer = query === null ? null : await forward(query)
+  const heard = answer === null ? null : readAnswer(answer)
+  if (heard === null) return SERVFAIL
+  return { rcode: heard.rcode, records: [...records, ...heard.records],
+    soa: heard.records.length > 0 ? null : heard.soa }
+}
+
+/** @returns null for a name or a type that cannot be written */
+function writeQuery (name: string, type: string): Buffer | null {
   try {
-    const answer = await forward(dnsPacket.encode({
+    return dnsPacket.encode({
       type: 'query', id: 0, flags: FLAG_RECURSION_DESIRED,
       questions: [{ name, type: type as 'A', class: 'IN' }], additionals: [optRecord(0)]
-    }))
-    if (answer === null) return reply.servfail()
-    const { answers = [], authorities = [] } = dnsPacket.decode(answer)
-    return reply.encode({
-      rcode: answer.readUInt16BE(2) & RCODE_MASK,
-      records: [...records, ...answers.filter((one) => one.type !== 'OPT') as ZoneRecord[]],
-      soa: answers.length > 0 ? null
-        : authorities.find((one) => one.type === 'SOA') as ZoneRecord | undefined ?? null
     })
   } catch {
-    return reply.servfail() // of a type that cannot be written, or an answer that cannot be read
+    return null
   }
 }
