@@ -16,11 +16,13 @@ const NXDOMAIN = 3
 const SERVFAIL = 2
 const CHECKING_DISABLED = 0x10
 
-/** `alias.test` is a name of EC2. */
+/** A name of EC2, and one that nobody here knows. */
+const TARGETS: Readonly<Record<string, string>> =
+  { 'alias.test': 'ip-10-0-1-10.ec2.internal', 'away.test': 'example.com' }
 const ALIASES: ZoneSource = {
-  answer: ({ name }) => name !== 'alias.test' ? null : {
+  answer: ({ name }) => TARGETS[name] === undefined ? null : {
     zone: 'test', nameExists: true,
-    records: [{ name, type: 'CNAME', ttl: 5, data: 'ip-10-0-1-10.ec2.internal' }]
+    records: [{ name, type: 'CNAME', ttl: 5, data: TARGETS[name] }]
   }
 }
 
@@ -105,6 +107,20 @@ test('a name with IPv4 addresses alone gets IPv6 addresses of NAT64', async (t) 
 test('aliases on the way stay', async (t) => {
   t.deepEqual((await ask('alias.test', 'AAAA')).answers,
     [['CNAME', 'ip-10-0-1-10.ec2.internal'], ['AAAA', '64:ff9b::a00:10a']])
+})
+
+test('an alias that leads elsewhere is followed before anything is made', async (t) => {
+  const alias = ['CNAME', 'example.com', 5]
+  t.deepEqual((await ask('away.test', 'AAAA', { hasTtl: true,
+    forward: elsewhere({ AAAA: { soa: [900, 300] }, A: { answers: [A] } }) })).answers,
+  [alias, ['AAAA', MADE, 300]])
+  const six: dnsPacket.Answer = { type: 'AAAA', name: 'example.com', ttl: 5, data: '2001:db8::1' }
+  t.deepEqual((await ask('away.test', 'AAAA', { hasTtl: true,
+    forward: elsewhere({ AAAA: { answers: [six] }, A: { answers: [A] } }) })).answers,
+  [alias, ['AAAA', '2001:db8::1', 5]])
+  t.is((await ask('away.test', 'AAAA', {
+    forward: elsewhere({ AAAA: { rcode: NXDOMAIN }, A: { answers: [A] } }) })).rcode, NXDOMAIN)
+  t.is((await ask('away.test', 'AAAA', { forward: elsewhere({}) })).rcode, SERVFAIL)
 })
 
 test('a name that has IPv6 addresses keeps them; one that is not is not made', async (t) => {

@@ -106,8 +106,9 @@ export class Resolver {
     const resolved = this.#resolve(asked, viewer)
     const { forward } = this.#options
     if (resolved?.elsewhere !== undefined && forward !== null) {
-      return followElsewhere(forward, resolved, resolved.elsewhere)
-        .then((whole) => reply.encode(whole))
+      const { elsewhere } = resolved
+      return (mayMake ? makeBehindAlias(forward, resolved, elsewhere)
+        : followElsewhere(forward, resolved, elsewhere)).then((whole) => reply.encode(whole))
     }
     if (resolved !== null) {
       return reply.encode(mayMake ? this.#withMade(resolved, asked.name, viewer) : resolved)
@@ -260,6 +261,17 @@ async function followElsewhere (
   if (heard === null) return SERVFAIL
   return { rcode: heard.rcode, records: [...records, ...heard.records],
     soa: heard.records.length > 0 ? null : heard.soa }
+}
+
+/** DNS64 for a name whose alias leads elsewhere. */
+async function makeBehindAlias (
+  forward: Forward, resolved: Resolved, elsewhere: ZoneQuestion
+): Promise<Resolved> {
+  const whole = await followElsewhere(forward, resolved, elsewhere)
+  if (standsAsItIs(whole)) return whole
+  const ipv4 = await followElsewhere(forward, resolved, { ...elsewhere, type: 'A' })
+  const made = madeOf(ipv4.records, negativeTtl(whole.soa))
+  return made === null ? whole : { rcode: RCODE_NOERROR, records: made, soa: null }
 }
 
 /** @returns null for a name or a type that cannot be written */
