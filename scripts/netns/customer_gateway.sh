@@ -35,7 +35,7 @@ await () {
   until "$@" > /dev/null 2>&1; do
     tries=$((tries + 1))
     [ "$tries" -lt 100 ] || { say "not within 10 s: $what"; return 1; }
-    read -rt 0.1 < <(:) || true
+    read -rt 0.1 <> <(:) || true # opened to write, too: no end of file ends the wait
   done
 }
 

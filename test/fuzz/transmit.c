@@ -176,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
          sources);
   frame = in;
   uint32_t received = nic_burst(nic, count, 0);
-  MUST(received <= 1);
+  MUST(received <= (in.bytes > 0 ? 1 : 0));
   check_received(rx, received);
   MUST(nic->send_run.packet_count == 0);
   free(nic);

@@ -14,16 +14,14 @@
 import { EC2Client } from '@aws-sdk/client-ec2'
 import * as ec2 from '@aws-sdk/client-ec2'
 import { randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type {
   CredentialsAnswer, DropsAnswer, FlowsAnswer, HostStatus, LabStatusAnswer, MappingAnswer,
   ResetAnswer, WaitAnswer
 } from '../../daemon/api/admin/contract.ts'
-import {
-  internetNamespace, NAMESPACE_DIRECTORY, namespaceName, pidPath
-} from '../../daemon/host/paths.ts'
+import { internetNamespace, namespaceName, pidPath } from '../../daemon/host/paths.ts'
 import { adminRequest } from './admin.ts'
 import { Capture } from './capture.ts'
 import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
@@ -81,8 +79,8 @@ export class Lab {
   readonly #daemons: Background[]
   /** Programs on the internet. */
   readonly #servers: Background[] = []
-  /** Namespaces of the lab while it is empty. */
-  #ownNamespaces: readonly string[] = []
+  /** What there is of the lab while it is empty (leftovers.ts). */
+  #own: readonly string[] = []
   /** Packets that were dropped where no ENI can be named before the last reset, by reason. */
   #droppedBefore = new Map<string, number>()
 
@@ -109,7 +107,7 @@ export class Lab {
       await whenReady(name, daemon)
       const credentials = await adminRequest<CredentialsAnswer>(name, 'GET', '/credentials')
       const lab = new Lab(name, options, port, daemon, credentials)
-      lab.#ownNamespaces = namespacesOf(name)
+      lab.#own = await leftovers(name)
       return lab
     } catch (error) {
       await daemon.stop('SIGKILL')
@@ -152,14 +150,25 @@ export class Lab {
     for (const server of this.#servers.splice(0)) await server.stop('SIGKILL')
     await adminRequest<ResetAnswer>(this.name, 'POST', '/reset')
     await this.waitApplied()
-    const left = await eventually('the namespaces of all instances are gone', () => {
-      const more = namespacesOf(this.name).filter((name) => !this.#ownNamespaces.includes(name))
-      return more.length === 0 && more
-    }).catch(() => namespacesOf(this.name))
+    let left: string[] = []
+    try {
+      await eventually('nothing but the hosts is there', async () => {
+        left = await this.#foreign()
+        return left.length === 0
+      })
+    } catch (error) {
+      if (left.length === 0) throw error
+    }
     const { drops } = await adminRequest<DropsAnswer>(this.name, 'GET', '/drops')
     this.#droppedBefore = new Map(drops.filter(({ eni }) => eni === null)
       .map(({ reason }) => [reason, sumOf(drops, null, reason)]))
     return left
+  }
+
+  /** What is there of the lab and was not when it was empty. */
+  async #foreign (): Promise<string[]> {
+    const own = new Set(this.#own.map(withoutPid))
+    return (await leftovers(this.name)).filter((line) => !own.has(withoutPid(line)))
   }
 
   status (): Promise<LabStatusAnswer> { return adminRequest(this.name, 'GET', '/status') }
@@ -168,6 +177,22 @@ export class Lab {
     const found = (await this.status()).hosts.find((status) => status.name === host)
     if (found === undefined) throw new Error(`The lab has no host "${host}"`)
     return found
+  }
+
+  /** `kill -9` of the data plane of an edge. @returns its process id */
+  async killWorker (edge: string): Promise<number> {
+    const { pid } = await this.hostStatus(edge)
+    if (pid === null) throw new Error(`The data plane of ${edge} is no process, or does not run`)
+    process.kill(pid, 'SIGKILL')
+    return pid
+  }
+
+  /** Waits until the data plane of an edge is another process. */
+  async workerAfter (edge: string, pid: number): Promise<void> {
+    await eventually(`${edge} runs again`, async () => {
+      const now = await this.hostStatus(edge)
+      return now.pid !== null && now.pid !== pid
+    })
   }
 
   /** Waits until every agent has applied what is committed now. */
@@ -308,9 +333,8 @@ export class Lab {
   }
 }
 
-function namespacesOf (lab: string): string[] {
-  return readdirSync(NAMESPACE_DIRECTORY).filter((name) => name.startsWith(`${lab}-`))
-}
+/** A process that was started again is the same. */
+function withoutPid (line: string): string { return line.replace(/^process \d+ /, 'process ') }
 
 function sumOf (drops: DropsAnswer['drops'], eni: string | null, reason: string): number {
   return drops.filter((row) => row.eni === eni && row.reason === reason)

@@ -6,8 +6,7 @@
  * the instances.
  */
 import test from 'ava'
-import type { LabStatusAnswer, ReachAnswer } from '../../daemon/api/admin/contract.ts'
-import { adminRequest } from '../harness/admin.ts'
+import type { ReachAnswer } from '../../daemon/api/admin/contract.ts'
 import { type Background, eventually, ROOT, tryCommand } from '../harness/command.ts'
 import { internetGateway, listening, OUTSIDE } from '../harness/internet.ts'
 import type { Lab } from '../harness/lab.ts'
@@ -75,12 +74,6 @@ s.sendto(b'x' * 4000, ('${OUTSIDE}', 9))
 print(s.recv(100).decode())
 `
 
-/** Process of a node's data plane; 0 while there is none. */
-async function edgeOf (lab: Lab, name: string): Promise<{ pid: number }> {
-  const { hosts } = await adminRequest<LabStatusAnswer>(lab.name, 'GET', '/status')
-  return { pid: hosts.find((host) => host.name === name)?.pid ?? 0 }
-}
-
 /** Waits until a program has said something: 500 connections take their time on a busy machine. */
 async function said (program: Background, text: string): Promise<void> {
   await eventually(`"${text}", not: ${program.output}`, () => program.output.includes(text), 90_000)
@@ -135,12 +128,7 @@ test.serial('kill -9 of the nodes, one after the other, loses none of 1,000 conn
     const openers = files.map((file) => a.start('python3', '-c', OPENER, '500', file))
     for (const opener of openers) await said(opener, 'open 500')
     for (const [index, edge] of ['edge-1', 'edge-2'].entries()) {
-      const { pid } = await edgeOf(lab, edge)
-      process.kill(pid, 'SIGKILL')
-      await eventually(`${edge} runs again`, async () => {
-        const now = await edgeOf(lab, edge)
-        return now.pid !== 0 && now.pid !== pid
-      })
+      await lab.workerAfter(edge, await lab.killWorker(edge))
       await a.exec('touch', files[index] ?? '')
       const opener = openers[index]
       if (opener !== undefined) await said(opener, 'good 500')

@@ -95,8 +95,7 @@ test.serial('an address carries 55,000 connections to one server, each from a po
     const openers = clients.map((client, index) => client.start('python3', '-c', OPENER,
       String(Math.floor((CONNECTIONS_MAX + index) / CLIENTS)), '7'))
     await callers(keeper, CONNECTIONS_MAX / 4)
-    const { pid } = await lab.hostStatus('edge-1')
-    process.kill(pid ?? 0, 'SIGKILL')
+    await lab.killWorker('edge-1')
     for (const opener of openers) await finished(opener)
     t.deepEqual(openers.map(({ output }) => /done: open (\d+) failed (\d+)/.exec(output)?.slice(1)),
       clients.map((_client, index) =>

@@ -13,11 +13,8 @@ import type { ExecutionContext } from 'ava'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type {
-  LabStatusAnswer, ReachAnswer, TraceAnswer
-} from '../../../daemon/api/admin/contract.ts'
+import type { ReachAnswer, TraceAnswer } from '../../../daemon/api/admin/contract.ts'
 import { routerNamespace } from '../../../daemon/host/paths.ts'
-import { adminRequest } from '../../harness/admin.ts'
 import { Background, command, eventually, inside, ROOT, tryCommand } from '../../harness/command.ts'
 import type { Instance } from '../../harness/instance.ts'
 import { openGroup } from '../../harness/internet.ts'
@@ -245,8 +242,7 @@ test.serial('an edge is killed: the other tunnel carries on; the daemon is: both
         site.instance.eni, LAN_HOST, 'tcp/80', '--json')) as ReachAnswer
       t.is(reach.verdict, 'yes', reach.text)
       const edge = trace.sides.at(-1)?.host ?? ''
-      const { hosts } = await adminRequest<LabStatusAnswer>(lab.name, 'GET', '/status')
-      process.kill(hosts.find((host) => host.name === edge)?.pid ?? 0, 'SIGKILL')
+      await lab.killWorker(edge)
       await whenUp(lab, site, 'DOWN', [first])
       await whenUp(lab, site, 'UP', [second])
       await eventually('a ping by the other tunnel', async () =>
