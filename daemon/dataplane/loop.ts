@@ -280,7 +280,8 @@ export class Loop {
         this.#openInside(message.tunnel, message.namespacePath, message.deviceName)
         break
       case 'close-inside': this.#closeInside(message.tunnel); break
-      case 'esp-install': case 'esp-remove': case 'esp-select': case 'esp-permit': {
+      case 'esp-install': case 'esp-remove': case 'esp-select': case 'esp-permit':
+      case 'ike-listen': {
         const warning = this.router.vpn?.tunnels.apply(message) ?? null
         if (warning !== null) this.#link.post({ kind: 'warning', message: warning })
         break
@@ -393,6 +394,7 @@ export class Loop {
     if (vpn === null) return
     if (vpn.ikeNicPort !== 0) this.#nic.closeTun(vpn.ikeNicPort)
     vpn.ikeNicPort = this.#openTun(namespacePath, deviceName)
+    vpn.tunnels.silence()
   }
 
   #openInside (tunnel: number, namespacePath: string, deviceName: string): void {

@@ -13,7 +13,7 @@ import { PORT_UNDERLAY } from '../tun/descriptor.ts'
 import type { EspSa } from '../tun/esp_sa.ts'
 import { Esp, ESP_STATISTICS_BYTES } from '../tun/esp.ts'
 import { addressWords, prefixWords } from '../wire/address.ts'
-import { PROTOCOL_ESP, PROTOCOL_ICMP } from '../wire/ip_protocol.ts'
+import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
 import { check, dstIs, srcIs, ttlIs } from './testing/checker.ts'
 import { buildTables, ENI_HIGH, GATEWAY_HIGH, hostAddress, Lab } from './testing/lab.ts'
 import type { Sent } from './testing/memory_nic.ts'
@@ -163,6 +163,18 @@ function arrive (lab: Lab, outer: Uint8Array): Sent[] {
   lab.pass()
   return lab.takeSent()
 }
+
+test('IKE waits for a charon that knows the tunnel', (t) => {
+  const lab = edge()
+  lab.toWorker.push({ kind: 'open-ike', namespacePath: '/run/netns/ike', deviceName: 'ike0' })
+  const ask = (): Sent[] => arrive(lab, ipPacket({ src: CUSTOMER, dst: HERE, protocol: PROTOCOL_UDP,
+    srcPort: 500, dstPort: 500 }))
+  t.deepEqual(ask(), [])
+  lab.toWorker.push({ kind: 'ike-listen', tunnel: word(HERE), isListening: true })
+  lab.pass()
+  t.is(ask().length, 1)
+  t.deepEqual(lab.drops(), { '30/port-closed': 1 })
+})
 
 test('what the VPC sends leaves as ESP between the outside addresses', (t) => {
   const lab = edge()

@@ -164,9 +164,8 @@ export class VpnPort {
     if (!this.#isIke(p)) {
       const drop = this.#toOpen.add(p, 0, gateway)
       if (drop !== DROP_NONE) counters.drop(gateway, drop, p.segments)
-    } else if (this.ikeNicPort === 0 || !transmit.hasRoom(1)) {
-      counters.drop(gateway, DROP_PORT_CLOSED, p.segments)
-    } else transmit.deliver(p, this.ikeNicPort)
+    } else if (this.#hearsIke(p.at)) transmit.deliver(p, this.ikeNicPort)
+    else counters.drop(gateway, DROP_PORT_CLOSED, p.segments)
     return true
   }
 
@@ -176,6 +175,16 @@ export class VpnPort {
     const headerBytes = ipv4HeaderBytes(bytes, p.at)
     return p.bytes >= headerBytes + UDP_PORTS_BYTES &&
       loadU16(view, p.at + headerBytes + UDP_AT_DESTINATION) === IKE_PORT
+  }
+
+  /**
+   * Whether charon can take the IKE packet at `at`. One that does not know the tunnel yet would
+   * answer NO_PROPOSAL_CHOSEN (RFC 7296 §2.7), and the peer give up; after silence it asks again.
+   */
+  #hearsIke (at: number): boolean {
+    const { view, transmit } = this.#parts
+    return this.ikeNicPort !== 0 && transmit.hasRoom(1) &&
+      this.tunnels.listens(loadI32(view, at + IPV4_AT_DST) >>> 0)
   }
 
   /** Takes what charon and BGP speakers send. @returns whether it is from a port of theirs */
@@ -330,7 +339,7 @@ export class VpnPort {
 
   #handToIke (words: Int32Array, at: number): void {
     const { transmit, counters } = this.#parts
-    if (this.ikeNicPort !== 0 && transmit.hasRoom(1)) transmit.sendAsIs(words, at, this.ikeNicPort)
+    if (this.#hearsIke(words[at + ESP_AT])) transmit.sendAsIs(words, at, this.ikeNicPort)
     else counters.drop(PORT_NONE, DROP_PORT_CLOSED, 1)
   }
 

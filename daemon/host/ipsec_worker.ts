@@ -67,6 +67,9 @@ async function main (options: IpsecWorkerOptions): Promise<void> {
     clock: systemClock,
     random: systemRandom,
     log,
+    onListen: (tunnel, isListening) => {
+      say({ kind: 'esp', message: { kind: 'ike-listen', tunnel, isListening } })
+    },
     onTunnel: (status) => {
       say({ kind: 'status', status, negotiated: null })
       if (status.state === 'up') void tellAgreement(status.name)

@@ -42,6 +42,11 @@ export interface IpsecEngineOptions {
   readonly random: Random
   readonly log: Log
   readonly retransmit?: RetransmitOptions
+  /**
+   * Whether charon knows the tunnel: IKE that comes before is not to reach it, since charon would
+   * refuse it.
+   */
+  readonly onListen: (tunnel: number, isListening: boolean) => void
   /** The status of a tunnel has changed. */
   readonly onTunnel: (status: TunnelStatus) => void
 }
@@ -64,7 +69,10 @@ export class IpsecEngine {
       ...(options.retransmit === undefined ? {} : { retransmit: options.retransmit }),
       log: options.log,
       onUp: (client) => { void this.#loadAll(client) },
-      onDown: () => { this.#monitor.allDown() },
+      onDown: () => {
+        for (const { tunnel } of this.#tunnels.values()) options.onListen(tunnel, false)
+        this.#monitor.allDown()
+      },
       onEvent: (name, message) => { this.#monitor.hear(name, message) }
     })
   }
@@ -122,13 +130,16 @@ export class IpsecEngine {
 
   /** Harmless for one that is not open. */
   async close (name: string): Promise<void> {
-    if (!this.#tunnels.delete(name)) return
+    const config = this.#tunnels.get(name)
+    if (config === undefined) return
+    this.#tunnels.delete(name)
     const client = this.charon.client
     if (client !== null) {
       await client.request('unload-conn', { name })
       await client.request('unload-shared', { id: name }).catch(() => undefined)
       await terminate(client, name)
       await this.#unloadKey(client, name)
+      this.#options.onListen(config.tunnel, false)
     }
     this.#monitor.remove(name)
   }
@@ -183,7 +194,11 @@ export class IpsecEngine {
       if (this.#keys.get(name) !== id) await this.#unloadKey(client, name)
       if (typeof id === 'string') this.#keys.set(name, id)
     }
-    await client.request('load-conn', connectionMessage(config))
+    const loading = client.request('load-conn', connectionMessage(config))
+    // Who calls is to hear the answer; who is called must know the tunnel first.
+    if (config.startupAction === 'add') await loading
+    this.#options.onListen(config.tunnel, true)
+    await loading
   }
 
   /** Has charon forget a private key that no other tunnel uses. */

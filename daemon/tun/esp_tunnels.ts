@@ -34,11 +34,14 @@ export type EspMessage =
     /** All of them; none: nothing passes. */
     readonly selectors: readonly EspSelector[]
   }
+  /** Whether there is somebody who speaks IKE for the tunnel. */
+  | { readonly kind: 'ike-listen', readonly tunnel: number, readonly isListening: boolean }
 
 export class EspTunnels {
   readonly esp: Esp
   readonly #selected = new Map<number, number>()
   readonly #selectors = new Map<number, readonly EspSelector[]>()
+  readonly #listening = new Set<number>()
 
   constructor (esp: Esp) { this.esp = esp }
 
@@ -68,11 +71,21 @@ export class EspTunnels {
         if (message.selectors.length === 0) this.#selectors.delete(message.tunnel)
         else this.#selectors.set(message.tunnel, message.selectors)
         return null
+      case 'ike-listen':
+        if (message.isListening) this.#listening.add(message.tunnel)
+        else this.#listening.delete(message.tunnel)
+        return null
     }
   }
 
   /** The SA that seals what leaves through the tunnel; 0: the tunnel is down. */
   selected (tunnel: number): number { return this.#selected.get(tunnel) ?? 0 }
+
+  /** Whether somebody speaks IKE for the tunnel. */
+  listens (tunnel: number): boolean { return this.#listening.has(tunnel) }
+
+  /** Nobody speaks IKE any more. */
+  silence (): void { this.#listening.clear() }
 
   /**
    * Whether the tunnel carries this inner packet: what was opened of another network is dropped,

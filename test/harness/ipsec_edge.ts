@@ -124,6 +124,7 @@ export class IpsecEdge implements AsyncDisposable {
         random: systemRandom,
         log: options.log ?? silentLog(),
         retransmit: { timeoutSeconds: 1, tries: 2, base: 1 },
+        onListen: () => undefined,
         onTunnel: (status) => { edge.statuses.push(status) }
       })
     } catch (error) {

@@ -41,6 +41,7 @@ port.on('message', (message: ControlMessage) => {
     case 'esp-remove':
     case 'esp-select':
     case 'esp-permit':
+    case 'ike-listen':
     case 'resolved':
     case 'wire-mode':
   }

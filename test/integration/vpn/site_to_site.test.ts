@@ -98,6 +98,10 @@ async function withCustomer (
       '--next-hop', '198.51.100.1', '--address', office.address, '--lan', office.lan,
       '--strongswan', await config('strongswan'), '--bird', await config('bird'))
     await body(name)
+  } catch (error) {
+    const status = await tryCommand(VPCCTL, ['--lab', lab.name, 'vpn', 'status', vpnId])
+    const logs = await tryCommand('sh', ['-c', `tail -n 40 /run/vpclab-cgw/${name}/*/charon.log`])
+    throw new Error(`${status.stdout}\n${logs.stdout}`, { cause: error })
   } finally {
     await command(SCRIPT, 'down', name)
     rmSync(path, { recursive: true })
