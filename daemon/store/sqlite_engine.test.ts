@@ -10,9 +10,8 @@ import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { systemClock } from '../base/clock.ts'
 import { engineSuite } from './engine_suite.ts'
-import {
-  HISTORY_COMMITS_MAX, SqliteEngine, TRANSACTION_WRITES_MAX, VALUE_LENGTH_MAX
-} from './sqlite_engine.ts'
+import { TRANSACTION_WRITES_MAX, VALUE_LENGTH_MAX } from './limits.ts'
+import { HISTORY_COMMITS_MAX, SqliteEngine } from './sqlite_engine.ts'
 
 engineSuite('sqlite', test, async () => new SqliteEngine(':memory:', systemClock))
 

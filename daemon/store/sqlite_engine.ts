@@ -22,16 +22,13 @@ import { DatabaseSync } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import { VpclabError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
+import { checkLimits } from './limits.ts'
 import type { Commit, StoreEngine, StoredRecord, Subscription, Write } from './store.ts'
 
 /** Commits that the feed can be resumed from; older ones are forgotten. About 1 KB each. */
 export const HISTORY_COMMITS_MAX = 10_000
 /** How many commits pass between two trims, so that a trim costs nothing measurable. */
 const HISTORY_TRIM_INTERVAL = 256
-/** Writes in one transaction; more is refused. */
-export const TRANSACTION_WRITES_MAX = 100_000
-/** Length of one value, UTF-16 units; more is refused. etcd's request limit is 1.5 MiB. */
-export const VALUE_LENGTH_MAX = 1_000_000
 /** Commits that wait for their turn; more is refused. */
 export const COMMITS_WAITING_MAX = 10_000
 
@@ -121,9 +118,13 @@ export class SqliteEngine implements StoreEngine {
         this.counters.conflicts++
         return null
       }
-      this.#checkLimits(writes)
-      const commit: Commit = { revision: this.#revision + 1, atMs: this.#clock.nowMs(), writes }
-      this.#write(commit)
+      try {
+        checkLimits(writes)
+      } catch (error) {
+        this.counters.refused++
+        throw error
+      }
+      const commit = this.#write(this.#revision + 1, writes)
       this.#revision = commit.revision
       this.counters.commits++
       for (const follower of [...this.#followers]) this.#deliver(follower, commit)
@@ -167,18 +168,20 @@ export class SqliteEngine implements StoreEngine {
     if (this.#followers.has(follower)) follower.listener(commit)
   }
 
-  #write (commit: Commit): void {
-    const { revision, writes } = commit
+  #write (revision: number, wanted: readonly Write[]): Commit {
+    const atMs = this.#clock.nowMs()
     try {
       this.#database.exec('BEGIN IMMEDIATE')
       try {
-        for (const { key, value } of writes) {
-          if (value === null) this.#delete.run(key)
-          else this.#put.run(key, value, revision, revision)
-        }
-        this.#remember.run(revision, commit.atMs, JSON.stringify(writes))
+        const writes = wanted.filter(({ key, value }) => {
+          if (value === null) return this.#delete.run(key).changes > 0
+          this.#put.run(key, value, revision, revision)
+          return true
+        })
+        this.#remember.run(revision, atMs, JSON.stringify(writes))
         if (revision % HISTORY_TRIM_INTERVAL === 0) this.#trim.run(revision - HISTORY_COMMITS_MAX)
         this.#database.exec('COMMIT')
+        return { revision, atMs, writes }
       } catch (error) {
         // After some errors (a full disk) SQLite has rolled back by itself.
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
@@ -187,15 +190,6 @@ export class SqliteEngine implements StoreEngine {
     } catch (error) {
       throw storeError(`Cannot write revision ${String(revision)} to ${this.#path}`, error)
     }
-  }
-
-  #checkLimits (writes: readonly Write[]): void {
-    const tooLong = writes.find(({ value }) => value !== null && value.length > VALUE_LENGTH_MAX)
-    if (tooLong === undefined && writes.length <= TRANSACTION_WRITES_MAX) return
-    this.counters.refused++
-    throw new VpclabError('VPCLAB_ERR_STORE', tooLong === undefined
-      ? `A transaction takes ${String(TRANSACTION_WRITES_MAX)} writes, not ${String(writes.length)}`
-      : `The value of ${tooLong.key} is longer than ${String(VALUE_LENGTH_MAX)} characters`)
   }
 
   /** Runs `work` after all that came before it is done. */

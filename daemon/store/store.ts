@@ -27,7 +27,7 @@ export interface Write {
   readonly value: string | null
 }
 
-/** One transaction as the feed reports it. */
+/** One transaction as the feed reports it: removing what is not there is no write. */
 export interface Commit {
   readonly revision: number
   /** When it was committed, ms since 1970. */

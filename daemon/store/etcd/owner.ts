@@ -1,0 +1,131 @@
+/**
+ * Whose daemon runs a lab: a key under a lease, which ends when its daemon has been silent for
+ * LEASE_SECONDS. Every transaction is guarded by it (etcd_engine.ts), so a daemon that was cut off
+ * and comes back after another has taken over writes nothing any more.
+ *
+ *     machine A  vpcd ── owner = A, prolonged ──▶ etcd       A dies: the lease ends
+ *     machine B  vpcd ── refused: A runs it ─── … ──▶ owner = B
+ *
+ * On its own machine a daemon takes over at once: that the one before has ended is what the lab's
+ * lock file there says.
+ */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { VpclabError } from '../../base/errors.ts'
+import type { Random } from '../../base/random.ts'
+import { EtcdClient } from './client.ts'
+import type { EtcdTarget, TxnWrite } from './client.ts'
+
+/** How long a silent daemon keeps its lab from others. */
+export const LEASE_SECONDS = 10
+const KEEP_MS = LEASE_SECONDS * 1000 / 4
+const LEASE_ID_BYTES = 6
+
+/** The key that says who owns a lab, and what it holds while this daemon does. */
+export interface Ownership {
+  readonly key: string
+  readonly value: string
+}
+
+export interface Machine {
+  readonly machine: string
+  /** Tells machines of one name apart. */
+  readonly machineId: string
+}
+
+/** What the key's value says. */
+interface Owner extends Machine {
+  readonly pid: number
+  readonly lease: number
+}
+
+export class EtcdOwner implements Ownership {
+  readonly key: string
+  readonly value: string
+  readonly #client: EtcdClient
+  readonly #lease: number
+  readonly #timer: NodeJS.Timeout
+
+  private constructor (client: EtcdClient, ownership: Ownership, lease: number) {
+    this.#client = client
+    this.key = ownership.key
+    this.value = ownership.value
+    this.#lease = lease
+    // One that is too late, or fails, shows when the next transaction is refused.
+    this.#timer = setInterval(() => { this.#keep().catch(() => undefined) }, KEEP_MS)
+    this.#timer.unref()
+  }
+
+  /**
+   * @throws VpclabError VPCLAB_ERR_LAB_RUNNING when a daemon of another machine owns the lab,
+   *   VPCLAB_ERR_STORE when etcd does not answer
+   */
+  static async claim (
+    target: EtcdTarget, random: Random, machine: Machine = thisMachine()): Promise<EtcdOwner> {
+    const client = new EtcdClient(target)
+    try {
+      const key = `${target.prefix}owner`
+      const lease = Buffer.from(random.bytes(LEASE_ID_BYTES)).readUIntBE(0, LEASE_ID_BYTES)
+      const owner: Owner = { ...machine, pid: process.pid, lease }
+      const value = JSON.stringify(owner)
+      await client.grantLease(lease, LEASE_SECONDS)
+      const put = putOf({ key, value }, lease)
+      let { succeeded, read } = await client.txn(
+        { guards: [{ key, version: 0 }], writes: [put], orRead: key })
+      if (!succeeded && read !== null && isOf(machine, read)) {
+        ({ succeeded, read } = await client.txn(
+          { guards: [{ key, value: read }], writes: [put], orRead: key }))
+      }
+      if (!succeeded) throw notOwner({ key, value }, read)
+      return new EtcdOwner(client, { key, value }, lease)
+    } catch (error) {
+      client.close()
+      throw error
+    }
+  }
+
+  /** Prolongs the lease; one that has ended is made anew unless another owns the lab now. */
+  async #keep (): Promise<void> {
+    if (await this.#client.keepLease(this.#lease) > 0) return
+    await this.#client.grantLease(this.#lease, LEASE_SECONDS)
+    await this.#client.txn(
+      { guards: [{ key: this.key, version: 0 }], writes: [putOf(this, this.#lease)] })
+  }
+
+  /** Others may own the lab from now on. */
+  async release (): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#client.revokeLease(this.#lease).catch(() => undefined)
+    this.#client.close()
+  }
+}
+
+/** @param read what the key holds instead; null: nobody owns the lab */
+export function notOwner ({ key }: Ownership, read: string | null): VpclabError {
+  if (read === null) {
+    return new VpclabError('VPCLAB_ERR_STORE', 'etcd has not heard of this daemon for ' +
+      `${String(LEASE_SECONDS)} s: it takes writes again when "${key}" is there again`)
+  }
+  const { machine, pid } = JSON.parse(read) as Owner
+  return new VpclabError('VPCLAB_ERR_LAB_RUNNING', `The daemon ${String(pid)} of the machine ` +
+    `"${machine}" runs the lab ("${key}" in etcd): end that one, or wait ` +
+    `${String(LEASE_SECONDS)} s after its end`)
+}
+
+function putOf ({ key, value }: Ownership, lease: number): TxnWrite {
+  return { kind: 'put', key, value, lease }
+}
+
+function isOf ({ machineId }: Machine, value: string): boolean {
+  return (JSON.parse(value) as Owner).machineId === machineId
+}
+
+/** machine-id(5), or the name of a machine that has none. */
+function thisMachine (): Machine {
+  const machine = hostname()
+  try {
+    return { machine, machineId: readFileSync('/etc/machine-id', 'utf8').trim() }
+  } catch {
+    return { machine, machineId: machine }
+  }
+}
