@@ -22,6 +22,9 @@ What the lab is made of; kept from its first start on:
   --region NAME          default us-east-1
   --underlay ipv4|ipv6   address family between the hosts (default ipv4)
   --underlay-mtu BYTES   default 9216
+  --store sqlite|etcd://HOST[:PORT][,HOST[:PORT]…][/PREFIX][?ca=FILE[&cert=FILE&key=FILE]]
+                         where the records are: in a file of the lab (sqlite, the default), or in
+                         an etcd, from which another machine can go on with the lab
 How it is served:
   --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
   --api-address ADDRESS  default 127.0.0.1
@@ -54,6 +57,7 @@ const OPTIONS = {
   'region': { type: 'string' },
   'underlay': { type: 'string' },
   'underlay-mtu': { type: 'string' },
+  'store': { type: 'string' },
   'api-port': { type: 'string' },
   'api-address': { type: 'string' },
   'metrics-port': { type: 'string' },
@@ -103,6 +107,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       zones: values.zones,
       edges: values.edges,
       uplink: values.uplink,
+      store: values.store,
       underlay: values.underlay,
       underlayMtu: values['underlay-mtu'],
       instanceSlots: values['instance-slots'],

@@ -45,9 +45,10 @@ import { Lab } from './host/lab.ts'
 import { hostRecords, writeConfig } from './host/lab_config.ts'
 import type { LabConfig } from './host/lab_config.ts'
 import { RESOLV_CONF_VARIABLE, machineResolvers } from './host/machine_resolvers.ts'
+import { openStore } from './host/open_store.ts'
 import {
   adminSocketPath, auditDirectory, bgpDirectory, bucketsDirectory, credentialsPath,
-  flowLogsDirectory, historyPath, namespaceName, namespacePath, storePath
+  flowLogsDirectory, historyPath, namespaceName, namespacePath
 } from './host/paths.ts'
 import { releaseLab } from './host/pid_file.ts'
 import { readConsole } from './host/vm_process.ts'
@@ -57,21 +58,23 @@ import { AccountView, put, remove } from './model/snapshot.ts'
 import type { Change } from './model/snapshot.ts'
 import type { Log } from './observe/log.ts'
 import { Replica } from './store/replica.ts'
-import { SqliteEngine } from './store/sqlite_engine.ts'
+import type { StoreEngine } from './store/store.ts'
+
+const SYSTEM = { clock: systemClock, random: systemRandom }
 
 /** Resolves when the lab is up; from then on signals and the admin socket decide. */
 export async function runLab (lab: string, config: LabConfig, log: Log): Promise<void> {
   // A socket that a killed daemon left must not pass for a lab that is up.
   rmSync(adminSocketPath(lab), { force: true })
   writeConfig(lab, config)
-  const engine = new SqliteEngine(storePath(lab), systemClock)
-  const replica = await Replica.open(engine)
+  const store = await openStore({ ...SYSTEM, lab, store: config.store, log })
+  const replica = await Replica.open(store.engine)
   const isNew = replica.snapshot.revision === 0
   await replica.transact(() => ({ changes: labRecords(config, replica), result: null }))
   const keyRing = openKeys(lab, config)
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
-  const { trail, recorder, history } = await openPast(lab, engine, log)
+  const { trail, recorder, history } = await openPast(lab, store.engine, log)
   const theLab = openLab(lab, config, { replica, log, fill })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
@@ -90,7 +93,8 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
       createStsService(),
       createRoute53(replica, theLab)
     ],
-    keyRing, clock: systemClock, random: systemRandom, log,
+    ...SYSTEM, keyRing, log,
+    unreachableSinceMs: () => store.engine.unreachableSinceMs,
     onCall: (call, durationMs) => {
       recorder.record(call)
       calls.observe(call, durationMs)
@@ -113,13 +117,13 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
     () => { replica.close() },
     () => { history.close() },
     () => { trail.close() },
-    () => engine.close(),
+    store.close,
     () => { rmSync(adminSocketPath(lab), { force: true }) },
     () => { releaseLab(lab) }
   ])
   const admin = createAdminServer({
-    lab: theLab, replica, trail, keyRing, config, endpointUrl, metricsUrl, clock: systemClock,
-    random: systemRandom, log, stop
+    ...SYSTEM, lab: theLab, replica, engine: store.engine, trail, keyRing, config, endpointUrl,
+    metricsUrl, log, stop
   })
   await theLab.start()
   await flowLogs.start()
@@ -178,7 +182,7 @@ function openBgp (lab: string, config: LabConfig,
 }
 
 /** What is kept of the past: every call, and every change. */
-async function openPast (lab: string, engine: SqliteEngine, log: Log): Promise<{
+async function openPast (lab: string, engine: StoreEngine, log: Log): Promise<{
   readonly trail: AuditTrail
   readonly recorder: CallRecorder
   readonly history: ChangeHistory

@@ -44,6 +44,11 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
   { flags: '--underlay <family>', description: 'default: ipv4', values: ['ipv4', 'ipv6'] },
   { flags: '--underlay-mtu <bytes>', description: 'MTU between the hosts (default: 9216)' },
   {
+    flags: '--store <store>',
+    description: 'where the records are: sqlite, a file of the lab, or etcd://host:port ' +
+      '(default: sqlite)'
+  },
+  {
     flags: '--spin-us <microseconds>',
     description: 'busy polling after the last packet, 0 for never'
   },
@@ -192,6 +197,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     zones: input.text('zones'),
     edges: input.text('edges'),
     uplink: input.text('uplink'),
+    store: input.text('store'),
     underlay: input.text('underlay'),
     underlayMtu: input.text('underlayMtu'),
     instanceSlots: input.text('instanceSlots'),
@@ -229,4 +235,8 @@ function printStatus (context: Context, status: LabStatusAnswer): void {
     `process ${String(status.pid)}, ` +
     `revision ${String(status.revision)} (applied ${String(status.appliedRevision)}), ` +
     `instances: ${instances === '' ? 'none' : instances}`)
+  if (status.storeUnreachableSince !== null) {
+    output.note(`The store has not answered since ${status.storeUnreachableSince}: nothing can ` +
+      'be changed, and what is read is as old. Traffic goes on.')
+  }
 }

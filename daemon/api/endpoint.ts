@@ -32,6 +32,10 @@ import { authenticate, claimedService } from './sigv4.ts'
  */
 export const BODY_BYTES_MAX = 1024 * 1024
 
+const MS_PER_SECOND = 1000
+/** Of a write that nobody took: another machine runs the lab, or the store is out of reach. */
+const STORE_CODES: readonly string[] = ['VPCLAB_ERR_STORE', 'VPCLAB_ERR_LAB_RUNNING']
+
 export interface ResetResult {
   /** Revision of the transaction that emptied the lab. */
   readonly revision: number
@@ -48,6 +52,8 @@ export interface EndpointDependencies {
   readonly log: Logger
   /** Hears of every call when it is decided, before it is answered; must not throw. */
   readonly onCall: (call: Call, durationMs: number) => void
+  /** Since when the store cannot be reached: what is read is as old. */
+  readonly unreachableSinceMs?: () => number | null
   /** Empties everything but the hosts. */
   readonly reset: () => Promise<ResetResult>
 }
@@ -89,6 +95,7 @@ export function createEndpoint (dependencies: EndpointDependencies): FastifyInst
     const body = await respond(call)
     // The trail has the call before the caller has its answer.
     onCall(call, clock.monotonicMs() - started)
+    reply.headers(ageOf(dependencies))
     await send(reply, call.requestId, call.refusal?.status ?? body.status ?? 200, body)
     log.debug({
       requestId: call.requestId, service: call.service?.name, action: call.action,
@@ -140,6 +147,13 @@ function send (
     .send(body.content)
 }
 
+/** RFC 9111 §5.1: seconds since what is answered was known to be so. */
+function ageOf ({ clock, unreachableSinceMs }: EndpointDependencies): Record<string, string> {
+  const sinceMs = unreachableSinceMs?.() ?? null
+  return sinceMs === null ? {}
+    : { age: String(Math.ceil((clock.nowMs() - sinceMs) / MS_PER_SECOND)) }
+}
+
 function signedRequest (request: FastifyRequest): SignedRequest {
   const queryAt = request.url.indexOf('?')
   return {
@@ -163,6 +177,10 @@ function refusalOf (error: unknown, log: Logger, requestId: string): AwsError {
       'The server is overloaded and cannot handle the request. Try again.')
   }
   log.error({ err: error, requestId }, 'api call failed')
+  if (error instanceof VpclabError && STORE_CODES.includes(error.code)) {
+    return new AwsError('Unavailable', 'The store takes no writes at the moment. Try again. ' +
+      `The log of vpcd has the reason under request ${requestId}.`)
+  }
   return new AwsError('InternalError',
     `An internal error has occurred. The log of vpcd has it under request ${requestId}.`)
 }

@@ -75,6 +75,7 @@ const REFUSED: readonly { readonly flags: LabFlags, readonly names: RegExp }[] =
   { flags: { zones: '0' }, names: /"0" of --zones/ },
   { flags: { region: 'mars-north-1' }, names: /"mars-north-1" of --region/ },
   { flags: { underlay: 'ipx' }, names: /"ipx" of --underlay/ },
+  { flags: { store: 'mysql://a' }, names: /"mysql:\/\/a" of --store .* sqlite, or etcd:/ },
   { flags: { underlayMtu: '576' }, names: /"576" of --underlay-mtu/ },
   { flags: { apiPort: '65536' }, names: /"65536" of --api-port/ },
   { flags: { flowCapacity: '4194303' }, names: /"4194303" of --flow-capacity .* to 4194302/ },
@@ -95,7 +96,7 @@ for (const { flags, names } of REFUSED) {
 test('what a lab is made of cannot change under it', (t) => {
   const saved = resolveConfig({}, null)
   for (const flags of [{ hosts: '3' }, { underlay: 'ipv6' }, { underlayMtu: '1500' },
-    { region: 'eu-west-1' }]) {
+    { region: 'eu-west-1' }, { store: 'etcd://10.0.0.1' }]) {
     t.regex(t.throws(() => resolveConfig(flags, saved), { instanceOf: VpclabError }).message,
       /The lab was made with/)
   }

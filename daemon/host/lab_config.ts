@@ -28,6 +28,8 @@ import {
 export const API_PORT_DEFAULT = 4566
 export const API_ADDRESS_DEFAULT = '127.0.0.1'
 export const REGION_DEFAULT = 'us-east-1'
+/** The store that is a file of the lab. */
+export const STORE_SQLITE = 'sqlite'
 export const HOST_COUNT_DEFAULT = 2
 export const ZONE_COUNT_DEFAULT = 2
 export const EDGE_COUNT_DEFAULT = 3
@@ -55,6 +57,8 @@ const SCHEMA = z.object({
   edges: z.int().default(0),
   /** Where the internet ends: in the lab, or behind the machine's own network. */
   uplink: z.enum(['lab', 'real']).default('lab'),
+  /** Where the records are: `sqlite`, in a file of the lab, or `etcd://…`. */
+  store: z.string().default(STORE_SQLITE),
   underlayFamily: z.enum(['ipv4', 'ipv6']),
   underlayMtu: z.int(),
   instanceSlots: z.int(),
@@ -84,6 +88,8 @@ export interface LabFlags {
   readonly edges?: string | undefined
   /** `lab` or `real`. */
   readonly uplink?: string | undefined
+  /** `sqlite`, or `etcd://HOST:PORT…`. */
+  readonly store?: string | undefined
   readonly underlay?: string | undefined
   readonly underlayMtu?: string | undefined
   readonly instanceSlots?: string | undefined
@@ -125,6 +131,7 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
       saved?.edges ?? (hosts.length === 0 ? 0 : EDGE_COUNT_DEFAULT), 0,
       hosts.length === 0 ? 0 : EDGES_MAX),
     uplink: uplinkOf(flags.uplink ?? saved?.uplink ?? 'lab'),
+    store: storeOf(flags.store ?? saved?.store ?? STORE_SQLITE),
     underlayFamily: family,
     underlayMtu: number('--underlay-mtu', flags.underlayMtu,
       saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
@@ -245,6 +252,13 @@ function uplinkOf (text: string): 'lab' | 'real' {
   throw badFlag('--uplink', text, 'lab or real')
 }
 
+function storeOf (text: string): string {
+  if (text !== STORE_SQLITE && !text.startsWith('etcd://')) {
+    throw badFlag('--store', text, `${STORE_SQLITE}, or etcd://HOST:PORT`)
+  }
+  return text
+}
+
 /** The number of a zone of the lab's Region, or the id of a zone of any Region as it is. */
 function zoneIdOf (zone: string, region: string): string {
   const stem = findRegion(region)?.zoneIdStem ?? ''
@@ -302,7 +316,8 @@ function badFlag (flag: string, value: string, right: string): VpclabError {
 }
 
 /** A field in the words of its flag: `host-1:use1-az1, host-2:use1-az2`, `9216`. */
-function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges']): string {
+function describe (
+  value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges' | 'store']): string {
   if (typeof value !== 'object') return String(value)
   if (value.length === 0) return 'none'
   return value.map(({ name, zoneId }) => `${name}:${zoneId}`).join(', ')
@@ -310,7 +325,9 @@ function describe (value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges'
 
 /** What namespaces and records are built on cannot change under them. */
 function checkUnchanged (config: LabConfig, saved: LabConfig): void {
-  for (const field of ['region', 'hosts', 'edges', 'underlayFamily', 'underlayMtu'] as const) {
+  for (const field of [
+    'region', 'hosts', 'edges', 'store', 'underlayFamily', 'underlayMtu'
+  ] as const) {
     const now = describe(config[field])
     const then = describe(saved[field])
     if (now !== then) {

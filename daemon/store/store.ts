@@ -60,5 +60,8 @@ export interface StoreEngine {
    */
   watch(afterRevision: number, listener: (commit: Commit) => void): Subscription
 
+  /** Since when the store cannot be reached, ms since 1970: what is known of it is as old. */
+  readonly unreachableSinceMs: number | null
+
   close(): Promise<void>
 }

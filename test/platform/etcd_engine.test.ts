@@ -7,9 +7,11 @@ import type { ExecutionContext } from 'ava'
 import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
 import { engineSuite } from '../../daemon/store/engine_suite.ts'
-import { parseEtcdTarget } from '../../daemon/store/etcd/client.ts'
 import { EtcdEngine } from '../../daemon/store/etcd/etcd_engine.ts'
 import { EtcdOwner } from '../../daemon/store/etcd/owner.ts'
+import type { Machine } from '../../daemon/store/etcd/owner.ts'
+import { parseEtcdTarget } from '../../daemon/store/etcd/target.ts'
+import type { EtcdTarget } from '../../daemon/store/etcd/target.ts'
 import type { Commit, Write } from '../../daemon/store/store.ts'
 import { eventually } from '../harness/command.ts'
 import { Etcd } from '../harness/etcd.ts'
@@ -97,7 +99,7 @@ test.serial('a killed member is waited for, then writes are refused, and the fee
     engine.watch(0, (commit) => { seen.push(commit) })
     t.is(await engine.commit([{ key: '/vpc/a', value: '1' }], 0), 1)
     await etcd.kill()
-    await eventually('it is known to be down', () => engine.brokenSinceMs !== null)
+    await eventually('it is known to be down', () => engine.unreachableSinceMs !== null)
     await t.throwsAsync(async () => await engine.commit([{ key: '/vpc/a', value: '2' }], 1),
       { code: 'VPCLAB_ERR_STORE' })
     await etcd.restart()
@@ -106,7 +108,7 @@ test.serial('a killed member is waited for, then writes are refused, and the fee
     2)
     t.deepEqual(seen.map(({ revision }) => revision), [1, 2])
     t.is(connections.at(-1), null)
-    t.is(engine.brokenSinceMs, null)
+    t.is(engine.unreachableSinceMs, null)
   })
 
 test.serial('what etcd has compacted away meanwhile comes as one commit', async (t) => {
@@ -121,7 +123,7 @@ test.serial('what etcd has compacted away meanwhile comes as one commit', async 
   const seen: Commit[] = []
   engine.watch(1, (commit) => { seen.push(commit) })
   path.cut()
-  await eventually('it is known to be cut off', () => engine.brokenSinceMs !== null)
+  await eventually('it is known to be cut off', () => engine.unreachableSinceMs !== null)
   await writer.commit([{ key: '/vpc/c', value: '2' }], 1)
   await writer.commit([{ key: '/vpc/a', value: '3' }], 2)
   await writer.commit([{ key: '/vpc/b', value: null }], 3)
@@ -156,7 +158,7 @@ test.serial('one machine owns a lab, and another after it; the first then writes
   async (t) => {
     const target = parseEtcdTarget(`etcd://127.0.0.1:${String(etcd.port)}${newPrefix()}`, 'x')
     const [a, b] = [{ machine: 'a', machineId: 'a' }, { machine: 'b', machineId: 'b' }]
-    const first = await EtcdOwner.claim(target, systemRandom, a)
+    const first = await claim(target, a)
     t.teardown(async () => { await first.release() })
     const engineOf = async (owner: EtcdOwner): Promise<EtcdEngine> => {
       const engine = await EtcdEngine.open(
@@ -166,12 +168,12 @@ test.serial('one machine owns a lab, and another after it; the first then writes
     }
     const engine = await engineOf(first)
     t.is(await engine.commit([{ key: '/vpc/a', value: '1' }], 0), 1)
-    await t.throwsAsync(async () => await EtcdOwner.claim(target, systemRandom, b),
+    await t.throwsAsync(async () => await claim(target, b),
       { code: 'VPCLAB_ERR_LAB_RUNNING', message: /of the machine "a" runs the lab/ })
     await etcd.ctl('del', first.key)
     await t.throwsAsync(async () => await engine.commit([{ key: '/vpc/a', value: '2' }], 1),
       { code: 'VPCLAB_ERR_STORE', message: /has not heard of this daemon/ })
-    const second = await EtcdOwner.claim(target, systemRandom, b)
+    const second = await claim(target, b)
     t.teardown(async () => { await second.release() })
     await t.throwsAsync(async () => await engine.commit([{ key: '/vpc/a', value: '2' }], 1),
       { code: 'VPCLAB_ERR_LAB_RUNNING', message: /of the machine "b" runs the lab/ })
@@ -180,7 +182,7 @@ test.serial('one machine owns a lab, and another after it; the first then writes
 
 test.serial('a lease that ended while nobody took the lab is made anew', async (t) => {
   const target = parseEtcdTarget(`etcd://127.0.0.1:${String(etcd.port)}${newPrefix()}`, 'x')
-  const owner = await EtcdOwner.claim(target, systemRandom)
+  const owner = await claim(target)
   t.teardown(async () => { await owner.release() })
   const { lease } = JSON.parse(owner.value) as { lease: number }
   await etcd.ctl('lease', 'revoke', lease.toString(16))
@@ -190,13 +192,19 @@ test.serial('a lease that ended while nobody took the lab is made anew', async (
 
 test.serial('the next daemon of a machine takes over at once', async (t) => {
   const target = parseEtcdTarget(`etcd://127.0.0.1:${String(etcd.port)}${newPrefix()}`, 'x')
-  const first = await EtcdOwner.claim(target, systemRandom)
+  const first = await claim(target)
   t.teardown(async () => { await first.release() })
-  const second = await EtcdOwner.claim(target, systemRandom)
+  const second = await claim(target)
   t.not(second.value, first.value)
   await second.release()
   t.is((await etcd.ctl('get', second.key)).trim(), '')
 })
+
+async function claim (target: EtcdTarget, machine?: Machine): Promise<EtcdOwner> {
+  return await EtcdOwner.claim({
+    target, clock: systemClock, random: systemRandom, ...machine === undefined ? {} : { machine }
+  })
+}
 
 function byKey (a: Write, b: Write): number { return a.key < b.key ? -1 : 1 }
 

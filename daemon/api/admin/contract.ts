@@ -51,6 +51,8 @@ export interface LabStatusAnswer {
   readonly revision: number
   /** Newest revision that every agent has applied. */
   readonly appliedRevision: number
+  /** ISO 8601: since when the store cannot be reached; null: it can. */
+  readonly storeUnreachableSince: string | null
   readonly hosts: readonly HostStatus[]
   readonly instances: Readonly<Record<string, number>>
 }

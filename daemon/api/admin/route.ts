@@ -10,11 +10,13 @@ import type { Lab } from '../../host/lab.ts'
 import type { LabConfig } from '../../host/lab_config.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Replica } from '../../store/replica.ts'
+import type { StoreEngine } from '../../store/store.ts'
 import type { KeyRing } from '../key_ring.ts'
 
 export interface AdminServerOptions {
   readonly lab: Lab
   readonly replica: Replica
+  readonly engine: Pick<StoreEngine, 'unreachableSinceMs'>
   readonly trail: AuditTrail
   readonly keyRing: KeyRing
   readonly config: LabConfig

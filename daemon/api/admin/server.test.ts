@@ -40,6 +40,7 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }, flags
   const server = createAdminServer({
     lab,
     replica,
+    engine,
     trail,
     log,
     keyRing: new KeyRing([KEY]),

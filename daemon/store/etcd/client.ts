@@ -9,7 +9,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as grpc from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import type { Clock } from '../../base/clock.ts'
 import { VpclabError } from '../../base/errors.ts'
+import type { EtcdTarget } from './target.ts'
 
 /** How long one call may take, ms. */
 export const CALL_MS_MAX = 5000
@@ -18,17 +20,6 @@ const KEEPALIVE_MS = 5000
 const RECONNECT_MS_MAX = 2000
 /** Keys of one answer: a long range is read in pages of one revision. */
 const PAGE_KEYS = 5000
-const PORT_DEFAULT = 2379
-
-export interface EtcdTarget {
-  /** `host:port` of each member. */
-  readonly members: readonly string[]
-  /** Begins every key: `/vpclab/<lab>/`. */
-  readonly prefix: string
-  /** PEM files; null without TLS. */
-  readonly tls: { readonly ca: string, readonly cert: string | null, readonly key: string | null }
-    | null
-}
 
 export interface KeyValue {
   readonly key: string
@@ -75,6 +66,8 @@ export interface WatchEvent {
 }
 
 export interface WatchListener {
+  /** etcd has taken the watch: what happens from now on is told. */
+  began(): void
   /** All events of one or more revisions, never a part of one. */
   events(events: readonly WatchEvent[]): void
   /** The watch is over. `compacted`: of what was asked for, this revision is the oldest left. */
@@ -89,6 +82,7 @@ interface WireKeyValue {
 }
 
 interface WireWatchResponse {
+  readonly created: boolean
   readonly canceled: boolean
   readonly compact_revision: number
   readonly cancel_reason: string
@@ -123,42 +117,15 @@ interface WatchClient extends grpc.Client {
 type ClientClass<Client> =
   new (address: string, credentials: grpc.ChannelCredentials, options: object) => Client
 
-/**
- * Reads `etcd://host[:port][,host[:port]…][/prefix][?ca=FILE[&cert=FILE&key=FILE]]`.
- * @param lab names the prefix when the address has none
- * @throws VpclabError VPCLAB_ERR_CONFIG
- */
-export function parseEtcdTarget (address: string, lab: string): EtcdTarget {
-  const match = /^etcd:\/\/([^/?]+)(\/[^?]*)?(?:\?(.*))?$/.exec(address)
-  const [, authority = '', path = '', query = ''] = match ?? []
-  const members = authority.split(',')
-    .map((member) => /:\d+$/.test(member) ? member : `${member}:${String(PORT_DEFAULT)}`)
-  const parameters = new URLSearchParams(query)
-  const unknown = [...parameters.keys()].find((name) => !['ca', 'cert', 'key'].includes(name))
-  const [ca, cert, key] = ['ca', 'cert', 'key'].map((name) => parameters.get(name))
-  const fault = match === null || authority === ''
-    ? 'it is etcd://HOST:PORT[,HOST:PORT…][/PREFIX][?ca=FILE&cert=FILE&key=FILE]'
-    : unknown !== undefined ? `"${unknown}" is none of ca, cert, key`
-      : (cert === null) !== (key === null) || cert !== null && ca === null
-          ? 'a certificate needs its key, and the authority that signed the members\''
-          : null
-  if (fault !== null) {
-    throw new VpclabError('VPCLAB_ERR_CONFIG', `"${address}" is no address of an etcd: ${fault}`)
-  }
-  const prefix = path === '' || path === '/' ? `/vpclab/${lab}/` : `${path.replace(/\/+$/, '')}/`
-  return {
-    members, prefix,
-    tls: ca === null || ca === undefined ? null : { ca, cert: cert ?? null, key: key ?? null }
-  }
-}
-
 export class EtcdClient {
+  readonly #clock: Clock
   readonly #kv: KvClient
   readonly #watch: WatchClient
   readonly #lease: LeaseClient
 
   /** @throws VpclabError VPCLAB_ERR_CONFIG when a file of its keys cannot be read */
-  constructor ({ members, tls }: EtcdTarget) {
+  constructor ({ members, tls }: EtcdTarget, clock: Clock) {
+    this.#clock = clock
     const definition = loadSync(join(import.meta.dirname, 'rpc.proto'),
       { keepCase: true, longs: Number, enums: String, defaults: true })
     const { etcdserverpb } = grpc.loadPackageDefinition(definition) as unknown as {
@@ -193,7 +160,7 @@ export class EtcdClient {
     let from = Buffer.from(prefix)
     let revision = 0
     for (;;) {
-      const reply = await call(this.#kv, this.#kv.Range,
+      const reply = await this.#call(this.#kv, this.#kv.Range,
         { key: from, range_end: end, limit: PAGE_KEYS, revision })
       revision ||= reply.header.revision
       kvs.push(...reply.kvs.map(keyValue))
@@ -207,7 +174,7 @@ export class EtcdClient {
    * @throws VpclabError VPCLAB_ERR_STORE; `isUnknown` tells whether it may have taken place
    */
   async txn ({ guards, writes, orRead }: Txn): Promise<TxnOutcome> {
-    const { succeeded, responses } = await call(this.#kv, this.#kv.Txn, {
+    const { succeeded, responses } = await this.#call(this.#kv, this.#kv.Txn, {
       compare: guards.map((guard) => ({
         result: 'EQUAL', key: Buffer.from(guard.key),
         ...'version' in guard ? { target: 'VERSION', version: guard.version }
@@ -225,12 +192,12 @@ export class EtcdClient {
 
   /** @param id chosen by the caller, below 2^53 @throws VpclabError VPCLAB_ERR_STORE */
   async grantLease (id: number, ttlSeconds: number): Promise<void> {
-    await call(this.#lease, this.#lease.LeaseGrant, { ID: id, TTL: ttlSeconds })
+    await this.#call(this.#lease, this.#lease.LeaseGrant, { ID: id, TTL: ttlSeconds })
   }
 
   /** @throws VpclabError VPCLAB_ERR_STORE */
   async revokeLease (id: number): Promise<void> {
-    await call(this.#lease, this.#lease.LeaseRevoke, { ID: id })
+    await this.#call(this.#lease, this.#lease.LeaseRevoke, { ID: id })
   }
 
   /** Prolongs a lease once. @returns the seconds it has now; 0: it has ended */
@@ -264,7 +231,8 @@ export class EtcdClient {
       if (response.canceled) {
         end(response.cancel_reason,
           response.compact_revision === 0 ? null : response.compact_revision)
-      } else if (response.events.length > 0) {
+      } else if (response.created) listener.began()
+      else if (response.events.length > 0) {
         listener.events(response.events.map(({ type, kv }) =>
           ({ kv: keyValue(kv), isDeletion: type === 'DELETE' })))
       }
@@ -284,6 +252,20 @@ export class EtcdClient {
     this.#watch.close()
     this.#lease.close()
   }
+
+  async #call<Reply> (
+    client: grpc.Client, method: Unary<Reply>, request: object): Promise<Reply> {
+    const deadline = this.#clock.nowMs() + CALL_MS_MAX
+    return await new Promise((resolve, reject) => {
+      method.call(client, request, { deadline }, (error, reply) => {
+        if (error === null) resolve(reply)
+        else {
+          const message = `etcd: ${error.details}${hintOf(error)}`
+          reject(new VpclabError('VPCLAB_ERR_STORE', message, { cause: error }))
+        }
+      })
+    })
+  }
 }
 
 /** Whether a call that failed may have had its effect. */
@@ -291,19 +273,6 @@ export function isUnknown (error: unknown): boolean {
   const { code } = (error as Error).cause as Partial<grpc.ServiceError>
   return code === grpc.status.UNAVAILABLE || code === grpc.status.DEADLINE_EXCEEDED ||
     code === grpc.status.CANCELLED || code === grpc.status.INTERNAL || code === grpc.status.UNKNOWN
-}
-
-async function call<Reply> (
-  client: grpc.Client, method: Unary<Reply>, request: object): Promise<Reply> {
-  return await new Promise((resolve, reject) => {
-    method.call(client, request, { deadline: Date.now() + CALL_MS_MAX }, (error, reply) => {
-      if (error === null) resolve(reply)
-      else {
-        const message = `etcd: ${error.details}${hintOf(error)}`
-        reject(new VpclabError('VPCLAB_ERR_STORE', message, { cause: error }))
-      }
-    })
-  })
 }
 
 /** What would help, where etcd's own words do not say it. */

@@ -25,9 +25,10 @@ import type { Random } from '../../base/random.ts'
 import { checkLimits } from '../limits.ts'
 import type { Commit, Key, StoreEngine, StoredRecord, Subscription, Write } from '../store.ts'
 import { EtcdClient, isUnknown } from './client.ts'
-import type { EtcdTarget, KeyValue, Txn, TxnWrite, WatchEvent } from './client.ts'
+import type { KeyValue, Txn, TxnWrite, WatchEvent } from './client.ts'
 import { notOwner } from './owner.ts'
 import type { Ownership } from './owner.ts'
+import type { EtcdTarget } from './target.ts'
 
 /** Commits that the feed can be resumed from, while etcd has them. */
 export const HISTORY_COMMITS_MAX = 10_000
@@ -80,13 +81,13 @@ export class EtcdEngine implements StoreEngine {
   #endWatch: () => void = () => undefined
   #followsFrom = 0
   #retryTimer: NodeJS.Timeout | undefined
-  #brokenSinceMs: number | null = null
+  #unreachableSinceMs: number | null = null
   #closed = false
 
   private constructor (options: EtcdEngineOptions) {
     this.#options = options
     const { prefix } = options.target
-    this.#client = new EtcdClient(options.target)
+    this.#client = new EtcdClient(options.target, options.clock)
     this.#guardKey = `${prefix}revision`
     this.#recordPrefix = `${prefix}record`
   }
@@ -101,7 +102,7 @@ export class EtcdEngine implements StoreEngine {
       engine.#etcdRevision = etcdRevision
       engine.#follow(Math.max(1, etcdRevision - HISTORY_COMMITS_MAX))
       await engine.#until(() => engine.#history.at(-1)?.revision === revision ||
-        engine.#brokenSinceMs !== null || engine.#followsFrom > writtenAt)
+        engine.#unreachableSinceMs !== null || engine.#followsFrom > writtenAt)
     } catch (error) {
       await engine.close()
       throw error
@@ -109,8 +110,7 @@ export class EtcdEngine implements StoreEngine {
     return engine
   }
 
-  /** Since when etcd has not answered, by the wall clock, ms; null: it does. */
-  get brokenSinceMs (): number | null { return this.#brokenSinceMs }
+  get unreachableSinceMs (): number | null { return this.#unreachableSinceMs }
 
   async readAll (): ReturnType<StoreEngine['readAll']> {
     this.#assertOpen()
@@ -195,6 +195,7 @@ export class EtcdEngine implements StoreEngine {
   #follow (fromRevision: number): void {
     this.#followsFrom = fromRevision
     this.#endWatch = this.#client.watch(this.#options.target.prefix, fromRevision, {
+      began: () => { this.#reachable() },
       events: (events) => { this.#hear(events) },
       ended: (reason, compacted) => {
         if (this.#closed) return
@@ -207,8 +208,8 @@ export class EtcdEngine implements StoreEngine {
   }
 
   #followLater (reason: string): void {
-    if (this.#brokenSinceMs === null) {
-      this.#brokenSinceMs = this.#options.clock.nowMs()
+    if (this.#unreachableSinceMs === null) {
+      this.#unreachableSinceMs = this.#options.clock.nowMs()
       this.#options.onConnection?.(reason)
     }
     this.#retryTimer = setTimeout(() => {
@@ -232,11 +233,13 @@ export class EtcdEngine implements StoreEngine {
     this.#follow(etcdRevision + 1)
   }
 
+  #reachable (): void {
+    if (this.#unreachableSinceMs === null) return
+    this.#unreachableSinceMs = null
+    this.#options.onConnection?.(null)
+  }
+
   #hear (events: readonly WatchEvent[]): void {
-    if (this.#brokenSinceMs !== null) {
-      this.#brokenSinceMs = null
-      this.#options.onConnection?.(null)
-    }
     for (const [etcdRevision, changes] of Map.groupBy(events, ({ kv }) => kv.modRevision)) {
       const guard = changes.find(({ kv }) => kv.key === this.#guardKey)?.kv
       // Whoever writes without the guard is none of us.

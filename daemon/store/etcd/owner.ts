@@ -11,10 +11,12 @@
  */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import type { Clock } from '../../base/clock.ts'
 import { VpclabError } from '../../base/errors.ts'
 import type { Random } from '../../base/random.ts'
 import { EtcdClient } from './client.ts'
-import type { EtcdTarget, TxnWrite } from './client.ts'
+import type { TxnWrite } from './client.ts'
+import type { EtcdTarget } from './target.ts'
 
 /** How long a silent daemon keeps its lab from others. */
 export const LEASE_SECONDS = 10
@@ -60,9 +62,13 @@ export class EtcdOwner implements Ownership {
    * @throws VpclabError VPCLAB_ERR_LAB_RUNNING when a daemon of another machine owns the lab,
    *   VPCLAB_ERR_STORE when etcd does not answer
    */
-  static async claim (
-    target: EtcdTarget, random: Random, machine: Machine = thisMachine()): Promise<EtcdOwner> {
-    const client = new EtcdClient(target)
+  static async claim ({ target, clock, random, machine = thisMachine() }: {
+    readonly target: EtcdTarget
+    readonly clock: Clock
+    readonly random: Random
+    readonly machine?: Machine
+  }): Promise<EtcdOwner> {
+    const client = new EtcdClient(target, clock)
     try {
       const key = `${target.prefix}owner`
       const lease = Buffer.from(random.bytes(LEASE_ID_BYTES)).readUIntBE(0, LEASE_ID_BYTES)

@@ -38,6 +38,7 @@ export const addLabRoutes: AddRoutes = (server, options) => {
 
 function statusOf (options: AdminServerOptions): LabStatusAnswer {
   const { lab, replica, endpointUrl, metricsUrl, config } = options
+  const sinceMs = options.engine.unreachableSinceMs
   const instances: Record<string, number> = {}
   for (const instance of replica.snapshot.tables.instance.values()) {
     instances[instance.state] = (instances[instance.state] ?? 0) + 1
@@ -50,6 +51,7 @@ function statusOf (options: AdminServerOptions): LabStatusAnswer {
     region: config.region,
     revision: replica.snapshot.revision,
     appliedRevision: lab.appliedRevision,
+    storeUnreachableSince: sinceMs === null ? null : new Date(sinceMs).toISOString(),
     hosts: lab.agents.map(hostStatus),
     instances
   }

@@ -1,0 +1,58 @@
+/** Opens the store that a lab is configured with. */
+import type { Clock } from '../base/clock.ts'
+import type { Random } from '../base/random.ts'
+import type { Log } from '../observe/log.ts'
+import { parseEtcdTarget } from '../store/etcd/target.ts'
+import { SqliteEngine } from '../store/sqlite_engine.ts'
+import type { StoreEngine } from '../store/store.ts'
+import { STORE_SQLITE } from './lab_config.ts'
+import { storePath } from './paths.ts'
+
+export interface StoreOptions {
+  readonly lab: string
+  /** STORE_SQLITE, or `etcd://…` (etcd/target.ts). */
+  readonly store: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface OpenStore {
+  readonly engine: StoreEngine
+  readonly close: () => Promise<void>
+}
+
+/**
+ * @throws VpclabError VPCLAB_ERR_STORE, VPCLAB_ERR_CONFIG, and VPCLAB_ERR_LAB_RUNNING when a daemon
+ *   of another machine runs the lab
+ */
+export async function openStore (options: StoreOptions): Promise<OpenStore> {
+  const { clock, random, log } = options
+  if (options.store === STORE_SQLITE) {
+    const engine = new SqliteEngine(storePath(options.lab), clock)
+    return { engine, close: async () => { await engine.close() } }
+  }
+  const target = parseEtcdTarget(options.store, options.lab)
+  const { EtcdEngine } = await import('../store/etcd/etcd_engine.ts')
+  const { EtcdOwner } = await import('../store/etcd/owner.ts')
+  const owner = await EtcdOwner.claim({ target, clock, random })
+  try {
+    const engine = await EtcdEngine.open({
+      target, clock, random, owner,
+      onConnection: (reason) => {
+        if (reason === null) log.info('etcd answers again')
+        else log.warn({ reason }, 'etcd does not answer: writes are refused, reads grow old')
+      }
+    })
+    return {
+      engine,
+      close: async () => {
+        await engine.close()
+        await owner.release()
+      }
+    }
+  } catch (error) {
+    await owner.release()
+    throw error
+  }
+}
