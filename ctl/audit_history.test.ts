@@ -128,3 +128,24 @@ test('audit lists calls by resource, refusal and effect, and follows them', asyn
   await ended
   t.pass('a follower does not keep the daemon from stopping, and ends with it')
 })
+
+test('gateways and addresses have a past, too', async (t) => {
+  const { output } = await openLab(t)
+  const past = async (id: string): Promise<string[]> =>
+    (JSON.parse(await output('history', 'list', id, '--json')) as Change[])
+      .map(({ eventName }) => eventName)
+  const gateway = await output('igw', 'create', '-q')
+  await output('igw', 'attach', gateway, 'web')
+  const address = await output('eip', 'allocate', '-q')
+  const nat = await output('nat-gateway', 'create', 'front', '--eip', address, '-q')
+  await output('nat-gateway', 'delete', nat)
+  await output('igw', 'detach', gateway)
+  t.deepEqual(await past(gateway),
+    ['DetachInternetGateway', 'AttachInternetGateway', 'CreateInternetGateway'])
+  t.deepEqual(await past(address), ['DeleteNatGateway', 'CreateNatGateway', 'AllocateAddress'])
+  t.deepEqual((await past(nat)).slice(0, 1), ['DeleteNatGateway'])
+  const filter = await output('mirror-filter', 'create', '-q')
+  await output('mirror-filter', 'add-rule', filter, 'ingress', '10', 'accept')
+  t.deepEqual(await past(filter),
+    ['CreateTrafficMirrorFilterRule', 'CreateTrafficMirrorFilter'])
+})

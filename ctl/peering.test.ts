@@ -29,13 +29,15 @@ test('a peering is asked for, accepted, routed, named by rules, and deleted', as
     '--peer-group', 'front')
   await shows(/^sg-\w+ +vpc-\w+ +pcx-\w+$/m, 'security-group', 'references', 'front')
   t.is(await run('security-group', 'stale', 'data', '-q'), '')
-  await shows(new RegExp('^# +the route to pcx-\\w+ in the route table "private".*: ' +
-    'files have neither gateways nor peerings$', 'm'), 'export')
-  await shows(/^# +the rule for sg-\w+ in the security group "back": files have no peerings$/m,
-    'export')
+  await shows(/^ +10\.2\.0\.0\/16:\n +peering: web-data$/m, 'export')
   await run('peering', 'delete', 'web-data')
   await shows(/^sg-\w+ +back +sg-\w+$/m, 'security-group', 'stale', 'data')
   await shows(/ blackhole +CreateRoute$/m, 'route-table', 'show', 'private')
+  const written = await run('export')
+  t.regex(written,
+    /^# +the route to 10\.2\.0\.0\/16 in the route table "private" .* pcx-\w+ is gone$/m)
+  t.regex(written,
+    /^# +the rule for sg-\w+ in the security group "back" .* pcx-\w+ is deleted$/m)
 
   await run('peering', 'create', 'web', 'data', '--accept', '--name', 'again')
   await shows(/ again +active /, 'peering', 'list')

@@ -77,7 +77,7 @@ function elements (value: XmlValue): string {
 /** Lists of answers, and the name of their items. */
 const ITEMS: Readonly<Record<string, string>> = {
   HostedZones: 'HostedZone', ResourceRecordSets: 'ResourceRecordSet',
-  ResourceRecords: 'ResourceRecord', VPCs: 'VPC'
+  ResourceRecords: 'ResourceRecord', Tags: 'Tag', VPCs: 'VPC'
 }
 
 type Parsed = string | readonly Parsed[] | { readonly [element: string]: Parsed | undefined }

@@ -12,6 +12,10 @@ export const exportCommand: Command = {
   action: 'DescribeVpcs and the other Describe actions',
   options: [
     { flags: '--vpc <vpc>', description: 'of one VPC: id or Name tag' },
+    {
+      flags: '--keys',
+      description: 'write the pre-shared keys of VPN connections, too: who reads the file has them'
+    },
     { flags: '--schema', description: 'print the JSON Schema of lab files instead, for editors' },
     {
       flags: '--name <name>',
@@ -27,31 +31,36 @@ export const exportCommand: Command = {
       context.output.json(labFileJsonSchema())
       return
     }
-    const [{ readLab }, { labFileOf, labFileText }, { readConfig }] = await Promise.all([
-      import('../lab_file/live.ts'), import('../lab_file/write.ts'),
+    const [
+      { readLab }, { readUnsaid }, { labFileOf, labFileText }, { connectClients }, { readConfig }
+    ] = await Promise.all([
+      import('../lab_file/live.ts'), import('../lab_file/unsaid.ts'),
+      import('../lab_file/write.ts'), import('../lab_file/session.ts'),
       import('../../daemon/host/lab_config.ts')
     ])
-    const ec2 = await context.ec2()
-    const [live, status] = await Promise.all([
-      readLab(ec2, { owner: null, madeUpNames: true, wantsUserData: () => true }),
+    const clients = await connectClients(context)
+    const [live, unsaid, status] = await Promise.all([
+      readLab(clients, { owner: null, madeUpNames: true, wantsUserData: () => true }),
+      readUnsaid(clients.ec2),
       context.admin.status()])
     const reference = input.text('vpc')
-    const id = reference === undefined ? null : await resolveId(ec2, VPC, reference)
+    const id = reference === undefined ? null : await resolveId(clients.ec2, VPC, reference)
     const vpc = id === null
       ? null
       : [...live.resources.values()].find((resource) => resource.id === id)?.name ?? id
-    const file = labFileOf(live, {
+    const written = labFileOf({ ...live, unsaid: [...live.unsaid, ...unsaid] }, {
       name: input.text('name') ?? onlyOwner(live) ?? context.lab,
       hosts: Object.fromEntries(status.hosts.filter(({ roles }) => roles.includes('compute'))
         .map(({ name, zoneId }) => [name, zoneId])),
       edges: status.hosts.filter(({ roles }) => roles.includes('edge')).length,
       region: status.region,
       underlayMtu: readConfig(context.lab)?.underlayMtu,
-      vpc
+      vpc,
+      keys: input.flag('keys')
     })
     const { output } = context
-    if (output.form === 'json') output.json(file)
-    else output.text(labFileText(file, live.unsaid, SCHEMA_PATH).trimEnd())
+    if (output.form === 'json') output.json(written.file)
+    else output.text(labFileText(written, SCHEMA_PATH).trimEnd())
   }
 }
 

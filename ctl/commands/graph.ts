@@ -15,7 +15,7 @@ const FORMAT_NAMES = [...Object.keys(FORMATS), 'json']
 
 export const graphCommand: Command = {
   name: 'graph',
-  summary: 'Draw the lab: VPCs, subnets, ENIs, routes and hosts',
+  summary: 'Draw the lab: VPCs, subnets, ENIs, routes, gateways, connections and hosts',
   action: 'DescribeVpcs and others of the EC2 API, GET /status (admin API)',
   options: [
     {
@@ -26,7 +26,8 @@ export const graphCommand: Command = {
     { flags: '-o, --output <file>', description: 'write to a file' },
     { flags: '--no-ids', description: 'names alone: the same picture when a lab is built anew' }
   ],
-  note: 'A blue edge is a route to an ENI, a red dashed one a blackhole.',
+  note: 'A blue edge is a route to an ENI or gateway, a red dashed one a blackhole, a violet\n' +
+    'one joins a peering or VPN connection to its ends.',
   examples: [
     'vpcctl graph',
     'vpcctl graph --vpc web -o web.svg',

@@ -22,12 +22,24 @@ const PAGE_ITEMS = 100
 const TYPES: Readonly<Record<string, string>> = {
   acl: 'AWS::EC2::NetworkAcl',
   cgw: 'AWS::EC2::CustomerGateway',
+  dopt: 'AWS::EC2::DHCPOptions',
+  eigw: 'AWS::EC2::EgressOnlyInternetGateway',
+  eipalloc: 'AWS::EC2::EIP',
   eni: 'AWS::EC2::NetworkInterface',
+  fl: 'AWS::EC2::FlowLog',
   i: 'AWS::EC2::Instance',
+  igw: 'AWS::EC2::InternetGateway',
+  nat: 'AWS::EC2::NatGateway',
+  nia: 'AWS::EC2::NetworkInsightsAnalysis',
+  nip: 'AWS::EC2::NetworkInsightsPath',
   pcx: 'AWS::EC2::VPCPeeringConnection',
+  pl: 'AWS::EC2::PrefixList',
   rtb: 'AWS::EC2::RouteTable',
   sg: 'AWS::EC2::SecurityGroup',
   subnet: 'AWS::EC2::Subnet',
+  tmf: 'AWS::EC2::TrafficMirrorFilter',
+  tms: 'AWS::EC2::TrafficMirrorSession',
+  tmt: 'AWS::EC2::TrafficMirrorTarget',
   vgw: 'AWS::EC2::VPNGateway',
   vpc: 'AWS::EC2::VPC',
   vpn: 'AWS::EC2::VPNConnection'
@@ -35,8 +47,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const RESOURCE: CommandArgument = {
   syntax: '<resource>',
-  description: 'id or Name tag of a VPC, subnet, route table, ENI, instance, security group, ' +
-    'network ACL, peering, virtual private gateway, customer gateway or VPN connection'
+  description: 'id or Name tag of a VPC, subnet, route table, ENI, instance, gateway, peering …'
 }
 
 /** A state of a resource, from one moment on. */

@@ -2,13 +2,15 @@
  * `vpcctl hosted-zone …`: private hosted zones of Route 53. Route 53 Developer Guide, "Working with
  * private hosted zones". A zone is named by its id or by its domain.
  */
-import type {
-  ChangeInfo, HostedZone as ZoneShape, ResourceRecordSet, VPC as ZoneVpc
-} from '@aws-sdk/client-route-53'
+import type { ChangeInfo, VPC as ZoneVpc } from '@aws-sdk/client-route-53'
 import { randomBytes } from 'node:crypto'
 import { type Command, type CommandOption, defineCommand, type Input } from '../command.ts'
 import type { Context } from '../context.ts'
 import { CtlError } from '../exit_codes.ts'
+import {
+  bareId, connectRoute53, listRecordSets, listZones, plainName, type RecordSet, recordSetElement,
+  type RecordSetInput, type Zone
+} from '../hosted_zones.ts'
 import type { Column } from '../print/table.ts'
 import { resolveId, VPC } from '../resolve.ts'
 import type { Route53Client, XmlValue } from '../route53_client.ts'
@@ -26,18 +28,6 @@ const TTL_S_MAX = 2_147_483_647
 /** How long the hosts may take to answer accordingly. */
 const WAIT_MS_MAX = 30_000
 
-/** Answers as they come: numbers and booleans are texts. */
-type Zone = Omit<ZoneShape, 'ResourceRecordSetCount'> & { readonly ResourceRecordSetCount?: string }
-type RecordSet = Omit<ResourceRecordSet, 'TTL'> & { readonly TTL?: string }
-interface ZonePage {
-  readonly HostedZones: readonly Zone[]
-  readonly NextMarker?: string
-}
-interface RecordPage {
-  readonly ResourceRecordSets: readonly RecordSet[]
-  readonly NextRecordName?: string
-  readonly NextRecordType?: string
-}
 interface Submitted { readonly ChangeInfo: ChangeInfo }
 
 const COLUMNS: readonly Column<Zone>[] = [
@@ -57,32 +47,11 @@ const RECORD_COLUMNS: readonly Column<RecordSet>[] = [
 const valuesOf = ({ ResourceRecords: records = [] }: RecordSet): string[] =>
   records.map(({ Value }) => Value ?? '')
 
-function bareId (id = ''): string { return id.replace(/^\/(hostedzone|change)\//, '') }
-
-async function connect (context: Context): Promise<Route53Client> {
-  const [credentials, { Route53Client: Client }] =
-    await Promise.all([context.admin.credentials(), import('../route53_client.ts')])
-  return new Client({ ...credentials, clock: context.clock })
-}
-
-async function zonesOf (client: Route53Client): Promise<Zone[]> {
-  const found: Zone[] = []
-  let marker: string | undefined
-  do {
-    const page: ZonePage = await client.call({
-      method: 'GET', path: 'hostedzone', query: marker === undefined ? {} : { marker }
-    })
-    found.push(...page.HostedZones)
-    marker = page.NextMarker
-  } while (marker !== undefined)
-  return found
-}
-
 /** The id of a zone that is named by it, or by its domain. */
 async function zoneIdOf (client: Route53Client, text: string): Promise<string> {
   if (/^(\/hostedzone\/)?Z[0-9A-Z]{17}$/.test(text)) return bareId(text)
   const domain = `${text.toLowerCase().replace(/\.$/, '')}.`
-  const [zone, ...more] = (await zonesOf(client)).filter(({ Name }) => Name === domain)
+  const [zone, ...more] = (await listZones(client)).filter(({ Name }) => Name === domain)
   if (zone === undefined) {
     throw new CtlError('NameNotFound', `No hosted zone is called "${text}": ` +
       '"vpcctl hosted-zone list" shows them')
@@ -111,38 +80,12 @@ async function finish (context: Context, client: Route53Client, { ChangeInfo: in
   context.output.done(sentence, now.ChangeInfo)
 }
 
-async function recordSetsOf (client: Route53Client, zone: string): Promise<RecordSet[]> {
-  const found: RecordSet[] = []
-  let query: Record<string, string> = {}
-  for (;;) {
-    const page: RecordPage =
-      await client.call({ method: 'GET', path: `hostedzone/${zone}/rrset`, query })
-    found.push(...page.ResourceRecordSets)
-    const { NextRecordName: name, NextRecordType: type = '' } = page
-    if (name === undefined) return found
-    query = { name, type }
-  }
-}
-
-interface SetInput {
-  readonly name: string
-  readonly type: string
-  readonly ttl: string
-  readonly values: readonly string[]
-}
-
 async function changeRecords (context: Context, client: Route53Client, zone: string,
-  action: string, set: SetInput, sentence: string): Promise<void> {
-  const change = {
-    Action: action,
-    ResourceRecordSet: {
-      Name: set.name, Type: set.type, TTL: set.ttl,
-      ResourceRecords: { ResourceRecord: set.values.map((Value) => ({ Value })) }
-    }
-  }
+  action: string, set: RecordSetInput, sentence: string): Promise<void> {
   const submitted: Submitted = await client.call({
     method: 'POST', path: `hostedzone/${zone}/rrset`,
-    body: ['ChangeResourceRecordSetsRequest', { ChangeBatch: { Changes: { Change: change } } }]
+    body: ['ChangeResourceRecordSetsRequest',
+      { ChangeBatch: { Changes: { Change: recordSetElement(action, set) } } }]
   })
   await finish(context, client, submitted, sentence)
 }
@@ -157,7 +100,7 @@ Command {
     arguments: [ZONE_ARGUMENT, VPC_ARGUMENT],
     examples: [`vpcctl hosted-zone ${name} corp.example web`],
     async run (context, input) {
-      const client = await connect(context)
+      const client = await connectRoute53(context)
       const zone = await zoneIdOf(client, input.argument('zone'))
       const vpc = input.argument('vpc')
       const submitted: Submitted = await client.call({
@@ -168,12 +111,6 @@ Command {
       await finish(context, client, submitted, `${vpc} ${verb} ${zone}.`)
     }
   })
-}
-
-/** A name without what it can be written with or without. */
-function plainName (name: string): string {
-  return name.toLowerCase().replace(/\.$/, '').replace(/\\([0-7]{3})/g,
-    (_escape, octal: string) => String.fromCharCode(parseInt(octal, 8)))
 }
 
 function ttlOf (input: Input): string {
@@ -191,7 +128,7 @@ const zoneCommands: readonly Command[] = [
       '--dns-hostnames on".',
     examples: ['vpcctl hosted-zone create corp.example web'],
     async run (context, input) {
-      const client = await connect(context)
+      const client = await connectRoute53(context)
       const comment = input.text('comment')
       const { HostedZone: zone } = await client.call<{ readonly HostedZone: Zone }>({
         method: 'POST', path: 'hostedzone', body: ['CreateHostedZoneRequest', {
@@ -210,7 +147,7 @@ const zoneCommands: readonly Command[] = [
     action: 'ListHostedZones (Route 53)',
     examples: ['vpcctl hosted-zone list'],
     async run (context) {
-      const zones = await zonesOf(await connect(context))
+      const zones = await listZones(await connectRoute53(context))
       context.output.rows(zones, COLUMNS, ({ Id }) => bareId(Id))
     }
   }),
@@ -221,7 +158,7 @@ const zoneCommands: readonly Command[] = [
     arguments: [ZONE_ARGUMENT],
     examples: ['vpcctl hosted-zone show corp.example'],
     async run (context, input) {
-      const client = await connect(context)
+      const client = await connectRoute53(context)
       const id = await zoneIdOf(client, input.argument('zone'))
       const { HostedZone: zone, VPCs: vpcs } = await client.call<
         { readonly HostedZone: Zone, readonly VPCs: readonly ZoneVpc[] }>(
@@ -236,7 +173,7 @@ const zoneCommands: readonly Command[] = [
     arguments: [ZONE_ARGUMENT],
     examples: ['vpcctl hosted-zone delete corp.example'],
     async run (context, input) {
-      const client = await connect(context)
+      const client = await connectRoute53(context)
       const id = await zoneIdOf(client, input.argument('zone'))
       const submitted: Submitted =
         await client.call({ method: 'DELETE', path: `hostedzone/${id}` })
@@ -257,8 +194,8 @@ const recordCommands: readonly Command[] = [
     arguments: [ZONE_ARGUMENT],
     examples: ['vpcctl hosted-zone records corp.example'],
     async run (context, input) {
-      const client = await connect(context)
-      const sets = await recordSetsOf(client, await zoneIdOf(client, input.argument('zone')))
+      const client = await connectRoute53(context)
+      const sets = await listRecordSets(client, await zoneIdOf(client, input.argument('zone')))
       context.output.rows(sets, RECORD_COLUMNS, ({ Name }) => Name)
     }
   }),
@@ -274,7 +211,7 @@ const recordCommands: readonly Command[] = [
       'vpcctl hosted-zone set-record corp.example corp.example MX "10 mail.corp.example"'
     ],
     async run (context, input) {
-      const client = await connect(context)
+      const client = await connectRoute53(context)
       const zone = await zoneIdOf(client, input.argument('zone'))
       const set = {
         name: input.argument('name'), type: input.argument('type').toUpperCase(),
@@ -290,10 +227,10 @@ const recordCommands: readonly Command[] = [
     arguments: [ZONE_ARGUMENT, NAME_ARGUMENT, TYPE_ARGUMENT],
     examples: ['vpcctl hosted-zone delete-record corp.example app.corp.example A'],
     async run (context, input) {
-      const client = await connect(context)
+      const client = await connectRoute53(context)
       const zone = await zoneIdOf(client, input.argument('zone'))
       const [name, type] = [input.argument('name'), input.argument('type').toUpperCase()]
-      const set = (await recordSetsOf(client, zone)).find(({ Name = '', Type }) =>
+      const set = (await listRecordSets(client, zone)).find(({ Name = '', Type }) =>
         Type === type && plainName(Name) === plainName(name))
       if (set === undefined) {
         throw new CtlError('NameNotFound', `The hosted zone has no ${type} records of "${name}": ` +

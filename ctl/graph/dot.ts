@@ -16,7 +16,8 @@ const BOX_STYLES: Readonly<Record<BoxKind, string>> = {
   underlay: 'style="rounded,filled" fillcolor="#ececec" color="#8a8a8a"',
   vpc: 'style="rounded,filled" fillcolor="#eef4fb" color="#3b6fb0"',
   zone: 'style="rounded,filled,dashed" fillcolor="#f7f7f7" color="#9a9a9a"',
-  subnet: 'style="rounded,filled" fillcolor="#e6f3e6" color="#4c8c4c"'
+  subnet: 'style="rounded,filled" fillcolor="#e6f3e6" color="#4c8c4c"',
+  connections: 'style="rounded,filled" fillcolor="#f7f2fb" color="#7b4aa8"'
 }
 
 const NODE_STYLES: Readonly<Record<NodeKind, string>> = {
@@ -33,7 +34,8 @@ const EDGE_STYLES: Readonly<Record<EdgeKind, string>> = {
   association: 'color="#7a7a7a" arrowsize=0.7',
   route: 'color="#3b6fb0" penwidth=1.6 constraint=false',
   blackhole: 'color="#c62828" fontcolor="#c62828" style=dashed constraint=false',
-  'same-instance': 'color="#7a7a7a" style=dotted dir=none constraint=false'
+  'same-instance': 'color="#7a7a7a" style=dotted dir=none constraint=false',
+  connection: 'color="#7b4aa8" penwidth=1.6 dir=none'
 }
 
 /** Lines with a newline at the end. */

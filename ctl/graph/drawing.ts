@@ -5,18 +5,21 @@
  *     underlay ▭ host-1, host-2
  *     VPC ▭ zone ▭ subnet ▭ ENI            subnet ──▶ its route table
  *         ▭ route tables, gateways          route table ──▶ the target of a route (red: blackhole)
+ *     connections ▭ peerings, VPN connections, customer gateways       VPC ── peering ── VPC
+ *                                           virtual private gateway ── VPN ── customer gateway
  *
  * Ids of a drawing are its own (`eni1`, `subnet2`): they need no escaping in any language, and a
  * picture without ids of resources is the same text each time a lab is built anew.
  */
 import { oneLine } from '../print/one_line.ts'
 import type {
-  Graph, GraphGateway, GraphHost, GraphInterface, GraphRouteTable, GraphSubnet, GraphVpc, GraphZone
+  Graph, GraphConnections, GraphGateway, GraphHost, GraphInterface, GraphRouteTable, GraphSubnet,
+  GraphVpc, GraphVpnConnection, GraphZone
 } from './model.ts'
 
-export type BoxKind = 'underlay' | 'vpc' | 'zone' | 'subnet'
+export type BoxKind = 'underlay' | 'vpc' | 'zone' | 'subnet' | 'connections'
 export type NodeKind = 'host' | 'table' | 'gateway' | 'running' | 'idle' | 'empty'
-export type EdgeKind = 'association' | 'route' | 'blackhole' | 'same-instance'
+export type EdgeKind = 'association' | 'route' | 'blackhole' | 'same-instance' | 'connection'
 
 export interface Box {
   readonly id: string
@@ -71,11 +74,13 @@ class Draughtsman {
 
   draw (graph: Graph): Drawing {
     const vpcs = graph.vpcs.map((vpc) => this.#vpc(vpc))
+    const connections = this.#connections(graph.connections)
     for (const vpc of graph.vpcs) this.#connect(vpc)
+    this.#join(graph.connections)
     const underlay = graph.hosts.length === 0 ? [] : [this.#underlay(graph.hosts)]
     return {
       title: text(`vpclab ${graph.lab}, ${graph.region}`),
-      boxes: [...vpcs, ...underlay],
+      boxes: [...vpcs, ...connections.nodes.length === 0 ? [] : [connections], ...underlay],
       edges: this.#edges
     }
   }
@@ -104,6 +109,36 @@ class Draughtsman {
       nodes: [...vpc.routeTables.map((table) => this.#table(table)),
         ...vpc.gateways.map((gateway) => this.#gateway(gateway, []))]
     }
+  }
+
+  #connections (connections: GraphConnections): Box {
+    const { peerings, vpnConnections, gateways, customerGateways } = connections
+    return {
+      id: 'connections',
+      kind: 'connections',
+      lines: ['connections'],
+      boxes: [],
+      nodes: [
+        ...peerings.map((peering) => this.#gateway({ ...peering, kind: 'peering' },
+          peering.state === 'active' ? [] : [peering.state])),
+        ...vpnConnections.map((connection) =>
+          this.#gateway({ ...connection, kind: 'VPN connection' }, this.#tunnels(connection))),
+        ...gateways.map((gateway) => this.#gateway(gateway, [])),
+        ...customerGateways.map(({ address, asn, ...gateway }) =>
+          this.#gateway({ ...gateway, kind: 'customer gateway' }, [address, `ASN ${asn}`]))
+      ]
+    }
+  }
+
+  /** What is another one each time a lab is built is left out with the ids. */
+  #tunnels ({ routing, tunnels }: GraphVpnConnection): string[] {
+    return [
+      `${routing} routes`,
+      ...this.#options.ids
+        ? tunnels.map(({ outsideAddress, insideCidr, isUp }, index) =>
+            `tunnel ${String(index + 1)} ${outsideAddress} ${insideCidr} ${isUp ? 'up' : 'down'}`)
+        : []
+    ]
   }
 
   #zone (zone: GraphZone): Box {
@@ -185,6 +220,17 @@ class Draughtsman {
       for (const { destination, target, state } of routes) {
         this.#edge(id, target, state === 'active' ? 'route' : 'blackhole', text(destination))
       }
+    }
+  }
+
+  #join ({ peerings, vpnConnections }: GraphConnections): void {
+    for (const { id, requesterVpcId, accepterVpcId } of peerings) {
+      this.#edge(requesterVpcId, id, 'connection', 'requester')
+      this.#edge(accepterVpcId, id, 'connection', 'accepter')
+    }
+    for (const { id, vpnGatewayId, customerGatewayId } of vpnConnections) {
+      this.#edge(vpnGatewayId, id, 'connection', '')
+      this.#edge(id, customerGatewayId, 'connection', '')
     }
   }
 

@@ -12,11 +12,13 @@ import type {
 import { drawGraph } from './drawing.ts'
 import { toDot, toSvg } from './dot.ts'
 import { toMermaid } from './mermaid.ts'
-import { type Graph, graphVpcs } from './model.ts'
+import { type Graph, graphConnections, graphVpcs } from './model.ts'
 
 const HOSTILE = 'a"b]c<d>&e\\f\ng#quot;h|i{j}%%k`l\u001b[31m</script>\ud800 end\u202e'
 
 function named (name: string): Tag[] { return [{ Key: 'Name', Value: name }] }
+
+const NO_CONNECTIONS = { peerings: [], vpnConnections: [], gateways: [], customerGateways: [] }
 
 function makeGraph (name = 'web', prefix = '0'): Graph {
   const id = (kind: string, number: number): string => `${kind}-${prefix}${String(number)}`
@@ -78,8 +80,9 @@ function makeGraph (name = 'web', prefix = '0'): Graph {
       routeTables,
       interfaces: [eni(1, 1), eni(2, 2), eni(3, 1, 1), eni(4)],
       instances: new Map(instances.map((instance) => [instance.InstanceId ?? '', instance])),
-      internetGateways: [], egressOnlyInternetGateways: [], natGateways: []
-    })
+      internetGateways: [], egressOnlyInternetGateways: [], natGateways: [], vpnGateways: []
+    }),
+    connections: NO_CONNECTIONS
   }
 }
 
@@ -112,7 +115,7 @@ const MERMAID_ID = '[a-z]+\\d*'
 const MERMAID_LINE = new RegExp(`^(?:${[
   'flowchart LR', 'end', `subgraph ${MERMAID_ID}\\[${MERMAID_TEXT}\\]`,
   `${MERMAID_ID}\\[${MERMAID_TEXT}\\]`,
-  `${MERMAID_ID} (?:-->|==>|-\\.->|-\\.-)(?:\\|${MERMAID_TEXT}\\|)? ${MERMAID_ID}`,
+  `${MERMAID_ID} (?:-->|---|==>|-\\.->|-\\.-)(?:\\|${MERMAID_TEXT}\\|)? ${MERMAID_ID}`,
   'classDef [a-z]+ [a-z-]+:[^,;]+(?:,[a-z-]+:[^,;]+)*', 'class [a-z\\d,]+ [a-z]+',
   'linkStyle \\d+(?:,\\d+)* [a-z]+:#[\\da-f]+(?:,[a-z]+:#[\\da-f]+)*'
 ].join('|')})$`, 'u')
@@ -203,11 +206,12 @@ test('gateways are drawn where they stand, with the routes that lead to them', (
     { InternetGatewayId: 'igw-02', Attachments: [] }],
     egressOnlyInternetGateways: [],
     natGateways: [{ NatGatewayId: 'nat-01', State: 'available',
-      NatGatewayAddresses: [{ NetworkInterfaceId: 'eni-01' }] }]
+      NatGatewayAddresses: [{ NetworkInterfaceId: 'eni-01' }] }],
+    vpnGateways: []
   })
   t.deepEqual(vpcs[0]?.gateways, [{ id: 'igw-01', name: 'door', kind: 'internet gateway' }])
-  const { boxes, edges } = drawGraph({ lab: 'l', region: 'us-east-1', hosts: [], vpcs },
-    { ids: false })
+  const { boxes, edges } = drawGraph(
+    { lab: 'l', region: 'us-east-1', hosts: [], vpcs, connections: NO_CONNECTIONS }, { ids: false })
   t.deepEqual(boxes[0]?.boxes[0]?.boxes[0]?.nodes.map(({ kind, lines }) => [kind, lines]),
     [['gateway', ['NAT gateway', '10.0.1.4', 'public 203.0.113.5']]])
   t.deepEqual(boxes[0]?.nodes.at(-1)?.lines, ['internet gateway', 'door'])
@@ -215,4 +219,71 @@ test('gateways are drawn where they stand, with the routes that lead to them', (
     ['subnet1', 'table1', 'association'], ['table1', 'gateway1', 'route'],
     ['table1', 'gateway2', 'blackhole']
   ])
+})
+
+test('peerings and VPN connections join what is in the picture', async (t) => {
+  const vpnGateways = [
+    { VpnGatewayId: 'vgw-01', Tags: named('office'),
+      VpcAttachments: [{ VpcId: 'vpc-01', State: 'attached' as const }] },
+    { VpnGatewayId: 'vgw-02' }, { VpnGatewayId: 'vgw-03' }
+  ]
+  const vpcs = graphVpcs({
+    vpcs: [{ VpcId: 'vpc-01', Tags: named('web') }],
+    subnets: [{ SubnetId: 'subnet-01', VpcId: 'vpc-01', AvailabilityZoneId: 'use1-az1' }],
+    routeTables: [{
+      RouteTableId: 'rtb-01', VpcId: 'vpc-01', Associations: [{ Main: true }],
+      Routes: [
+        { DestinationCidrBlock: '192.168.0.0/16', GatewayId: 'vgw-01', State: 'active' },
+        { DestinationCidrBlock: '10.2.0.0/16', VpcPeeringConnectionId: 'pcx-01', State: 'active' }
+      ]
+    }],
+    interfaces: [], instances: new Map(), internetGateways: [], egressOnlyInternetGateways: [],
+    natGateways: [], vpnGateways
+  })
+  const connections = graphConnections({
+    vpcIds: new Set(['vpc-01']),
+    peerings: [
+      { VpcPeeringConnectionId: 'pcx-01', Status: { Code: 'active' },
+        RequesterVpcInfo: { VpcId: 'vpc-01' }, AccepterVpcInfo: { VpcId: 'vpc-09' } },
+      { VpcPeeringConnectionId: 'pcx-02', Status: { Code: 'deleted' },
+        RequesterVpcInfo: { VpcId: 'vpc-01' } }
+    ],
+    vpnGateways,
+    vpnConnections: [
+      { VpnConnectionId: 'vpn-01', VpnGatewayId: 'vgw-01', CustomerGatewayId: 'cgw-01',
+        State: 'available', Tags: named('office'),
+        Options: { StaticRoutesOnly: true, TunnelOptions: [
+          { OutsideIpAddress: '203.0.113.1', TunnelInsideCidr: '169.254.10.0/30' },
+          { OutsideIpAddress: '203.0.113.2', TunnelInsideCidr: '169.254.11.0/30' }
+        ] },
+        VgwTelemetry: [{ OutsideIpAddress: '203.0.113.2', Status: 'UP' }] },
+      { VpnConnectionId: 'vpn-02', VpnGatewayId: 'vgw-02', CustomerGatewayId: 'cgw-01',
+        State: 'available' },
+      { VpnConnectionId: 'vpn-03', VpnGatewayId: 'vgw-03', State: 'deleted' }
+    ],
+    customerGateways: [
+      { CustomerGatewayId: 'cgw-01', IpAddress: '198.51.100.7', BgpAsn: '65010' },
+      { CustomerGatewayId: 'cgw-02', IpAddress: '198.51.100.8' }
+    ]
+  })
+  const graph = { lab: 'l', region: 'us-east-1', hosts: [], vpcs, connections }
+  const { boxes, edges } = drawGraph(graph, { ids: true })
+  t.deepEqual(boxes.at(-1)?.nodes.map(({ lines }) => lines), [
+    ['peering', 'pcx-01'],
+    ['VPN connection', 'office vpn-01', 'static routes',
+      'tunnel 1 203.0.113.1 169.254.10.0/30 down', 'tunnel 2 203.0.113.2 169.254.11.0/30 up'],
+    ['VPN connection', 'vpn-02', 'BGP routes'], ['virtual private gateway', 'vgw-02'],
+    ['customer gateway', 'cgw-01', '198.51.100.7', 'ASN 65010']
+  ])
+  t.deepEqual(boxes[0]?.nodes.at(-1)?.lines, ['virtual private gateway', 'office vgw-01'])
+  t.deepEqual(edges.map(({ from, to, kind, label }) => [from, to, kind, label].join(' ').trim()), [
+    'subnet1 table1 association', 'table1 gateway1 route 192.168.0.0/16',
+    'table1 gateway2 route 10.2.0.0/16', 'vpc1 gateway2 connection requester',
+    'gateway1 gateway3 connection', 'gateway3 gateway6 connection',
+    'gateway5 gateway4 connection', 'gateway4 gateway6 connection'
+  ])
+  const lines = toMermaid(drawGraph(graph, { ids: false })).trimEnd().split('\n').slice(1)
+  for (const line of lines) t.regex(line.trim(), MERMAID_LINE)
+  t.false(lines.some((line) => line.includes('203.0.113.')))
+  t.regex(await toSvg(drawGraph(graph, { ids: true })), /tunnel 2 203\.0\.113\.2/)
 })

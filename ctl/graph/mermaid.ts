@@ -15,6 +15,7 @@ const STYLES: Readonly<Record<BoxKind | NodeKind, string>> = {
   vpc: 'fill:#eef4fb,stroke:#3b6fb0,color:#1b1b1b',
   zone: 'fill:#f7f7f7,stroke:#9a9a9a,color:#1b1b1b,stroke-dasharray:4 3',
   subnet: 'fill:#e6f3e6,stroke:#4c8c4c,color:#1b1b1b',
+  connections: 'fill:#f7f2fb,stroke:#7b4aa8,color:#1b1b1b',
   host: 'fill:#ffffff,stroke:#6b6b6b,color:#1b1b1b',
   table: 'fill:#fff8e1,stroke:#b08a2e,color:#1b1b1b',
   gateway: 'fill:#f3e8fb,stroke:#7b4aa8,color:#1b1b1b',
@@ -24,7 +25,7 @@ const STYLES: Readonly<Record<BoxKind | NodeKind, string>> = {
 }
 
 const ARROWS: Readonly<Record<EdgeKind, string>> = {
-  association: '-->', route: '==>', blackhole: '-.->', 'same-instance': '-.-'
+  association: '-->', route: '==>', blackhole: '-.->', 'same-instance': '-.-', connection: '---'
 }
 const BLACKHOLE_STYLE = 'stroke:#c62828,color:#c62828'
 

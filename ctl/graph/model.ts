@@ -4,13 +4,15 @@
  * admin API. Everything is in the order of its creation: the same lab gives the same text.
  *
  *     Graph ─┬─ hosts
- *            └─ vpcs ─┬─ zones ── subnets ── interfaces (with the instance or NAT gateway of each)
- *                     ├─ routeTables ── routes
- *                     └─ gateways
+ *            ├─ vpcs ─┬─ zones ── subnets ── interfaces (with the instance or NAT gateway of each)
+ *            │        ├─ routeTables ── routes
+ *            │        └─ gateways
+ *            └─ connections ─┬─ peerings
+ *                            └─ vpnConnections ── tunnels
  */
 import type {
-  EgressOnlyInternetGateway, Instance, InternetGateway, NatGateway, NetworkInterface, Route,
-  RouteTable, Subnet, Vpc
+  CustomerGateway, EgressOnlyInternetGateway, Instance, InternetGateway, NatGateway,
+  NetworkInterface, Route, RouteTable, Subnet, Vpc, VpcPeeringConnection, VpnConnection, VpnGateway
 } from '@aws-sdk/client-ec2'
 import type { Context } from '../context.ts'
 import { describeInstances } from '../instances.ts'
@@ -21,6 +23,48 @@ export interface Graph {
   readonly region: string
   readonly hosts: readonly GraphHost[]
   readonly vpcs: readonly GraphVpc[]
+  readonly connections: GraphConnections
+}
+
+/** What joins the VPCs of the picture to each other and to other networks. */
+export interface GraphConnections {
+  readonly peerings: readonly GraphPeering[]
+  readonly vpnConnections: readonly GraphVpnConnection[]
+  /** Virtual private gateways that are in no VPC and have connections. */
+  readonly gateways: readonly GraphGateway[]
+  readonly customerGateways: readonly GraphCustomerGateway[]
+}
+
+export interface GraphPeering {
+  readonly id: string
+  readonly name: string
+  readonly requesterVpcId: string
+  readonly accepterVpcId: string
+  /** `active`, `pending-acceptance` */
+  readonly state: string
+}
+
+export interface GraphVpnConnection {
+  readonly id: string
+  readonly name: string
+  readonly vpnGatewayId: string
+  readonly customerGatewayId: string
+  readonly routing: 'static' | 'BGP'
+  readonly tunnels: readonly GraphTunnel[]
+}
+
+export interface GraphTunnel {
+  readonly outsideAddress: string
+  readonly insideCidr: string
+  readonly isUp: boolean
+}
+
+export interface GraphCustomerGateway {
+  readonly id: string
+  readonly name: string
+  /** Empty for one that proves itself with a certificate. */
+  readonly address: string
+  readonly asn: string
 }
 
 export interface GraphHost {
@@ -37,14 +81,14 @@ export interface GraphVpc {
   readonly cidrBlocks: readonly string[]
   readonly zones: readonly GraphZone[]
   readonly routeTables: readonly GraphRouteTable[]
-  /** Those of the VPC as a whole: internet gateways and egress-only ones. */
+  /** Those of the VPC as a whole: to the internet, egress-only, virtual private ones. */
   readonly gateways: readonly GraphGateway[]
 }
 
 export interface GraphGateway {
   readonly id: string
   readonly name: string
-  /** `internet gateway`, `egress-only internet gateway`, `NAT gateway` */
+  /** `internet gateway`, `egress-only internet gateway`, `NAT gateway`, … */
   readonly kind: string
 }
 
@@ -105,6 +149,15 @@ interface Described {
   readonly internetGateways: readonly InternetGateway[]
   readonly egressOnlyInternetGateways: readonly EgressOnlyInternetGateway[]
   readonly natGateways: readonly NatGateway[]
+  readonly vpnGateways: readonly VpnGateway[]
+}
+
+interface DescribedConnections {
+  readonly vpcIds: ReadonlySet<string>
+  readonly peerings: readonly VpcPeeringConnection[]
+  readonly vpnGateways: readonly VpnGateway[]
+  readonly vpnConnections: readonly VpnConnection[]
+  readonly customerGateways: readonly CustomerGateway[]
 }
 
 /** @param vpc id or Name tag of the only VPC wanted; undefined for all */
@@ -112,7 +165,9 @@ export async function readGraph (context: Context, vpc: string | undefined): Pro
   const [ec2, status] = await Promise.all([context.ec2(), context.admin.status()])
   const filter = await inVpc(ec2, vpc)
   const [vpcs, subnets, routeTables, interfaces, instances, internetGateways,
-    egressOnlyInternetGateways, natGateways] = await Promise.all([
+    egressOnlyInternetGateways, natGateways, peerings, { VpnGateways: vpnGateways = [] },
+    { VpnConnections: vpnConnections = [] }, { CustomerGateways: customerGateways = [] }
+  ] = await Promise.all([
     ec2.all('DescribeVpcs', filter, (page) => page.Vpcs),
     ec2.all('DescribeSubnets', filter, (page) => page.Subnets),
     ec2.all('DescribeRouteTables', filter, (page) => page.RouteTables),
@@ -121,7 +176,10 @@ export async function readGraph (context: Context, vpc: string | undefined): Pro
     ec2.all('DescribeInternetGateways', {}, (page) => page.InternetGateways),
     ec2.all('DescribeEgressOnlyInternetGateways', { MaxResults: 255 },
       (page) => page.EgressOnlyInternetGateways),
-    ec2.all('DescribeNatGateways', filter, (page) => page.NatGateways)
+    ec2.all('DescribeNatGateways', filter, (page) => page.NatGateways),
+    ec2.all('DescribeVpcPeeringConnections', {}, (page) => page.VpcPeeringConnections),
+    ec2.call('DescribeVpnGateways', {}), ec2.call('DescribeVpnConnections', {}),
+    ec2.call('DescribeCustomerGateways', {})
   ])
   return {
     lab: status.lab,
@@ -130,8 +188,12 @@ export async function readGraph (context: Context, vpc: string | undefined): Pro
       ({ name, zoneId, underlayAddress, interfaces: ports })),
     vpcs: graphVpcs({
       vpcs, subnets, routeTables, interfaces, internetGateways, egressOnlyInternetGateways,
-      natGateways,
+      natGateways, vpnGateways,
       instances: new Map(instances.map((instance) => [instance.InstanceId ?? '', instance]))
+    }),
+    connections: graphConnections({
+      vpcIds: new Set(vpcs.map(({ VpcId = '' }) => VpcId)), peerings, vpnGateways, vpnConnections,
+      customerGateways
     })
   }
 }
@@ -166,8 +228,70 @@ function gatewaysOf (vpcId: string, described: Described): GraphGateway[] {
     ...described.egressOnlyInternetGateways.filter(isHere).map((gateway) => ({
       id: gateway.EgressOnlyInternetGatewayId ?? '', name: nameOf(gateway),
       kind: 'egress-only internet gateway'
-    }))
+    })),
+    ...described.vpnGateways.filter((gateway) => vpcIdOf(gateway) === vpcId).map(graphVpnGateway)
   ]
+}
+
+function vpcIdOf ({ VpcAttachments }: VpnGateway): string | undefined {
+  return VpcAttachments?.find(({ State }) => State !== 'detached' && State !== 'detaching')?.VpcId
+}
+
+function graphVpnGateway (gateway: VpnGateway): GraphGateway {
+  return {
+    id: gateway.VpnGatewayId ?? '', name: nameOf(gateway), kind: 'virtual private gateway'
+  }
+}
+
+/** Those that have one end in the picture; deleted ones are in none. */
+export function graphConnections (described: DescribedConnections): GraphConnections {
+  const { vpcIds, vpnGateways } = described
+  const isHere = (id: string | undefined): boolean => vpcIds.has(id ?? '')
+  const peerings = described.peerings.filter(({ Status, RequesterVpcInfo, AccepterVpcInfo }) =>
+    ['active', 'pending-acceptance'].includes(Status?.Code ?? '') &&
+    (isHere(RequesterVpcInfo?.VpcId) || isHere(AccepterVpcInfo?.VpcId)))
+  const connections = described.vpnConnections.filter(({ State, VpnGatewayId }) =>
+    State !== 'deleted' && State !== 'deleting' && vpnGateways.some((gateway) =>
+      gateway.VpnGatewayId === VpnGatewayId &&
+      (vpcIdOf(gateway) === undefined || isHere(vpcIdOf(gateway)))))
+  return {
+    peerings: peerings.map((peering) => ({
+      id: peering.VpcPeeringConnectionId ?? '',
+      name: nameOf(peering),
+      requesterVpcId: peering.RequesterVpcInfo?.VpcId ?? '',
+      accepterVpcId: peering.AccepterVpcInfo?.VpcId ?? '',
+      state: peering.Status?.Code ?? ''
+    })),
+    vpnConnections: connections.map(graphVpnConnection),
+    gateways: vpnGateways.filter((gateway) => vpcIdOf(gateway) === undefined &&
+      connections.some(({ VpnGatewayId }) => VpnGatewayId === gateway.VpnGatewayId))
+      .map(graphVpnGateway),
+    customerGateways: described.customerGateways.filter(({ CustomerGatewayId: id }) =>
+      connections.some(({ CustomerGatewayId }) => CustomerGatewayId === id))
+      .map((gateway) => ({
+        id: gateway.CustomerGatewayId ?? '',
+        name: nameOf(gateway),
+        address: gateway.IpAddress ?? '',
+        asn: gateway.BgpAsn ?? gateway.BgpAsnExtended ?? ''
+      }))
+  }
+}
+
+function graphVpnConnection (connection: VpnConnection): GraphVpnConnection {
+  const { VgwTelemetry = [], Options } = connection
+  return {
+    id: connection.VpnConnectionId ?? '',
+    name: nameOf(connection),
+    vpnGatewayId: connection.VpnGatewayId ?? '',
+    customerGatewayId: connection.CustomerGatewayId ?? '',
+    routing: Options?.StaticRoutesOnly === true ? 'static' : 'BGP',
+    tunnels: (Options?.TunnelOptions ?? []).map(({ OutsideIpAddress = '', TunnelInsideCidr }) => ({
+      outsideAddress: OutsideIpAddress,
+      insideCidr: TunnelInsideCidr ?? '',
+      isUp: VgwTelemetry.some((one) =>
+        one.OutsideIpAddress === OutsideIpAddress && one.Status === 'UP')
+    }))
+  }
 }
 
 /** By zone id, so that the order does not depend on which zone was used first. */

@@ -17,11 +17,13 @@ import {
   instanceInside, runInside, runningServices, startService, stopService
 } from './inside.ts'
 import { EMPTY_LAB, type LiveLab, readLab } from './live.ts'
-import { type CommandRun, makePlan, type Plan, planLines } from './plan.ts'
-import { commandHash, keyOf, type Resource, resourcesOf } from './resource.ts'
+import { type CommandRun, makePlan, type Plan, planLines, shownChange } from './plan.ts'
+import { commandHash, keyOf, type Resource } from './resource.ts'
+import { resourcesOf } from './resources_of.ts'
 import { ROUNDS, type Step, stepsOf } from './rounds.ts'
-import { COMMANDS_TAG, type LabFile } from './schema.ts'
-import { Session } from './session.ts'
+import type { LabFile } from './schema.ts'
+import { COMMANDS_TAG } from './schema_parts.ts'
+import { connectClients, Session } from './session.ts'
 import type { ReadFile } from './source.ts'
 import { checkHosts, startLab } from './start.ts'
 import { checkReasons, checkTypes } from './words.ts'
@@ -85,7 +87,7 @@ class Apply {
 
   async run (): Promise<ApplyResult> {
     const context = this.#context
-    const session = new Session(context, await context.ec2(), this.#file.name,
+    const session = new Session(context, await connectClients(context), this.#file.name,
       this.#options.timeoutMs)
     const first = await this.#look(session)
     checkFaults(this.#file, first.plan)
@@ -108,7 +110,7 @@ class Apply {
       if (resource.fields['user-data'] === undefined) continue
       wantsUserData.add(keyOf(resource.kind, resource.vpc, resource.name))
     }
-    const live = await readLab(session.ec2, {
+    const live = await readLab(session.clients, {
       owner: this.#file.name, madeUpNames: false, wantsUserData: (key) => wantsUserData.has(key)
     })
     session.learn(live)
@@ -271,7 +273,7 @@ function report (context: Context, file: LabFile, plan: Plan,
     lab,
     dryRun,
     actions: plan.actions.map(({ action, key, live, changes, because }) =>
-      ({ action, resource: key, id: live?.id, changes, because })),
+      ({ action, resource: key, id: live?.id, changes: changes.map(shownChange), because })),
     commands: plan.commands.map(({ key, command, hash }) =>
       ({ instance: key, run: command.run, background: command.background, hash })),
     kept: plan.kept.map(({ kind, vpc, name }) => keyOf(kind, vpc, name)),

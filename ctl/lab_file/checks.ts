@@ -16,9 +16,12 @@ import { CtlError } from '../exit_codes.ts'
 import { describeInstances } from '../instances.ts'
 import { canonicalAddress, canonicalCidr } from './address.ts'
 import { type Ended, instanceInside, type Inside, runInside } from './inside.ts'
-import { type LiveLab, type LiveResource, readLab } from './live.ts'
+import { targetIdsOf } from './kinds/route_table.ts'
+import { type LiveLab, readLab } from './live.ts'
 import type { Probe, ProbeAnswer } from './probe.ts'
+import type { LiveResource } from './resource.ts'
 import { CHECK_KINDS, type CheckKind, type LabCheck, type LabFile } from './schema.ts'
+import { connectClients } from './session.ts'
 
 /** Seconds that a check waits for an answer when it says nothing else. */
 const TIMEOUT_SECONDS = 2
@@ -91,8 +94,9 @@ function madeUpName (check: LabCheck): string {
 export async function runChecks (context: Context,
   checks: readonly { name: string, check: LabCheck }[],
   told: (result: CheckResult) => void): Promise<CheckResult[]> {
-  const ec2 = await context.ec2()
-  const live = await readLab(ec2,
+  const clients = await connectClients(context)
+  const { ec2 } = clients
+  const live = await readLab(clients,
     { owner: null, madeUpNames: false, wantsUserData: () => false })
   const checker = new Checker(context, ec2, live, await describeInstances(ec2, {}))
   const results: CheckResult[] = []
@@ -215,20 +219,21 @@ class Checker {
       canonicalCidr(one.DestinationCidrBlock ?? one.DestinationIpv6CidrBlock ?? '::/0') ===
         destination)
     if (route === undefined) return { passed: false, message: `no route to ${destination}` }
-    const { GatewayId, NetworkInterfaceId = '', State } = route
+    const { GatewayId, State } = route
+    const [id = ''] = targetIdsOf(route)
     const isLocal = GatewayId === 'local'
-    const targets = isLocal ? ['local'] : this.#namesOfInterface(NetworkInterfaceId)
+    const targets = isLocal ? ['local'] : this.#namesOfTarget(id)
     const wantedState = body.state ?? 'active'
     const names = targets.includes(body.target) || targets.some((target) =>
       `${table.vpc ?? ''}/${target}` === body.target)
     return {
       passed: names && State === wantedState,
-      message: `to ${isLocal ? 'local' : targets.join(', ') || NetworkInterfaceId}, ${State ?? ''}`
+      message: `to ${isLocal ? 'local' : targets.join(', ') || id}, ${State ?? ''}`
     }
   }
 
-  /** What a file may call an ENI: its own name, and its instance's when it is the eth0 of one. */
-  #namesOfInterface (id: string): string[] {
+  /** What a file may call a target: its name, that of an instance when it is the eth0 of one. */
+  #namesOfTarget (id: string): string[] {
     return [...this.#live.resources.values()]
       .filter((resource) => resource.id === id || resource.primaryEni === id)
       .map(({ name }) => name)

@@ -1,8 +1,10 @@
 /** The planner without a lab: a live lab is a file's resources with ids. */
 import test from 'ava'
-import { EMPTY_LAB, type LiveLab, type LiveResource } from './live.ts'
+import { KIND_NAMES, KINDS } from './kinds/registry.ts'
+import { EMPTY_LAB, type LiveLab } from './live.ts'
 import { makePlan, type Plan, planLines } from './plan.ts'
-import { keyOf, KINDS, resourcesOf } from './resource.ts'
+import { keyOf, type LiveResource } from './resource.ts'
+import { resourcesOf } from './resources_of.ts'
 import { stepsOf } from './rounds.ts'
 import { parseLabFile } from './source.ts'
 import { labFileOf, labFileText } from './write.ts'
@@ -236,14 +238,153 @@ test('the steps of a lab are taken holders first, and undone in the reverse orde
   t.deepEqual(stepsOf(pruning, 3).map(({ done }) => done.split(' ')[1]), ['dhcp-options'])
 })
 
+/** Every kind, and every field of the kinds that FILE has not. */
+const WHOLE = `
+name: own
+dhcp-options:
+  corp: { options: { domain-name: example.com } }
+elastic-ips:
+  nat: { address: 203.0.113.5 }
+  further: {}
+  a: { association: { instance: web/a } }
+  service: { association: { eni: web/service, private-ip: 10.0.1.51 } }
+vpcs:
+  web:
+    cidr: 10.0.0.0/16
+    ipv6: true
+    subnets: { front: { cidr: 10.0.1.0/24, zone: 1, route-table: private } }
+    route-tables:
+      private:
+        routes:
+          0.0.0.0/0: { nat: out }
+          10.2.0.0/16: { peering: web-db }
+          192.0.2.0/24: { vgw: office }
+          198.51.100.0/24: { igw: door }
+          ::/0: { eigw: out }
+        propagating: [office]
+      ingress: { routes: { 10.0.1.0/24: { eni: service } } }
+    security-groups:
+      app: { ingress: [{ protocol: tcp, ports: 80, from: [db/db, app] }] }
+    network-acls: { strict: {} }
+    egress-only-internet-gateways: { out: { tags: { a: b } } }
+    nat-gateways:
+      out: { subnet: front, eip: nat, private-ip: 10.0.1.20, secondary: [{ eip: further }] }
+      in: { subnet: front, private: true, secondary: [{ private-ip: 10.0.1.30 }] }
+    enis: { service: { subnet: front, address: 10.0.1.50, addresses: [10.0.1.51] } }
+    instances: { a: { subnet: front } }
+  db:
+    cidr: 10.2.0.0/16
+    security-groups: { db: { ingress: [{ protocol: tcp, ports: 5432, from: web/app }] } }
+internet-gateways: { door: { vpc: web, route-table: ingress }, spare: {} }
+peerings:
+  web-db: { requester: web, accepter: db, requester-dns: true, accepter-dns: true }
+  asked: { requester: db, accepter: web, state: pending-acceptance }
+vpn-gateways: { office: { vpc: web, asn: 64600 }, spare: {} }
+customer-gateways: { office: { address: 198.51.100.7, asn: 4200000000, device: fw } }
+vpn-connections:
+  office:
+    vgw: office
+    cgw: office
+    static: true
+    static-routes: [192.168.0.0/16]
+    local: 192.168.0.0/16
+    remote: 10.0.0.0/16
+    tunnel1: { inside-cidr: 169.254.10.0/30, pre-shared-key: top.secret.1, ike-versions: [ikev2] }
+    tunnel2: { phase1-dh-groups: [14, 19], dpd-timeout: 40, lifecycle-control: true }
+hosted-zones:
+  corp.example:
+    vpcs: [web, db]
+    comment: of the office
+    records:
+      app.corp.example: { A: 10.0.1.10, TXT: { ttl: 300, values: ['"one"', '"two"'] } }
+      corp.example: { MX: 10 mail.corp.example }
+`
+
+const EXPORT_OPTIONS = {
+  name: 'own', hosts: { 'host-1': 'use1-az1', 'host-2': 'use1-az2' }, region: 'us-east-1',
+  edges: 0, underlayMtu: 9216, vpc: null, keys: true
+}
+
 test('the file written from a lab means the same lab', (t) => {
-  const live = labOf(FILE)
-  const written = labFileText(labFileOf(live,
-    {
-      name: 'own', hosts: { 'host-1': 'use1-az1', 'host-2': 'use1-az2' }, region: 'us-east-1',
-      edges: 0, underlayMtu: 9216, vpc: null
-    }), [], 'x')
-  t.deepEqual(actionsOf(plan(written, live)), [], written)
-  t.deepEqual(actionsOf(plan(written, EMPTY_LAB)).toSorted(),
-    actionsOf(plan(FILE, EMPTY_LAB)).toSorted())
+  for (const text of [FILE, WHOLE]) {
+    const live = labOf(text)
+    const written = labFileText(labFileOf(live, EXPORT_OPTIONS), 'x')
+    t.deepEqual(actionsOf(plan(written, live)), [], written)
+    t.deepEqual(actionsOf(plan(written, EMPTY_LAB)).toSorted(),
+      actionsOf(plan(text, EMPTY_LAB)).toSorted())
+  }
+  const kinds = new Set(plan(WHOLE, EMPTY_LAB).actions.map(({ resource }) => resource.kind))
+  t.deepEqual([...KIND_NAMES].filter((kind) => !kinds.has(kind)), [], 'every kind is in a file')
+})
+
+test('an export of one VPC has what is joined to it alone, and names what it leads to', (t) => {
+  const { file, unsaid } = labFileOf(labOf(WHOLE), { ...EXPORT_OPTIONS, vpc: 'web' })
+  t.deepEqual(Object.keys(file).slice(5), ['elastic-ips', 'vpcs', 'internet-gateways',
+    'vpn-gateways', 'customer-gateways', 'vpn-connections'])
+  t.deepEqual(unsaid, [
+    'peering web-db, which the VPC "web" leads to',
+    'security-group db/db, which the VPC "web" leads to'
+  ])
+  const text = labFileText({ file, unsaid }, 'x')
+  t.regex(text, /^# {3}peering web-db, which/m)
+  t.deepEqual(plan(text, labOf(WHOLE)).faults, [])
+  t.false(/web-db: |db\/db$|spare/m.test(text.replaceAll(/^#.*/gm, '')), text)
+})
+
+test('keys are in an export that asks for them, and in no plan', (t) => {
+  const live = labOf(WHOLE)
+  const { file, unsaid } = labFileOf(live, { ...EXPORT_OPTIONS, keys: false })
+  t.false(JSON.stringify(file).includes('top.secret'))
+  t.deepEqual(unsaid,
+    ['the pre-shared keys of the VPN connection "office": --keys writes them'])
+  t.deepEqual(actionsOf(plan(labFileText({ file, unsaid }, 'x'), live)), [])
+  const lines = planLines(plan(WHOLE.replace('top.secret.1', 'top.secret.2')
+    .replace('[ikev2]', '[ikev1]'), live)).filter((line) => !line.startsWith('>'))
+  t.deepEqual(lines.slice(1), [
+    '    tunnel1: - pre-shared-key (the old one), - ike-versions ikev2, ' +
+      '+ pre-shared-key (another one), + ike-versions ikev1'
+  ])
+})
+
+test('what is attached to a VPC that is replaced is attached to the new one', (t) => {
+  const actions = actionsOf(plan(WHOLE.replace('cidr: 10.0.0.0/16', 'cidr: 10.1.0.0/16')
+    .replaceAll('10.0.1.', '10.1.1.'), labOf(WHOLE)))
+  for (const action of [
+    'change internet-gateway door', 'change vpn-gateway office', 'replace peering web-db',
+    'replace nat-gateway web/out', 'replace egress-only-internet-gateway web/out'
+  ]) t.true(actions.includes(action), action)
+  t.false(actions.some((action) => /vpn-connection|customer-gateway|peering asked$/
+    .test(action.replace('replace peering asked', ''))))
+})
+
+test('a customer gateway that is made anew takes its connections with it', (t) => {
+  const lines = planLines(plan(WHOLE.replace('198.51.100.7', '198.51.100.8'), labOf(WHOLE)))
+    .filter((line) => !line.startsWith('>'))
+  t.deepEqual(lines, [
+    '! replace customer-gateway office (id-24)',
+    '    address: 198.51.100.7 → 198.51.100.8',
+    '    lost: its id',
+    '! replace vpn-connection office (id-25)',
+    '    because customer-gateway office is replaced',
+    '    lost: its keys and outside addresses'
+  ])
+})
+
+test('gateways, peerings and connections go after what uses them', (t) => {
+  const pruning = plan('name: own\n', labOf(WHOLE), true)
+  const kindsOf = (round: 1 | 3): string[] =>
+    [...new Set(stepsOf(pruning, round).map(({ done }) => done.split(' ')[1] ?? ''))]
+      .filter((kind) => kind !== '')
+  const first = kindsOf(1)
+  const before = (one: string, other: string): void => {
+    t.true(first.indexOf(one) !== -1 && first.indexOf(one) < first.indexOf(other),
+      `${one} before ${other}: ${first.join()}`)
+  }
+  before('instance', 'subnet')
+  before('nat-gateway', 'subnet')
+  before('vpn-connection', 'vpc')
+  before('egress-only-internet-gateway', 'vpc')
+  before('peering', 'vpc')
+  t.deepEqual(kindsOf(3), ['elastic-ip', 'internet-gateway', 'vpn-gateway', 'hosted-zone',
+    'dhcp-options', 'customer-gateway'])
 })

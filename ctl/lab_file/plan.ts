@@ -12,12 +12,16 @@
  * unless somebody says --adopt: the file never made it. What another file owns is a fault in any
  * case. All faults are found before anything is done.
  */
+import { type LabCommand, RESTARTING } from './kinds/instance.ts'
+import { type Holder, holder } from './kinds/kind.ts'
+import { isBorn, KINDS } from './kinds/registry.ts'
+import type { Rule } from './kinds/security_group.ts'
+import type { LiveLab } from './live.ts'
 import {
-  canonicalJson, commandHash, fieldAgrees, isBornWithVpc, keyOf, KINDS, type Resource,
-  type RouteTarget, type Rule
+  canonicalJson, commandHash, type Fields, keyOf, type LiveResource, type Resource
 } from './resource.ts'
-import type { LiveLab, LiveResource } from './live.ts'
-import { type LabCommand, OWNER_TAG } from './schema.ts'
+import { fieldAgrees, seenField } from './resources_of.ts'
+import { KEY_FIELD, OWNER_TAG } from './schema_parts.ts'
 
 export interface FieldChange {
   readonly field: string
@@ -111,7 +115,7 @@ class Planner {
       return
     }
     if (live === undefined) {
-      if (!isBornWithVpc(resource)) {
+      if (!isBorn(resource)) {
         this.#actions.set(key, { action: 'create', key, resource, live, changes: [] })
       } else if (Object.keys(resource.fields).length > 0) {
         const changes = Object.entries(resource.fields)
@@ -128,7 +132,7 @@ class Planner {
     const because = this.#parentReplaced(resource)
     const needing = changes.filter((change) => needsReplacement(resource, change))
     if (because !== undefined || needing.length > 0) {
-      if (isBornWithVpc(resource)) {
+      if (isBorn(resource)) {
         this.#actions.set(key, { action: 'change', key, resource, live: undefined, changes })
         return
       }
@@ -142,11 +146,11 @@ class Planner {
       })
       return
     }
-    if (resource.kind === 'security-group' &&
-      changes.some(({ field }) => field === 'description')) {
-      this.#faults.push(`${key} (${live.id}) is described as ` +
-        `${show(live.fields['description'])}, which EC2 cannot change: leave the description ` +
-        'as it is, or give the group another name')
+    for (const change of changes) {
+      const refusal = KINDS[resource.kind].refusal?.(change)
+      if (refusal === undefined) continue
+      this.#faults.push(`${key} (${live.id}) has the ${change.field} ${show(change.from)}, ` +
+        refusal)
       return
     }
     if (changes.length > 0) {
@@ -155,28 +159,30 @@ class Planner {
   }
 
   #differences (resource: Resource, live: LiveResource): FieldChange[] {
-    const changes: FieldChange[] = Object.entries(resource.fields)
-      .filter(([field, to]) => !fieldAgrees(field, to, live.fields[field]))
-      .map(([field, to]) => ({ field, from: live.fields[field], to }))
-    if (live.owner === null && !isBornWithVpc(resource)) {
+    const { kind, fields } = resource
+    const changes: FieldChange[] = Object.entries(fields)
+      .filter(([field, to]) => !fieldAgrees(kind, field, to, live.fields[field]))
+      .map(([field, to]) =>
+        ({ field, from: seenField(kind, field, to, live.fields[field]), to }))
+    const { attachedBy: field = '' } = KINDS[kind]
+    const [vpc] = holder('vpc', null, fields[field])
+    if (vpc !== undefined && this.#actions.get(vpc.key)?.action === 'replace' &&
+      !changes.some((change) => change.field === field)) {
+      changes.push({ field, from: undefined, to: fields[field] })
+    }
+    if (live.owner === null && !isBorn(resource)) {
       changes.push({ field: OWNER_TAG, from: undefined, to: this.#options.owner })
     }
     return changes
   }
 
   /** The resource that this one stands in and goes with, if that is replaced. */
-  #parentReplaced ({ kind, vpc, fields }: Resource): string | undefined {
-    const isReplaced = (key: string): boolean => this.#actions.get(key)?.action === 'replace'
-    const vpcKey = keyOf('vpc', null, vpc ?? '')
-    if (vpc !== null && isReplaced(vpcKey)) return `${vpcKey} is replaced`
-    const { subnet, enis } = fields as { subnet?: string | null, enis?: readonly string[] }
-    const subnetKey = keyOf('subnet', vpc, subnet ?? '')
-    if (typeof subnet === 'string' && isReplaced(subnetKey)) return `${subnetKey} is replaced`
-    const eniKey = keyOf('eni', vpc, enis?.[0] ?? '')
-    if (kind === 'instance' && subnet === null && isReplaced(eniKey)) {
-      return `${eniKey}, its eth0, is replaced`
-    }
-    return undefined
+  #parentReplaced (resource: Resource): string | undefined {
+    const replaced = holdersOf(resource).find(({ key }) =>
+      this.#actions.get(key)?.action === 'replace')
+    if (replaced === undefined) return undefined
+    const { key, as } = replaced
+    return `${key}${as === undefined ? '' : `, ${as},`} is replaced`
   }
 
   /** @returns what stays because --prune is not given */
@@ -198,20 +204,20 @@ class Planner {
     for (const [key, live] of this.#live.resources) {
       const holder = this.#holderThatGoes(live)
       const goes = ['delete', 'replace'].includes(this.#actions.get(key)?.action ?? '')
-      if (holder === undefined || goes || isBornWithVpc(live) || this.#strangers.has(key)) continue
-      this.#faults.push(`${holder} has to go, but ${key} (${live.id}) in it is ` +
+      if (holder === undefined || goes || isBorn(live) || this.#strangers.has(key)) continue
+      this.#faults.push(`${holder} has to go, but ${key} (${live.id}), which needs it, is ` +
         (live.owner === this.#options.owner
           ? 'no more in the file: say --prune to delete it'
-          : 'not the file\'s: delete it yourself, or leave what it stands in as it is'))
+          : 'not the file\'s: delete it yourself, or leave what it needs as it is'))
     }
   }
 
+  /** Of what moves out of it in time, where it moves to. */
   #holderThatGoes (live: LiveResource): string | undefined {
-    const holders = [keyOf('vpc', null, live.vpc ?? '')]
-    const { subnet } = live.fields
-    if (typeof subnet === 'string') holders.push(keyOf('subnet', live.vpc, subnet))
-    return live.vpc === null ? undefined : holders.find((key) =>
-      ['delete', 'replace'].includes(this.#actions.get(key)?.action ?? ''))
+    const wanted = this.#wanted.get(keyOf(live.kind, live.vpc, live.name))
+    const then = { ...live, fields: { ...live.fields, ...wanted?.fields } }
+    return holdersOf(then).find(({ key }) =>
+      ['delete', 'replace'].includes(this.#actions.get(key)?.action ?? ''))?.key
   }
 
   #commandsOf (key: string, resource: Resource): CommandRun[] {
@@ -239,18 +245,30 @@ function strangerFault (key: string, live: LiveResource, because: string | undef
     `replace it; lost then: ${KINDS[live.kind].lost}`
 }
 
-/** Fields of an instance whose change ends what runs in it. */
-export const RESTARTING: ReadonlySet<string> = new Set(['type', 'user-data', 'state'])
+/** What a resource stands in and is made anew with: its VPC, and what its kind says. */
+export function holdersOf (resource: Resource): readonly Holder[] {
+  return [
+    ...holder('vpc', null, resource.vpc), ...KINDS[resource.kind].holders?.(resource) ?? []
+  ]
+}
 
-function needsReplacement (resource: Resource, { field, from, to }: FieldChange): boolean {
-  if (resource.kind === 'vpc' && field === 'cidr') {
-    return (from as readonly string[])[0] !== (to as readonly string[])[0]
+function needsReplacement (resource: Resource, change: FieldChange): boolean {
+  const kind = KINDS[resource.kind]
+  return kind.immutable.includes(change.field) || kind.needsReplacement?.(change, resource) === true
+}
+
+/** A change as it is shown: of a key that differs, only that it does. */
+export function shownChange ({ field, from, to }: FieldChange): FieldChange {
+  const [before, after] = [from, to] as readonly (Fields | null | undefined)[]
+  const [old, wanted] = [before?.[KEY_FIELD], after?.[KEY_FIELD]]
+  if (typeof to !== 'object' || (old === undefined && wanted === undefined)) {
+    return { field, from, to }
   }
-  // The first ENI of an instance without a subnet is its eth0, which cannot be detached.
-  if (resource.kind === 'instance' && field === 'enis' && resource.fields['subnet'] === null) {
-    return (from as readonly string[])[0] !== (to as readonly string[])[0]
-  }
-  return KINDS[resource.kind].immutable.includes(field)
+  const hide = (map: Fields | null | undefined, word: string): unknown =>
+    map?.[KEY_FIELD] === undefined ? map : { ...map, [KEY_FIELD]: word }
+  return old === wanted
+    ? { field, from: hide(before, '(the same)'), to: hide(after, '(the same)') }
+    : { field, from: hide(before, '(the old one)'), to: hide(after, '(another one)') }
 }
 
 const SIGNS: Readonly<Record<ActionKind, string>> =
@@ -261,7 +279,8 @@ export function planLines ({ actions, commands, kept }: Plan): string[] {
   return [
     ...actions.flatMap((action) => [
       `${SIGNS[action.action]} ${action.action} ${action.key}${idNote(action)}`,
-      ...action.changes.map(({ field, from, to }) => changeLine(field, from, to)),
+      ...action.changes.map(shownChange)
+        .map(({ field, from, to }) => changeLine(field, from, to)),
       ...action.because === undefined ? [] : [`    because ${action.because}`],
       ...action.action === 'replace'
         ? [`    lost: ${KINDS[action.resource.kind].lost}`]
@@ -307,7 +326,7 @@ export function show (value: unknown): string {
   if (typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return value.map(show).join(', ') || '(none)'
   if ('peer' in value) return showRule(value as Rule)
-  const [only, ...more] = Object.entries(value as RouteTarget)
+  const [only, ...more] = Object.entries(value)
   if (only !== undefined && more.length === 0 && typeof only[1] === 'string') {
     return `${only[0]} ${only[1]}`
   }

@@ -9,64 +9,48 @@ import { isIP } from 'node:net'
 import { ZONE_COUNT_DEFAULT } from '../../daemon/host/lab_config.ts'
 import { contains, isReservedIn, overlaps, placeOf } from './address.ts'
 import { type Fault, type Path, suggestion } from './fault.ts'
+import type { Refer } from './kinds/kind.ts'
+import { FILE_KINDS, KINDS, type Kind, VPC_KINDS } from './kinds/registry.ts'
+import { ROUTE_TARGETS } from './kinds/route_table.ts'
+import { type Fields, pathOf, splitPath } from './resource.ts'
+import { partsOf } from './resources_of.ts'
 import {
-  CHECK_KINDS, DEFAULT_ACL, DEFAULT_DHCP_OPTIONS, DEFAULT_GROUP, type GroupRule,
-  type LabCheck, type LabFile, type LabVpc, MAIN_TABLE, NO_DHCP_OPTIONS
+  CHECK_KINDS, type LabCheck, type LabFile, type LabVpc
 } from './schema.ts'
+import { MAIN_TABLE, NONE } from './schema_parts.ts'
 
 /** The target of a route that every table is born with. */
 const LOCAL_TARGET = 'local'
-
-type Section = 'subnets' | 'route-tables' | 'security-groups' | 'network-acls' | 'enis' |
-  'instances'
-
-/** What a VPC has without being told. */
-const BORN_WITH: Readonly<Partial<Record<Section, string>>> = {
-  'route-tables': MAIN_TABLE, 'security-groups': DEFAULT_GROUP, 'network-acls': DEFAULT_ACL
-}
-
-const SECTION_WORDS: Readonly<Record<Section, string>> = {
-  'subnets': 'subnet', 'route-tables': 'route table', 'security-groups': 'security group',
-  'network-acls': 'network ACL', 'enis': 'ENI', 'instances': 'instance'
-}
 
 /**
  * @param file without the parts that the schema refused
  * @param refused names of those parts: a reference to one of them is no fault of its own
  */
 export function checkReferences (file: LabFile, refused: ReadonlySet<string>): Fault[] {
-  const faults: Fault[] = []
+  const faults: Fault[] = FILE_KINDS.flatMap((kind) => partsOf(file, kind)
+    .flatMap(([name, part]) =>
+      checkNames(file, null, kind, part, [KINDS[kind].section, name], refused)))
   for (const [name, vpc] of Object.entries(file.vpcs ?? {})) {
     faults.push(...checkVpc(file, name, vpc, refused))
   }
   for (const [index, check] of (file.checks ?? []).entries()) {
     faults.push(...checkCheck(file, check, ['checks', index], refused))
   }
-  faults.push(...checkHosts(file), ...checkZones(file))
+  faults.push(...checkHosts(file), ...checkZones(file), ...checkPeerings(file),
+    ...checkElasticIps(file), ...checkAttachments(file))
   return faults
 }
 
 function checkVpc (file: LabFile, name: string, vpc: LabVpc,
   refused: ReadonlySet<string>): Fault[] {
   const path = ['vpcs', name]
-  const faults: Fault[] = []
-  const dhcpOptions = vpc['dhcp-options']
-  const known = [
-    DEFAULT_DHCP_OPTIONS, NO_DHCP_OPTIONS, ...Object.keys(file['dhcp-options'] ?? {})
-  ]
-  if (dhcpOptions !== undefined && !known.includes(dhcpOptions) && !refused.has(dhcpOptions)) {
-    faults.push({
-      message: `no DHCP option set of the file is named "${dhcpOptions}"` +
-        suggestion(dhcpOptions, known),
-      path: [...path, 'dhcp-options']
-    })
-  }
   return [
-    ...faults,
-    ...checkNames(vpc, path, refused),
+    ...VPC_KINDS.flatMap((kind) => partsOf(vpc, kind).flatMap(([inner, part]) =>
+      checkNames(file, name, kind, part, [...path, KINDS[kind].section, inner], refused))),
     ...checkSubnets(vpc, path),
     ...checkAddresses(vpc, path),
-    ...checkInterfacesUsedOnce(vpc, path)
+    ...checkInterfacesUsedOnce(vpc, path),
+    ...checkOnlyOne(vpc, path)
   ]
 }
 
@@ -83,52 +67,133 @@ function interfacesOf (vpc: LabVpc, section: 'enis' | 'instances'): [string, Int
   return Object.entries<InterfacePart>(vpc[section] ?? {})
 }
 
-/** Each reference of a VPC's parts to another part. */
-function checkNames (vpc: LabVpc, path: Path, refused: ReadonlySet<string>): Fault[] {
+/** Each name that a part says of something else. @param vpc that the part stands in, or null */
+function checkNames (file: LabFile, vpc: string | null, kind: Kind, part: Fields, path: Path,
+  refused: ReadonlySet<string>): Fault[] {
   const faults: Fault[] = []
-  const refer = (section: Section, name: string | undefined, ...at: PropertyKey[]): void => {
-    if (name === undefined || BORN_WITH[section] === name) return
-    const known = Object.keys(vpc[section] ?? {})
+  const check = (target: Kind, place: string | null, name: unknown, at: Path): void => {
+    if (typeof name !== 'string') return
+    const known = namesOf(file, target, place)
     if (known.includes(name) || refused.has(name)) return
+    const holder = place === null ? 'the file' : place === vpc ? 'the VPC' : `the VPC "${place}"`
     faults.push({
-      message: `the VPC has no ${SECTION_WORDS[section]} "${name}"` +
-        suggestion(name, [...known, BORN_WITH[section] ?? '']),
+      message: `${holder} has no ${KINDS[target].word} "${name}"${suggestion(name, known)}`,
       path: [...path, ...at]
     })
   }
-  const referAll = (section: Section, names: readonly string[] | undefined,
-    ...at: PropertyKey[]): void => {
-    for (const [index, name] of (names ?? []).entries()) refer(section, name, ...at, index)
-  }
-  for (const [name, subnet] of Object.entries(vpc.subnets ?? {})) {
-    refer('route-tables', subnet['route-table'], 'subnets', name, 'route-table')
-    refer('network-acls', subnet['network-acl'], 'subnets', name, 'network-acl')
-  }
-  for (const section of ['enis', 'instances'] as const) {
-    for (const [name, part] of interfacesOf(vpc, section)) {
-      refer('subnets', part.subnet, section, name, 'subnet')
-      referAll('security-groups', part.groups, section, name, 'groups')
+  const refer: Refer = {
+    to: (target, name, ...at) => {
+      check(target, KINDS[target].place === 'vpc' ? vpc : null, name, at)
+    },
+    all: (target, names, ...at) => {
+      for (const [index, name] of (names as readonly unknown[] | undefined ?? []).entries()) {
+        refer.to(target, name, ...at, index)
+      }
+    },
+    inVpc: (target, place, name, ...at) => {
+      if (file.vpcs?.[place] !== undefined) check(target, place, name, at)
+      else if (place === NONE) {
+        faults.push({
+          message: `a ${KINDS[target].word} is of a VPC: say which, with "vpc"`,
+          path: [...path, ...at]
+        })
+      }
+    },
+    byPath: (target, whole, ...at) => {
+      if (typeof whole !== 'string') return
+      const [place, name] = splitPath(whole)
+      if (file.vpcs?.[place] !== undefined) check(target, place, name, at)
+      else if (!refused.has(place)) {
+        const known = Object.keys(file.vpcs ?? {}).flatMap((one) =>
+          namesOf(file, target, one).map((inner) => pathOf(one, inner)))
+        faults.push({
+          message: `"${whole}" is no ${KINDS[target].word} of a VPC of the file, as "vpc/name"` +
+            suggestion(whole, known),
+          path: [...path, ...at]
+        })
+      }
     }
   }
-  for (const [name, instance] of Object.entries(vpc.instances ?? {})) {
-    referAll('enis', instance.enis, 'instances', name, 'enis')
-  }
-  for (const [name, table] of Object.entries(vpc['route-tables'] ?? {})) {
-    for (const [destination, target] of Object.entries(table.routes ?? {})) {
-      const at = ['route-tables', name, 'routes', destination]
-      refer('enis', target.eni, ...at, 'eni')
-      refer('instances', target.instance, ...at, 'instance')
+  KINDS[kind].references?.(part, refer)
+  return faults
+}
+
+/** Names that a file has of a kind, those that are there unasked among them. */
+function namesOf (file: LabFile, kind: Kind, vpc: string | null): string[] {
+  const holder = vpc === null ? file : file.vpcs?.[vpc] ?? {}
+  return [...partsOf(holder, kind).map(([name]) => name), ...[KINDS[kind].born ?? []].flat()]
+}
+
+/** What a VPC has one of at most. */
+function checkOnlyOne (vpc: LabVpc, path: Path): Fault[] {
+  const [first, second] = Object.keys(vpc['egress-only-internet-gateways'] ?? {})
+  return second === undefined
+    ? []
+    : [{
+        message: `the VPC has an egress-only internet gateway already: "${first ?? ''}"`,
+        path: [...path, 'egress-only-internet-gateways', second],
+        at: 'key'
+      }]
+}
+
+/** One internet gateway and one virtual private gateway are attached to a VPC at most. */
+function checkAttachments (file: LabFile): Fault[] {
+  return (['internet-gateway', 'vpn-gateway'] as const).flatMap((kind) => {
+    const attached = new Map<string, string>()
+    return partsOf(file, kind).flatMap(([name, { vpc }]): Fault[] => {
+      if (typeof vpc !== 'string' || vpc === NONE) return []
+      const other = attached.get(vpc)
+      attached.set(vpc, other ?? name)
+      return other === undefined
+        ? []
+        : [{
+            message: `the VPC "${vpc}" has the ${KINDS[kind].word} "${other}" already`,
+            path: [KINDS[kind].section, name, 'vpc']
+          }]
+    })
+  })
+}
+
+/** Two VPCs whose blocks overlap cannot be joined. */
+function checkPeerings (file: LabFile): Fault[] {
+  return Object.entries(file.peerings ?? {}).flatMap(([name, { requester, accepter }]): Fault[] => {
+    const [own, others] = [requester, accepter].map((vpc) => file.vpcs?.[vpc]?.cidr ?? [])
+    const pair = own?.flatMap((one) => (others ?? []).map((other) => [one, other] as const))
+      .find(([one, other]) => overlaps(one, other))
+    return pair === undefined || requester === accepter
+      ? []
+      : [{
+          message: `the VPCs "${requester}" (${pair[0]}) and "${accepter}" (${pair[1]}) ` +
+            'overlap: EC2 joins no such VPCs',
+          path: ['peerings', name, 'accepter']
+        }]
+  })
+}
+
+/** An Elastic IP is in one place. */
+function checkElasticIps (file: LabFile): Fault[] {
+  const users = new Map<string, string>()
+  const faults: Fault[] = []
+  const use = (eip: string | undefined, user: string, path: Path): void => {
+    if (eip === undefined) return
+    const other = users.get(eip)
+    if (other !== undefined) {
+      faults.push({ message: `the Elastic IP "${eip}" is that of ${other} already`, path })
     }
+    users.set(eip, user)
   }
-  for (const [name, group] of Object.entries(vpc['security-groups'] ?? {})) {
-    for (const [direction, side] of [['ingress', 'from'], ['egress', 'to']] as const) {
-      const rules: readonly GroupRule[] = group[direction] ?? []
-      for (const [index, rule] of rules.entries()) {
-        for (const [peerIndex, peer] of (rule[side] ?? []).entries()) {
-          if (peer.includes('/')) continue
-          refer('security-groups', peer,
-            'security-groups', name, direction, index, side, peerIndex)
-        }
+  for (const [name, { association }] of Object.entries(file['elastic-ips'] ?? {})) {
+    if (association === undefined || association === NONE) continue
+    const user = `"${association.instance ?? association.eni ?? ''}"`
+    use(name, user, ['elastic-ips', name, 'association'])
+  }
+  for (const [vpc, { 'nat-gateways': gateways }] of Object.entries(file.vpcs ?? {})) {
+    for (const [name, { eip, secondary = [] }] of Object.entries(gateways ?? {})) {
+      const path = ['vpcs', vpc, 'nat-gateways', name]
+      const user = `the NAT gateway "${pathOf(vpc, name)}"`
+      use(eip, user, [...path, 'eip'])
+      for (const [index, one] of secondary.entries()) {
+        use(one.eip, user, [...path, 'secondary', index, 'eip'])
       }
     }
   }
@@ -289,7 +354,7 @@ function zoneNumber (zone: string | number | undefined): number | null {
   return number === undefined ? null : Number(number)
 }
 
-/** A route's target in a check: `local`, or an ENI or instance of the table's VPC. */
+/** A route's target in a check: `local`, or what a route of the table's VPC may lead to. */
 function targetFault (file: LabFile, { table, target }: { table: string, target: string },
   refused: ReadonlySet<string>): string | null {
   const [holder, ...others] = Object.entries(file.vpcs ?? {}).filter(([vpcName, vpc]) =>
@@ -297,11 +362,13 @@ function targetFault (file: LabFile, { table, target }: { table: string, target:
       name === table || `${vpcName}/${name}` === table))
   // A table that is unknown, or in several VPCs, is a fault of its own.
   if (holder === undefined || others.length > 0) return null
-  const [vpcName, { enis = {}, instances = {} }] = holder
-  const known = [LOCAL_TARGET, ...Object.keys(enis), ...Object.keys(instances)]
+  const [vpcName] = holder
+  const targets = Object.values(ROUTE_TARGETS).flatMap(({ kind }) =>
+    namesOf(file, kind, KINDS[kind].place === 'vpc' ? vpcName : null))
+  const known = [LOCAL_TARGET, ...targets]
   const name = target.startsWith(`${vpcName}/`) ? target.slice(vpcName.length + 1) : target
   if (known.includes(name) || refused.has(name)) return null
-  return `the VPC "${vpcName}" has no ENI or instance "${target}"` + suggestion(name, known)
+  return `the VPC "${vpcName}" has no target "${target}"` + suggestion(name, known)
 }
 
 function checkCheck (file: LabFile, check: LabCheck, path: Path,
@@ -313,15 +380,15 @@ function checkCheck (file: LabFile, check: LabCheck, path: Path,
     const { to } = body
     // What is neither an address nor a host name with a dot is an instance.
     if (typeof to === 'string' && isIP(to) === 0 && !to.includes('.')) {
-      const message = nameFault(file, 'instances', to, refused, vpcOfCheck(file, body))
+      const message = nameFault(file, 'instance', to, refused, vpcOfCheck(file, body))
       if (message !== null) faults.push({ message, path: [...path, kind, 'to'] })
     }
-    for (const [field, section] of [
-      ['from', 'instances'], ['in', 'instances'], ['table', 'route-tables']
+    for (const [field, named] of [
+      ['from', 'instance'], ['in', 'instance'], ['table', 'route-table']
     ] as const) {
       const name = body[field]
       if (typeof name !== 'string' || name === '') continue
-      const message = nameFault(file, section, name, refused, null)
+      const message = nameFault(file, named, name, refused, null)
       if (message !== null) faults.push({ message, path: [...path, kind, field] })
     }
   }
@@ -343,20 +410,20 @@ function vpcOfCheck (file: LabFile, { from }: Readonly<Record<string, unknown>>)
  * What is wrong with a name that a check gives, `name` or `vpc/name`, or null.
  * @param vpc one whose own things go before those of others
  */
-function nameFault (file: LabFile, section: 'instances' | 'route-tables', name: string,
+function nameFault (file: LabFile, kind: 'instance' | 'route-table', name: string,
   refused: ReadonlySet<string>, vpc: string | null): string | null {
-  const vpcs = Object.entries(file.vpcs ?? {})
-  const holders = vpcs.filter(([vpcName, vpc]) => {
-    const names = [...Object.keys(vpc[section] ?? {}), BORN_WITH[section] ?? '']
-    return names.some((one) => one !== '' && (one === name || `${vpcName}/${one}` === name))
-  })
-  if (holders.length === 1 || holders.some(([vpcName]) => vpcName === vpc)) return null
+  const vpcs = Object.keys(file.vpcs ?? {})
+  const holders = vpcs.filter((vpcName) => namesOf(file, kind, vpcName).some((one) =>
+    one === name || pathOf(vpcName, one) === name))
+  if (holders.length === 1 || holders.some((vpcName) => vpcName === vpc)) return null
+  const { word, section } = KINDS[kind]
   if (holders.length > 1) {
-    return `several VPCs have the ${SECTION_WORDS[section]} "${name}": ` +
-      holders.map(([vpcName]) => `"${vpcName}/${name}"`).join(' or ')
+    return `several VPCs have the ${word} "${name}": ` +
+      holders.map((vpcName) => `"${vpcName}/${name}"`).join(' or ')
   }
-  if (refused.has(name) || vpcs.some(([vpcName]) => name.startsWith(`${vpcName}/`) &&
+  if (refused.has(name) || vpcs.some((vpcName) => name.startsWith(`${vpcName}/`) &&
     refused.has(name.slice(vpcName.length + 1)))) return null
-  const known = vpcs.flatMap(([, vpc]) => Object.keys(vpc[section] ?? {}))
-  return `the file has no ${SECTION_WORDS[section]} "${name}"${suggestion(name, known)}`
+  const known = vpcs.flatMap((vpcName) => Object.keys(file.vpcs?.[vpcName]?.[section as
+    'instances' | 'route-tables'] ?? {}))
+  return `the file has no ${word} "${name}"${suggestion(name, known)}`
 }

@@ -96,7 +96,7 @@ checks:
   - ping: { from: on, to: 10.0.1.9 }
   - ping: { from: one, to: tow }
 `), [
-    '6:19 no DHCP option set of the file is named "corp"',
+    '6:19 the file has no DHCP option set "corp"',
     '8:48 the VPC has no route table "mian"; did you mean "main"?',
     '9:21 10.0.1.128/25 overlaps 10.0.1.0/24 of the subnet "front"',
     '11:49 the VPC has no ENI "nobody"',
@@ -166,7 +166,7 @@ checks:
 `)
   t.deepEqual(faults, [
     '2:8 at least 0 is expected here, not -1',
-    '7:55 a target is expected here, { eni: … } or { instance: … }, not the text "lcoal"',
+    '7:55 a target is expected here, such as { nat: … } or { eni: … }, not the text "lcoal"',
     '11:25 one of tcp, udp, icmp, icmpv6, all or a number is expected here, not the text "tpc"; ' +
       'did you mean "tcp"?',
     '12:25 at most 255 is expected here, not 300',
@@ -190,7 +190,7 @@ checks:
   - route: { table: main, destination: 10.0.0.0/16, target: lcoal }
   - route: { table: web/main, destination: 0.0.0.0/0, target: router }
 `
-  const local = '9:61 the VPC "web" has no ENI or instance "lcoal"; did you mean "local"?'
+  const local = '9:61 the VPC "web" has no target "lcoal"; did you mean "local"?'
   t.deepEqual(faultsOf(t, file('4')),
     ['6:81 the lab has no zone use1-az3: its hosts are in the zones 1, 2', local])
   t.deepEqual(faultsOf(t, file('{ one: 1, three: use1-az3 }')),
@@ -218,6 +218,73 @@ vpcs:
       b: { <<: *a, address: 10.0.1.9 }
 `), [
     '9:9 unknown key "sate"; did you mean "state"?'
+  ])
+})
+
+test('faults of gateways, peerings and VPN connections are told with what would be right', (t) => {
+  t.deepEqual(faultsOf(t, `name: edge
+elastic-ips:
+  nat: { association: { instance: a } }
+  other: { association: { instance: web/a, eni: web/b } }
+vpcs:
+  web:
+    cidr: 10.0.0.0/16
+    subnets: { front: { cidr: 10.0.1.0/24 } }
+    route-tables:
+      private: { routes: { 0.0.0.0/0: { nat: uot }, 10.1.0.0/16: { igw: dor } } }
+    security-groups:
+      a: { ingress: [{ protocol: all, from: [dat/b, data/c] }] }
+    nat-gateways:
+      out: { subnet: front, eip: nat }
+      open: { subnet: front }
+      in: { subnet: front, private: true, eip: nat }
+      more: { subnet: front, eip: nat }
+  data:
+    cidr: 10.0.0.0/17
+    security-groups: { b: {} }
+internet-gateways:
+  door: { vpc: web, route-table: privat }
+  two: { vpc: web }
+  none: { route-table: private }
+peerings:
+  p: { requester: web, accepter: data }
+  self: { requester: web, accepter: web }
+customer-gateways: { office: { asn: 65000 } }
+vpn-gateways: { office: { vpc: wbe } }
+vpn-connections:
+  one: { vgw: ofice, cgw: branch, static-routes: [192.168.0.0/16] }
+  three: { vgw: ofice, cgw: branch }
+  two: { vgw: office, cgw: branch, tunnel1: { ike-version: [ikev2], dpd-action: stop } }
+hosted-zones:
+  Corp.Example.: { vpcs: [web] }
+  corp.example: { vpcs: [wbe], records: { a.corp.example: { AA: 10.0.1.1 } } }
+`), [
+    '3:35 "a" is no instance of a VPC of the file, as "vpc/name"',
+    '4:12 exactly one of instance, eni is needed, not instance and eni',
+    '10:46 the VPC has no NAT gateway "uot"; did you mean "out"?',
+    '10:73 the file has no internet gateway "dor"; did you mean "door"?',
+    '12:46 "dat/b" is no security group of a VPC of the file, as "vpc/name"; did you mean ' +
+      '"data/b"?',
+    '12:53 the VPC "data" has no security group "c"',
+    '14:34 the Elastic IP "nat" is that of "a" already',
+    '15:7 a public NAT gateway needs "eip", a private one "private: true"',
+    '16:48 a private NAT gateway has no Elastic IP',
+    '17:35 the Elastic IP "nat" is that of the NAT gateway "web/out" already',
+    '22:34 the VPC "web" has no route table "privat"; did you mean "private"?',
+    '23:15 the VPC "web" has the internet gateway "door" already',
+    '24:24 a route table is of a VPC: say which, with "vpc"',
+    '26:34 the VPCs "web" (10.0.0.0/16) and "data" (10.0.0.0/17) overlap: EC2 joins no such VPCs',
+    '27:37 a peering joins two different VPCs',
+    '28:22 a customer gateway needs "address" or "certificate"',
+    '29:32 the file has no VPC "wbe"; did you mean "web"?',
+    '31:35 a connection with static routes says "static: true"',
+    '32:17 the file has no virtual private gateway "ofice"; did you mean "office"?',
+    '32:29 the file has no customer gateway "branch"',
+    '33:47 unknown key "ike-version"; did you mean "ike-versions"?',
+    '33:81 "stop" is not one of clear, none, restart',
+    '35:3 the domain is written "corp.example" here',
+    '36:26 the file has no VPC "wbe"; did you mean "web"?',
+    '36:61 unknown key "AA"'
   ])
 })
 

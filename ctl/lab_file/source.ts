@@ -19,8 +19,9 @@ import {
 import type { z } from 'zod'
 import { CtlError, EXIT_USAGE } from '../exit_codes.ts'
 import { type Fault, type Path, suggestion } from './fault.ts'
+import { FILE_KINDS, kindOfSection } from './kinds/registry.ts'
 import { checkReferences } from './references.ts'
-import { SECTION_KINDS } from './resource.ts'
+import { isVpcSection } from './resources_of.ts'
 import { LAB_FILE_SCHEMA, type LabFile } from './schema.ts'
 
 /** Faults shown of one file; a broken file has few causes. */
@@ -124,10 +125,10 @@ function check (content: unknown): { file: LabFile | null, faults: Fault[] } {
 
 /** The part that is left out for a fault: a resource, a VPC, a check, a field of the whole. */
 function partOf (path: Path): Path {
-  if (path[0] === 'vpcs') {
-    return path.slice(0, Object.hasOwn(SECTION_KINDS, String(path[2])) ? 4 : 2)
-  }
-  return path.slice(0, path[0] === 'checks' || path[0] === 'dhcp-options' ? 2 : 1)
+  const [first] = path
+  if (first === 'vpcs') return path.slice(0, isVpcSection(String(path[2])) ? 4 : 2)
+  const isSection = first === 'checks' || kindOfSection(FILE_KINDS, String(first)) !== undefined
+  return path.slice(0, isSection ? 2 : 1)
 }
 
 /** The name of a part and all names in it. */
@@ -206,7 +207,7 @@ function faultsOf (issue: z.core.$ZodIssue, content: unknown): Fault[] {
     case 'invalid_type': {
       const value = valueAt(content, path)
       if (isRouteTarget(path)) {
-        return [{ message: `a target is expected here, { eni: … } or { instance: … }, not ${
+        return [{ message: `a target is expected here, such as { nat: … } or { eni: … }, not ${
           describe(value)}`, path }]
       }
       if (value === undefined && path.length > 0) {

@@ -3,15 +3,16 @@
  * new resource by itself is left out, so that the file reads as a person would have written it.
  *
  * Applied to an empty lab it gives the same lab. It cannot say everything (NEVER_SAID, and of this
- * lab LiveLab.unsaid); what it cannot say stands as a comment at its top.
+ * lab LiveLab.unsaid); what it cannot say stands as a comment at its top. Of one VPC alone, it has
+ * what of the account is that VPC's and leads nowhere else.
  */
 import { stringify } from 'yaml'
-import type { LiveLab, LiveResource } from './live.ts'
-import {
-  type AclEntry, canonicalJson, type Fields, fieldAgrees, isBornWithVpc, type Kind, KINDS,
-  type Rule, SECTION_KINDS
-} from './resource.ts'
-import { DEFAULT_DHCP_OPTIONS, DEFAULT_GROUP, PROTOCOL_NUMBERS } from './schema.ts'
+import type { Refer } from './kinds/kind.ts'
+import { FILE_KINDS, isBorn, KINDS, type Kind, VPC_KINDS } from './kinds/registry.ts'
+import type { LiveLab } from './live.ts'
+import { canonicalJson, keyOf, type LiveResource, splitPath } from './resource.ts'
+import { fieldAgrees } from './resources_of.ts'
+import { KEY_FIELD } from './schema_parts.ts'
 
 type Written = Record<string, unknown>
 
@@ -26,132 +27,135 @@ export interface ExportOptions {
   readonly underlayMtu: number | undefined
   /** VPC to export alone, by name; null for all. */
   readonly vpc: string | null
+  /** Whether pre-shared keys are written. */
+  readonly keys: boolean
 }
 
-/** The file as plain values, in the order of the schema. */
-export function labFileOf (live: LiveLab, options: ExportOptions): Written {
+/** A file, and what it cannot say. */
+export interface Export {
+  /** As plain values, in the order of the schema. */
+  readonly file: Written
+  readonly unsaid: readonly string[]
+}
+
+export function labFileOf (live: LiveLab, options: ExportOptions): Export {
   const all = [...live.resources.values()]
-  const vpcs = all.filter(({ kind, name }) => kind === 'vpc' &&
-    (options.vpc === null || name === options.vpc))
-  const usedOptions = new Set(vpcs.map(({ fields }) => fields['dhcp-options']))
-  const sets = all.filter(({ kind, name }) => kind === 'dhcp-options' &&
-    name !== DEFAULT_DHCP_OPTIONS && (options.vpc === null || usedOptions.has(name)))
-  return {
+  const unsaid = [...live.unsaid]
+  const exported = options.vpc === null ? all : ofOneVpc(all, options.vpc, unsaid)
+  const file = {
     name: options.name,
-    hosts: options.hosts,
+    hosts: Object.keys(options.hosts).length === 0 ? 0 : options.hosts,
     edges: options.edges,
     region: options.region,
-    ...options.underlayMtu === undefined ? {} : { 'underlay-mtu': options.underlayMtu },
-    ...section('dhcp-options', sets),
-    vpcs: Object.fromEntries(vpcs.map((vpc) => [vpc.name, writeVpc(vpc, all)]))
+    ...options.underlayMtu === undefined ? {} : { 'underlay-mtu': options.underlayMtu }
   }
+  const sections = FILE_KINDS.flatMap((kind) => Object.entries(kind === 'vpc'
+    ? { vpcs: Object.fromEntries(exported.filter((one) => one.kind === 'vpc')
+        .map((vpc) => [vpc.name, writeVpc(vpc, exported)])) }
+    : section(kind, exported.filter((one) => one.kind === kind && !isBorn(one)))))
+  const whole: Written = { ...file, ...Object.fromEntries(sections) }
+  if (options.keys) return { file: whole, unsaid }
+  for (const { kind, name, fields } of exported) {
+    if (!canonicalJson(fields).includes(`"${KEY_FIELD}"`)) continue
+    unsaid.push(`the pre-shared keys of the ${KINDS[kind].word} "${name}": --keys writes them`)
+  }
+  return { file: withoutKeys(whole) as Written, unsaid }
+}
+
+/** What is of a VPC, and of the account what is joined to it alone. */
+function ofOneVpc (all: readonly LiveResource[], vpc: string, unsaid: string[]): LiveResource[] {
+  const inside = all.filter((one) => one.vpc === vpc || (one.kind === 'vpc' && one.name === vpc))
+  const kept = new Map(inside.map((one) => [keyOf(one.kind, one.vpc, one.name), one]))
+  const outside = all.filter(({ kind, vpc: place }) => place === null && kind !== 'vpc')
+  const others = (resource: LiveResource): string[] =>
+    namedBy(resource).filter((key) => !kept.has(key))
+  for (let size = -1; size !== kept.size;) {
+    size = kept.size
+    const named = new Set([...kept.values()].flatMap(namedBy))
+    for (const resource of outside) {
+      const key = keyOf(resource.kind, null, resource.name)
+      const isJoined = named.has(key) || namedBy(resource).some((one) => kept.has(one))
+      const leadsElsewhere = others(resource).some((one) =>
+        one.startsWith('vpc ') || all.some(({ kind, vpc: place, name }) =>
+          place !== null && keyOf(kind, place, name) === one))
+      if (isJoined && !leadsElsewhere) kept.set(key, resource)
+    }
+  }
+  const missing = new Set([...kept.values()].flatMap(others))
+  for (const key of missing) unsaid.push(`${key}, which the VPC "${vpc}" leads to`)
+  return [...kept.values()].map((resource) => withoutNames(resource, missing))
+}
+
+/** Keys of the resources that a live one names. */
+function namedBy ({ kind, vpc, fields }: LiveResource): string[] {
+  const found: string[] = []
+  const add = (target: Kind, place: string | null, name: unknown): void => {
+    if (typeof name === 'string' && !isBorn({ kind: target, name })) {
+      found.push(keyOf(target, place, name))
+    }
+  }
+  const refer: Refer = {
+    to: (target, name) => { add(target, KINDS[target].place === 'vpc' ? vpc : null, name) },
+    all: (target, names) => {
+      for (const name of names as readonly unknown[] | undefined ?? []) refer.to(target, name)
+    },
+    inVpc: (target, place, name) => { add(target, place, name) },
+    byPath: (target, path) => { if (typeof path === 'string') add(target, ...splitPath(path)) }
+  }
+  KINDS[kind].references?.(KINDS[kind].write?.(fields) ?? fields, refer)
+  return found
+}
+
+/** Without what a resource names that is not exported. */
+function withoutNames (resource: LiveResource, missing: ReadonlySet<string>): LiveResource {
+  const { kind, vpc, fields } = resource
+  const isMissing = (target: Kind, name: string, place: string | null = null): boolean =>
+    missing.has(keyOf(target, place ?? (KINDS[target].place === 'vpc' ? vpc : null), name))
+  return { ...resource, fields: KINDS[kind].without?.(fields, isMissing) ?? fields }
 }
 
 function writeVpc (vpc: LiveResource, all: readonly LiveResource[]): Written {
   const inside = all.filter((resource) => resource.vpc === vpc.name)
   const hasIpv6 = vpc.fields['ipv6'] === true
-  const parts = Object.entries(SECTION_KINDS).flatMap(([name, kind]) =>
-    Object.entries(section(name, inside.filter((resource) =>
-      resource.kind === kind && !isAsBorn(resource, hasIpv6)))))
+  const parts = VPC_KINDS.flatMap((kind) => Object.entries(section(kind,
+    inside.filter((resource) => resource.kind === kind && !isAsBorn(resource, hasIpv6)))))
   return { ...writeFields(vpc), ...Object.fromEntries(parts) }
 }
 
-function section (name: string, resources: readonly LiveResource[]): Written {
+function section (kind: Kind, resources: readonly LiveResource[]): Written {
   if (resources.length === 0) return {}
   const ordered = resources.toSorted((one, other) => one.name < other.name ? -1 : 1)
-  return { [name]: Object.fromEntries(ordered.map((one) => [one.name, writeFields(one)])) }
+  return {
+    [KINDS[kind].section]: Object.fromEntries(ordered.map((one) => [one.name, writeFields(one)]))
+  }
 }
 
 /** Whether a thing that every VPC is born with is as it was then. */
 function isAsBorn (resource: LiveResource, hasIpv6: boolean): boolean {
-  return isBornWithVpc(resource) && Object.entries(bornFields(resource, hasIpv6))
-    .every(([field, value]) => fieldAgrees(field, value, resource.fields[field]))
+  const { kind, fields } = resource
+  return isBorn(resource) && Object.entries(KINDS[kind].bornFields?.(hasIpv6) ?? {})
+    .every(([field, value]) => fieldAgrees(kind, field, value, fields[field]))
 }
-
-const ALLOW_ALL: AclEntry = { action: 'allow', protocol: '-1', from: -1, to: -1, cidr: '0.0.0.0/0' }
-const EVERYTHING: Omit<Rule, 'peer'> = { protocol: '-1', from: -1, to: -1, description: '' }
-
-function bornFields ({ kind }: LiveResource, hasIpv6: boolean): Fields {
-  const { tags } = KINDS[kind].created
-  if (kind === 'route-table') return KINDS[kind].created
-  if (kind === 'security-group') {
-    return {
-      tags,
-      ingress: [{ ...EVERYTHING, peer: DEFAULT_GROUP }],
-      egress: ['0.0.0.0/0', ...hasIpv6 ? ['::/0'] : []].map((peer) => ({ ...EVERYTHING, peer }))
-    }
-  }
-  const entries = {
-    100: ALLOW_ALL, ...hasIpv6 ? { 101: { ...ALLOW_ALL, cidr: '::/0' } } : {}
-  }
-  return { tags, ingress: entries, egress: entries }
-}
-
-/** Fields whose default means nothing where EC2 gives another one each time. */
-const ALWAYS_WRITTEN: ReadonlySet<string> = new Set(['cidr', 'zone', 'address', 'host', 'type'])
 
 function writeFields (resource: LiveResource): Written {
   const { kind, name, fields } = resource
-  const created = KINDS[kind].created
-  const written: Written = {}
-  for (const [field, value] of Object.entries(fields)) {
-    if (value === undefined || value === null) continue
-    if (!ALWAYS_WRITTEN.has(field) && !isBornWithVpc(resource) &&
-      canonicalJson(value) === canonicalJson(created[field])) continue
-    if (field === 'tags' && Object.keys(value).length === 0) continue
-    if (field === 'description' && (value === name || isBornWithVpc(resource))) continue
-    if (field === 'groups' && canonicalJson(value) === canonicalJson([DEFAULT_GROUP])) continue
-    written[field] = writeValue(kind, field, value)
-  }
-  return written
+  const { created, alwaysWritten = [] } = KINDS[kind]
+  const written = KINDS[kind].write?.(fields) ?? fields
+  return Object.fromEntries(Object.entries(written).filter(([field, value]) => {
+    const now = fields[field]
+    if (value === undefined || now === undefined || now === null) return false
+    if (field === 'tags' && Object.keys(now).length === 0) return false
+    if (field === 'description' && (now === name || isBorn(resource))) return false
+    return alwaysWritten.includes(field) || isBorn(resource) ||
+      canonicalJson(now) !== canonicalJson(created[field])
+  }))
 }
 
-function writeValue (kind: Kind, field: string, value: unknown): unknown {
-  if (kind === 'vpc' && field === 'cidr' && Array.isArray(value) && value.length === 1) {
-    return value[0] as unknown
-  }
-  if (kind === 'security-group' && (field === 'ingress' || field === 'egress')) {
-    const side = field === 'ingress' ? 'from' : 'to'
-    return (value as readonly Rule[]).map((rule) => ({
-      ...writeMatcher(rule),
-      [side]: rule.peer,
-      ...rule.description === '' ? {} : { description: rule.description }
-    }))
-  }
-  if (kind === 'network-acl' && (field === 'ingress' || field === 'egress')) {
-    return Object.fromEntries(Object.entries(value as Readonly<Record<string, AclEntry>>)
-      .map(([number, entry]) =>
-        [number, { ...writeMatcher(entry), action: entry.action, cidr: entry.cidr }]))
-  }
-  if (kind === 'route-table' && field === 'routes') {
-    return Object.fromEntries(Object.entries(value as object)
-      .filter(([, target]) => !('gone' in (target as object))))
-  }
-  if (kind === 'dhcp-options' && field === 'options') {
-    return Object.fromEntries(Object.entries(value as Readonly<Record<string, string[]>>)
-      .map(([key, values]) => [key, values.length === 1 ? values[0] : values]))
-  }
-  return value
-}
-
-const PROTOCOL_NAMES: ReadonlyMap<string, string> = new Map(
-  Object.entries(PROTOCOL_NUMBERS).map(([name, number]) => [String(number), name]))
-
-function writeMatcher ({ protocol, from, to }: Pick<Rule, 'protocol' | 'from' | 'to'>): Written {
-  const name = PROTOCOL_NAMES.get(protocol) ?? protocol
-  const shown = /^\d+$/.test(name) ? Number(name) : name
-  if (name === 'tcp' || name === 'udp') {
-    const whole = from === -1
-    return {
-      protocol: shown,
-      ports: whole ? '0-65535' : from === to ? from : `${String(from)}-${String(to)}`
-    }
-  }
-  return {
-    protocol: shown,
-    ...name.startsWith('icmp') && from !== -1 ? { 'icmp-type': from } : {},
-    ...name.startsWith('icmp') && to !== -1 ? { 'icmp-code': to } : {}
-  }
+function withoutKeys (value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutKeys)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== KEY_FIELD)
+    .map(([key, inner]) => [key, withoutKeys(inner)]))
 }
 
 /** The first line of a lab file, by which editors know its schema. */
@@ -161,12 +165,12 @@ const SCHEMA_LINE = '# yaml-language-server: $schema='
 const NEVER_SAID: readonly string[] = [
   'the checks, and the description of the file that made the lab',
   'the commands of instances, and what they changed inside',
-  'CIDR reservations of subnets, and permissions on ENIs'
+  'public addresses that EC2 gave by itself',
+  'CIDR reservations of subnets, network insights paths, images, quotas, and stacks'
 ]
 
 /** @param schemaUrl where editors find labs/schema.json */
-export function labFileText (file: Written, unsaid: readonly string[],
-  schemaUrl: string): string {
+export function labFileText ({ file, unsaid }: Export, schemaUrl: string): string {
   const notes = '# An export cannot say:\n' +
     [...NEVER_SAID, ...unsaid].map((line) => `#   ${line}\n`).join('')
   return `${SCHEMA_LINE}${schemaUrl}\n${notes}` + stringify(file, { lineWidth: 0 })

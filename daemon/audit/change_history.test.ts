@@ -136,3 +136,33 @@ test('the oldest changes are folded into the state that they led to', async (t) 
   history.close()
   await store.engine.close()
 })
+
+test('what comes into a VPC and leaves it again is known all the time', async (t) => {
+  const opened = openStore(t)
+  const history = await openHistory(opened)
+  const gateway = (vpcId: string | null): Write => ({
+    key: '/internetGateway/igw-1', value: JSON.stringify({ id: 'igw-1', vpcId, ...owned })
+  })
+  await commit(opened.engine, 0, gateway(null), vpc(), gateway(VPC), gateway(null))
+  const resource = history.find('internetGateway', 'igw-1')
+  if (resource === undefined) throw new Error('the gateway is not in the history')
+  t.deepEqual(history.revisionsOf(resource, 0, 10, 'first', 10), [1, 3, 4])
+  t.deepEqual(history.changesAt(resource, 3).map(({ id }) => id), ['igw-1'])
+  t.like(history.stateAt(resource, 3), [{ record: { vpcId: VPC } }])
+  t.like(history.stateAt(resource, 4), [{ record: { vpcId: null } }])
+})
+
+test('what names a resource without a VPC is of its past, and when that goes', async (t) => {
+  const opened = openStore(t)
+  const history = await openHistory(opened)
+  const record = (noun: string, id: string, more: object | null): Write => ({
+    key: `/${noun}/${id}`, value: more === null ? null : JSON.stringify({ id, ...owned, ...more })
+  })
+  await commit(opened.engine, 0, record('trafficMirrorFilter', 'tmf-1', {}),
+    record('trafficMirrorFilter', 'tmf-2', {}),
+    record('trafficMirrorFilterRule', 'tmfr-1', { filterId: 'tmf-1' }),
+    record('trafficMirrorFilterRule', 'tmfr-1', null))
+  const resource = history.find('trafficMirrorFilter', 'tmf-1')
+  if (resource === undefined) throw new Error('the filter is not in the history')
+  t.deepEqual(history.revisionsOf(resource, 0, 10, 'first', 10), [1, 3, 4])
+})

@@ -137,26 +137,32 @@ export class ChangeHistory {
   }
 
   /**
-   * Revisions, after one and up to another, that changed the resource or anything else of its VPC.
+   * Revisions, after one and up to another, that changed the resource or anything else of its VPC;
+   * of one without a VPC, also what names it: the rules of a filter, the versions of a list.
    * @param order from which end `limit` counts
    * @returns in rising order
    */
   revisionsOf (resource: PastResource, after: number, upTo: number, order: 'first' | 'last',
     limit: number): number[] {
     this.#flush()
+    const { noun, id, vpcId } = resource
+    const others = vpcId === null
+      ? 'id IN (SELECT id FROM change WHERE vpc_id IS NULL AND instr(record, $id) > 0)'
+      : 'vpc_id = $vpc'
     const rows = this.#database.prepare(`
       SELECT DISTINCT revision FROM change
-      WHERE ${resource.vpcId === null ? 'id = ?' : 'vpc_id = ?'} AND revision > ? AND revision <= ?
-      ORDER BY revision ${order === 'first' ? 'ASC' : 'DESC'} LIMIT ?`)
-      .all(resource.vpcId ?? resource.id, after, upTo, limit)
+      WHERE (noun = $noun AND id = $id OR ${others}) AND revision > $after AND revision <= $upTo
+      ORDER BY revision ${order === 'first' ? 'ASC' : 'DESC'} LIMIT $limit`)
+      .all({ noun, id, after, upTo, limit, ...vpcId === null ? {} : { vpc: vpcId } })
     return rows.map((row) => Number(row['revision'])).sort((a, b) => a - b)
   }
 
-  /** What one commit changed, as far as it concerns the resource's VPC. */
+  /** What one commit changed, as far as it concerns the resource or its VPC. */
   changesAt (resource: PastResource, revision: number): Change[] {
     return this.#database.prepare(`
       SELECT noun, id, record FROM change
-      WHERE revision = ? AND (vpc_id IS NULL OR vpc_id = ?)`).all(revision, resource.vpcId)
+      WHERE revision = ? AND (vpc_id IS NULL OR vpc_id = ? OR id = ?)`)
+      .all(revision, resource.vpcId, resource.id)
       .map(changeOf)
   }
 
@@ -165,8 +171,9 @@ export class ChangeHistory {
     this.#flush()
     return this.#database.prepare(`
       SELECT noun, id, record, max(revision) FROM change
-      WHERE revision <= ? AND (vpc_id IS NULL OR vpc_id = ?) GROUP BY noun, id`)
-      .all(revision, resource.vpcId).filter((row) => row['record'] !== null).map(changeOf)
+      WHERE revision <= ? AND (vpc_id IS NULL OR vpc_id = ? OR id = ?) GROUP BY noun, id`)
+      .all(revision, resource.vpcId, resource.id)
+      .filter((row) => row['record'] !== null).map(changeOf)
   }
 
   /** When a revision was the newest, ms since 1970. */

@@ -156,9 +156,13 @@ export class Lab {
    * @throws VpclabError VPCLAB_ERR_COMMAND, VPCLAB_ERR_AGENT
    */
   async start (): Promise<void> {
+    const hosts = [...this.#options.replica.snapshot.tables.host.values()]
+    if (hosts.length > 0) await this.#startHosts(hosts)
+    this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
+  }
+
+  async #startHosts (hosts: readonly Host[]): Promise<void> {
     const { lab, replica, clock, log, spinUs, flowCapacity } = this.#options
-    const hosts = [...replica.snapshot.tables.host.values()]
-    if (hosts.length === 0) return
     const repair = await ensureTopology(lab, desiredHosts(hosts))
     log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
     await this.#ensureInternet(hosts)
@@ -194,7 +198,6 @@ export class Lab {
     this.hyperplane.begin()
     this.#vpn.begin()
     this.#capture.start()
-    this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
   }
 
   /** Stops the agents. Namespaces, devices, processes of the instances and flow state stay. */

@@ -3,10 +3,15 @@
  * each. AWS Config Developer Guide, "Supported resource types".
  */
 import type {
-  DescribeCustomerGatewaysResult, DescribeInstancesResult, DescribeNetworkAclsResult,
-  DescribeNetworkInterfacesResult, DescribeRouteTablesResult, DescribeSecurityGroupsResult,
-  DescribeSubnetsResult, DescribeVpcPeeringConnectionsResult, DescribeVpcsResult,
-  DescribeVpnConnectionsResult, DescribeVpnGatewaysResult, VpnConnection
+  DescribeAddressesResult, DescribeCustomerGatewaysResult, DescribeDhcpOptionsResult,
+  DescribeEgressOnlyInternetGatewaysResult, DescribeFlowLogsResult, DescribeInstancesResult,
+  DescribeInternetGatewaysResult, DescribeManagedPrefixListsResult, DescribeNatGatewaysResult,
+  DescribeNetworkAclsResult, DescribeNetworkInsightsAnalysesResult,
+  DescribeNetworkInsightsPathsResult, DescribeNetworkInterfacesResult, DescribeRouteTablesResult,
+  DescribeSecurityGroupsResult, DescribeSubnetsResult, DescribeTrafficMirrorFiltersResult,
+  DescribeTrafficMirrorSessionsResult, DescribeTrafficMirrorTargetsResult,
+  DescribeVpcPeeringConnectionsResult, DescribeVpcsResult, DescribeVpnConnectionsResult,
+  DescribeVpnGatewaysResult, VpnConnection
 } from '@aws-sdk/client-ec2'
 import type { OwnedNoun } from '../../model/snapshot.ts'
 
@@ -26,6 +31,24 @@ export const RESOURCE_DESCRIPTIONS: Readonly<Record<string, ResourceDescription>
     descriptionIn: ({ CustomerGateways: [gateway] = [] }: DescribeCustomerGatewaysResult) =>
       alive(gateway)
   },
+  'AWS::EC2::DHCPOptions': {
+    noun: 'dhcpOptions', action: 'DescribeDhcpOptions', idsParameter: 'DhcpOptionsIds',
+    descriptionIn: ({ DhcpOptions: [options] = [] }: DescribeDhcpOptionsResult) => options ?? null
+  },
+  'AWS::EC2::EgressOnlyInternetGateway': {
+    noun: 'egressOnlyInternetGateway', action: 'DescribeEgressOnlyInternetGateways',
+    idsParameter: 'EgressOnlyInternetGatewayIds',
+    descriptionIn: ({ EgressOnlyInternetGateways: [gateway] = [] }:
+    DescribeEgressOnlyInternetGatewaysResult) => gateway ?? null
+  },
+  'AWS::EC2::EIP': {
+    noun: 'address', action: 'DescribeAddresses', idsParameter: 'AllocationIds',
+    descriptionIn: ({ Addresses: [address] = [] }: DescribeAddressesResult) => address ?? null
+  },
+  'AWS::EC2::FlowLog': {
+    noun: 'flowLog', action: 'DescribeFlowLogs', idsParameter: 'FlowLogIds',
+    descriptionIn: ({ FlowLogs: [log] = [] }: DescribeFlowLogsResult) => log ?? null
+  },
   'AWS::EC2::Instance': {
     noun: 'instance', action: 'DescribeInstances', idsParameter: 'InstanceIds',
     descriptionIn: ({ Reservations: [reservation] = [] }: DescribeInstancesResult) => {
@@ -34,15 +57,41 @@ export const RESOURCE_DESCRIPTIONS: Readonly<Record<string, ResourceDescription>
       return instance?.State?.Name === 'terminated' ? null : instance ?? null
     }
   },
+  'AWS::EC2::InternetGateway': {
+    noun: 'internetGateway', action: 'DescribeInternetGateways',
+    idsParameter: 'InternetGatewayIds',
+    descriptionIn: ({ InternetGateways: [gateway] = [] }: DescribeInternetGatewaysResult) =>
+      gateway ?? null
+  },
+  'AWS::EC2::NatGateway': {
+    noun: 'natGateway', action: 'DescribeNatGateways', idsParameter: 'NatGatewayIds',
+    descriptionIn: ({ NatGateways: [gateway] = [] }: DescribeNatGatewaysResult) => alive(gateway)
+  },
   'AWS::EC2::NetworkAcl': {
     noun: 'networkAcl', action: 'DescribeNetworkAcls', idsParameter: 'NetworkAclIds',
     descriptionIn: ({ NetworkAcls: [acl] = [] }: DescribeNetworkAclsResult) => acl ?? null
+  },
+  'AWS::EC2::NetworkInsightsAnalysis': {
+    noun: 'networkInsightsAnalysis', action: 'DescribeNetworkInsightsAnalyses',
+    idsParameter: 'NetworkInsightsAnalysisIds',
+    descriptionIn: ({ NetworkInsightsAnalyses: [analysis] = [] }:
+    DescribeNetworkInsightsAnalysesResult) => analysis ?? null
+  },
+  'AWS::EC2::NetworkInsightsPath': {
+    noun: 'networkInsightsPath', action: 'DescribeNetworkInsightsPaths',
+    idsParameter: 'NetworkInsightsPathIds',
+    descriptionIn: ({ NetworkInsightsPaths: [path] = [] }: DescribeNetworkInsightsPathsResult) =>
+      path ?? null
   },
   'AWS::EC2::NetworkInterface': {
     noun: 'networkInterface', action: 'DescribeNetworkInterfaces',
     idsParameter: 'NetworkInterfaceIds',
     descriptionIn: ({ NetworkInterfaces: [eni] = [] }: DescribeNetworkInterfacesResult) =>
       eni ?? null
+  },
+  'AWS::EC2::PrefixList': {
+    noun: 'prefixList', action: 'DescribeManagedPrefixLists', idsParameter: 'PrefixListIds',
+    descriptionIn: ({ PrefixLists: [list] = [] }: DescribeManagedPrefixListsResult) => list ?? null
   },
   'AWS::EC2::RouteTable': {
     noun: 'routeTable', action: 'DescribeRouteTables', idsParameter: 'RouteTableIds',
@@ -56,6 +105,24 @@ export const RESOURCE_DESCRIPTIONS: Readonly<Record<string, ResourceDescription>
   'AWS::EC2::Subnet': {
     noun: 'subnet', action: 'DescribeSubnets', idsParameter: 'SubnetIds',
     descriptionIn: ({ Subnets: [subnet] = [] }: DescribeSubnetsResult) => subnet ?? null
+  },
+  'AWS::EC2::TrafficMirrorFilter': {
+    noun: 'trafficMirrorFilter', action: 'DescribeTrafficMirrorFilters',
+    idsParameter: 'TrafficMirrorFilterIds',
+    descriptionIn: ({ TrafficMirrorFilters: [filter] = [] }: DescribeTrafficMirrorFiltersResult) =>
+      filter ?? null
+  },
+  'AWS::EC2::TrafficMirrorSession': {
+    noun: 'trafficMirrorSession', action: 'DescribeTrafficMirrorSessions',
+    idsParameter: 'TrafficMirrorSessionIds',
+    descriptionIn: ({ TrafficMirrorSessions: [session] = [] }:
+    DescribeTrafficMirrorSessionsResult) => session ?? null
+  },
+  'AWS::EC2::TrafficMirrorTarget': {
+    noun: 'trafficMirrorTarget', action: 'DescribeTrafficMirrorTargets',
+    idsParameter: 'TrafficMirrorTargetIds',
+    descriptionIn: ({ TrafficMirrorTargets: [target] = [] }: DescribeTrafficMirrorTargetsResult) =>
+      target ?? null
   },
   'AWS::EC2::VPC': {
     noun: 'vpc', action: 'DescribeVpcs', idsParameter: 'VpcIds',
