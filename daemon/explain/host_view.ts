@@ -247,7 +247,8 @@ export class HostView {
     const node = new HyperplaneNode(own, table, 1, NO_EVENTS)
     for (const shard of this.#shards) {
       node.assign({ ...shard, owners: shard.owners.map(() => own),
-        replicas: Uint32Array.of(own), joinedEpochs: Uint32Array.of(shard.epoch) })
+        ownerEpochs: shard.owners.map(() => shard.epoch), replicas: Uint32Array.of(own),
+        joinedEpochs: Uint32Array.of(shard.epoch) })
     }
     this.tables.hyperplane = node
     this.#hasFlows = false

@@ -5,10 +5,11 @@ import {
   NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_PROTOCOL, NAT_AT_REMOTE, NAT_AT_RESOURCE, natFileBytes
 } from '../tables/nat_layout.ts'
 import { NatTable } from '../tables/nat_table.ts'
-import { HyperplaneNode } from './node.ts'
+import { FLOW_PASSES, HyperplaneNode } from './node.ts'
 import { MESSAGE_HEADER_BYTES } from './peer_channel.ts'
 import { RECORD_BYTES } from './record.ts'
 import type { Shard } from './shard.ts'
+import { SHARD_SLOTS } from './slots.ts'
 
 const RESOURCE = 7
 const CAPACITY = 64
@@ -33,6 +34,8 @@ class Cluster {
   readonly cut = new Set<string>()
   nowMs = 0
   #incarnation = 0
+  /** Owners by epoch, as far as control has told anybody. */
+  readonly #owners = new Map<number, number>()
 
   constructor () { for (const host of [1, 2, 3]) this.start(host) }
 
@@ -63,8 +66,13 @@ class Cluster {
     to: number, epoch: number, owner: number, replicas: readonly number[],
     joined: readonly number[] = replicas.map(() => 0)
   ): void {
+    this.#owners.set(epoch, owner)
+    const others = [...this.#owners].filter(([at, name]) => at < epoch && name !== owner)
+    const since = Math.min(...[...this.#owners.keys()].filter((at) =>
+      at <= epoch && others.every(([other]) => other < at)))
     this.get(to).node.assign({
-      eniIdHigh: 0, eniIdLow: RESOURCE, epoch, owners: Uint32Array.of(owner, owner, owner),
+      eniIdHigh: 0, eniIdLow: RESOURCE, epoch, owners: new Uint32Array(SHARD_SLOTS).fill(owner),
+      ownerEpochs: new Uint32Array(SHARD_SLOTS).fill(since),
       replicas: Uint32Array.from(replicas), joinedEpochs: Uint32Array.from(joined),
       addresses: addressWords('10.0.0.9')
     })
@@ -125,9 +133,16 @@ class Cluster {
   /** Whether a node has the flow of client 0. */
   has (host: number): boolean { return this.#ask(host, 0).findInside() >= 0 }
 
+  /** Whether a packet of the flow of client 0 passes at a node. */
   serves (host: number): boolean {
     const at = this.#ask(host, 0).findInside()
-    return at >= 0 && this.get(host).node.serves(this.shard(host), at)
+    return at >= 0 && this.get(host).node.admit(this.shard(host), at) === FLOW_PASSES
+  }
+
+  /** Ends the flow of client 0 at its owner. */
+  end (host: number): void {
+    const at = this.#ask(host, 0).findInside()
+    this.get(host).node.endFlow(this.shard(host), at)
   }
 }
 
@@ -253,4 +268,66 @@ test('a copy that may never have counted is told again, however old it is', (t) 
   cluster.settle()
   t.true(cluster.serves(2))
   t.true(cluster.has(3))
+})
+
+/** A flow that is old enough for every copy of it to be believed; time has passed everywhere. */
+function withOldFlow (): Cluster {
+  const cluster = begun()
+  cluster.open(1)
+  cluster.settle()
+  cluster.nowMs += 60_000
+  cluster.settle()
+  return cluster
+}
+
+test('a flow whose end only one node has heard of goes on when both have it again', (t) => {
+  const cluster = withOldFlow()
+  cluster.cut.add('1>2')
+  cluster.end(1)
+  cluster.settle(() => !cluster.has(3))
+  t.true(cluster.has(2), 'node 1 dies as it tells')
+  cluster.members.delete(1)
+  for (const host of [2, 3]) cluster.assign(host, 2, 2, [2, 3])
+  cluster.settle()
+  t.false(cluster.serves(2), 'node 3 lacks it')
+  t.false(cluster.has(3))
+  cluster.settle()
+  t.true(cluster.serves(2))
+  t.true(cluster.has(3), 'its first packet has brought it there')
+  cluster.members.delete(2)
+  cluster.assign(3, 3, 3, [3])
+  cluster.settle()
+  t.true(cluster.serves(3))
+})
+
+test('so does one whose slot has been with another owner meanwhile', (t) => {
+  const cluster = withOldFlow()
+  for (const host of [1, 2, 3]) cluster.assign(host, 2, 2, [1, 2, 3])
+  cluster.settle()
+  cluster.cut.add('2>1')
+  cluster.end(2)
+  cluster.settle(() => !cluster.has(3))
+  cluster.members.delete(2)
+  for (const host of [1, 3]) cluster.assign(host, 3, 1, [1, 3])
+  cluster.settle()
+  t.false(cluster.serves(1), 'it had counted here, under another epoch')
+  cluster.settle()
+  t.true(cluster.serves(1))
+  t.true(cluster.has(3))
+})
+
+test('a flow of an owner that stays is not told again when another node dies', (t) => {
+  const cluster = withOldFlow()
+  cluster.members.delete(3)
+  for (const host of [1, 2]) cluster.assign(host, 2, 1, [1, 2])
+  t.true(cluster.serves(1))
+})
+
+test('nor does an inherited flow wait where nobody is left to be told', (t) => {
+  const cluster = withOldFlow()
+  cluster.members.delete(1)
+  cluster.members.delete(3)
+  cluster.assign(2, 2, 2, [2])
+  cluster.settle()
+  t.true(cluster.serves(2))
 })

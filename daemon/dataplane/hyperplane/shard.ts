@@ -30,6 +30,8 @@ export class Shard {
   promised = 0
   /** Slots that this node owns, a bit each. */
   own = 0
+  /** Epoch since which each slot's owner, whoever it is, owns it. */
+  readonly ownerEpochs = new Int32Array(SHARD_SLOTS)
   /** True while control counts this node to the shard. */
   isMember = false
   /** Epoch at which this life of the node came to the shard: an older copy is not complete. */
@@ -102,6 +104,7 @@ export class Shard {
     for (let slot = 0; slot < SHARD_SLOTS; slot++) {
       if (data.owners[slot] === ownHost) this.own |= 1 << slot
     }
+    this.ownerEpochs.set(data.ownerEpochs)
     this.replicaCount = 0
     this.isMember = data.replicas.includes(ownHost)
     if (!this.isMember) this.complete = 0

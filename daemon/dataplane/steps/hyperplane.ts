@@ -31,7 +31,7 @@ import {
   DROP_NONE, DROP_PORT_ALLOCATION, DROP_REPLICATION
 } from '../drop_reason.ts'
 import {
-  OPEN_BUSY, OPEN_NO_PORT, OPEN_TABLE_FULL
+  FLOW_PASSES, FLOW_WAITS, OPEN_BUSY, OPEN_NO_PORT, OPEN_TABLE_FULL
 } from '../hyperplane/node.ts'
 import type { HyperplaneNode } from '../hyperplane/node.ts'
 import {
@@ -113,12 +113,13 @@ export function takeOutward (
     at = node.openFlow(shard)
     if (at < 0) {
       if (at === OPEN_NO_PORT) shard.counts[NAT_COUNT_PORT_ERRORS]++
-      return dropOfOpen(at)
+      return outcomeOf(at)
     }
     shard.counts[NAT_COUNT_ATTEMPTS]++
   }
   p.natAt = at
-  if (!node.serves(shard, at)) return WAIT_FOR_COPY
+  const admission = node.admit(shard, at)
+  if (admission !== FLOW_PASSES) return outcomeOf(admission)
   touch(p, shard, node, at)
   if (ports.kind[p.portIndex] !== PORT_KIND_NAT_GATEWAY) return DROP_NONE
   const { words } = table
@@ -145,8 +146,10 @@ function opens (p: PacketContext): boolean {
   return (p.tcpFlags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) === TCP_FLAG_SYN
 }
 
-function dropOfOpen (answer: number): number {
+/** What becomes of a packet whose flow the node does not let pass, or open, now. */
+function outcomeOf (answer: number): number {
   switch (answer) {
+    case FLOW_WAITS: return WAIT_FOR_COPY
     case OPEN_NO_PORT: return DROP_PORT_ALLOCATION
     case OPEN_TABLE_FULL: return DROP_NAT_TABLE_FULL
     case OPEN_BUSY: return DROP_REPLICATION
@@ -169,7 +172,8 @@ export function takeInward (
   const at = table.findOutside()
   if (at < 0) return DROP_NAT_NO_FLOW
   p.natAt = at
-  if (!node.serves(shard, at)) return WAIT_FOR_COPY
+  const admission = node.admit(shard, at)
+  if (admission !== FLOW_PASSES) return outcomeOf(admission)
   const { words } = table
   if (p.protocol === PROTOCOL_TCP) noteInward(p, shard, node, at)
   if (table.isArmed(at)) words[at + NAT_AT_LAST_SEEN] = table.nowTick

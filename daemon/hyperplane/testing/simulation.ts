@@ -14,11 +14,13 @@ import { assert } from '../../base/assert.ts'
 import type { Random } from '../../base/random.ts'
 import { isMessage, MESSAGE_HEADER_BYTES } from '../../dataplane/hyperplane/peer_channel.ts'
 import { RECORD_BYTES } from '../../dataplane/hyperplane/record.ts'
-import { HyperplaneNode, MESSAGE_BYTES_MAX } from '../../dataplane/hyperplane/node.ts'
+import {
+  FLOW_PASSES, FLOW_WAITS, HyperplaneNode, MESSAGE_BYTES_MAX
+} from '../../dataplane/hyperplane/node.ts'
 import { shardSlot } from '../../dataplane/tables/host_table.ts'
 import {
   NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_OUTSIDE, NAT_AT_OUTSIDE_PORTS, NAT_AT_PROTOCOL,
-  NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_AT_SERIAL, natFileBytes
+  NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_AT_SERIAL, NAT_AT_UNCONFIRMED, natFileBytes
 } from '../../dataplane/tables/nat_layout.ts'
 import { NatTable } from '../../dataplane/tables/nat_table.ts'
 import { addressWords, IPV4_MAPPED_WORD } from '../../wire/address.ts'
@@ -172,13 +174,14 @@ export class Simulation {
       }
     }
     if (!this.#openedMs.has(name)) this.#openedMs.set(name, this.nowMs)
-    if (node.serves(shard, at)) {
+    const admission = node.admit(shard, at)
+    if (admission === FLOW_PASSES) {
       // A packet of a host that has not heard of the new owner, which has just ended the flow,
       // passes at the old one, as it had a moment before: no flow begins by it.
       const decides = shard.owns(slot) && shard.mayDecide()
       if (!decides && this.#ended.get(name) === outsideOf(table, at)) return
       this.#passed(index, at, { client, remote })
-    } else {
+    } else if (admission === FLOW_WAITS) {
       process.held.set(`${String(at)}/${String(table.words[at + NAT_AT_SERIAL])}`,
         { client, remote })
     }
@@ -193,7 +196,7 @@ export class Simulation {
       const at = table.findInside()
       const shard = node.findShard(0, RESOURCE)
       if (at < 0 || shard === undefined || !shard.mayDecide() || !table.isArmed(at) ||
-        !node.serves(shard, at)) continue
+        table.words[at + NAT_AT_UNCONFIRMED] !== 0) continue
       const name = `${String(client)}/${String(remote)}`
       this.#ended.set(name, outsideOf(table, at))
       node.endFlow(shard, at)
@@ -306,6 +309,7 @@ export class Simulation {
         epoch: assignment.epoch,
         owners: Uint32Array.from(assignment.owners,
           (name) => name === null ? 0 : this.#index(name) + 1),
+        ownerEpochs: Uint32Array.from(assignment.ownerEpochs),
         replicas: Uint32Array.from(assignment.replicas, (name) => this.#index(name) + 1),
         joinedEpochs: Uint32Array.from(assignment.joinedEpochs),
         addresses: NAT_ADDRESS
