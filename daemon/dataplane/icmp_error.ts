@@ -39,6 +39,7 @@ import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
 import { PORTS_MAX } from './tables/port_table.ts'
 import type { SubnetData } from './tables/update.ts'
+import { TokenBuckets } from './token_buckets.ts'
 
 export const ICMP_ERRORS_PER_SECOND = 100
 export const ICMP_ERRORS_BURST = 20
@@ -51,8 +52,7 @@ const MULTICAST_IPV6 = 0xff
 
 /** A token bucket per port. */
 export class IcmpErrors {
-  readonly #tokens = new Float64Array(PORTS_MAX).fill(ICMP_ERRORS_BURST)
-  readonly #filledMs = new Float64Array(PORTS_MAX)
+  readonly #allowance = new TokenBuckets(PORTS_MAX, ICMP_ERRORS_PER_SECOND, ICMP_ERRORS_BURST)
 
   /**
    * Tells the sender of `p` that `p.mtu` is the largest that passes. Precondition: `p` was parsed
@@ -65,7 +65,7 @@ export class IcmpErrors {
     const subnet = subnets.get(ports.subnetIndex[port])
     const nicPort = ports.nicPort[port]
     if (subnet === undefined || nicPort === 0 || !mayAnswer(p) || !parts.transmit.hasRoom(1) ||
-      !this.#takeToken(port, nowMs)) {
+      !this.#allowance.take(port, nowMs)) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
       return false
     }
@@ -88,7 +88,7 @@ export class IcmpErrors {
     const port = p.portIndex
     const subnet = subnets.get(ports.subnetIndex[port])
     if (subnet === undefined || p.sourceHostIndex === 0 || !mayAnswer(p) ||
-      !parts.transmit.hasRoom(1) || !this.#takeToken(port, nowMs) ||
+      !parts.transmit.hasRoom(1) || !this.#allowance.take(port, nowMs) ||
       !buildFromRouter(p, parts, subnet)) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
       return
@@ -114,18 +114,9 @@ export class IcmpErrors {
     p: PacketContext, parts: RouterParts, source: number, nowMs: number
   ): boolean {
     const isMade = mayAnswer(p) && parts.transmit.hasRoom(1) &&
-      this.#takeToken(p.portIndex, nowMs) && buildIpv4(p, parts, source)
+      this.#allowance.take(p.portIndex, nowMs) && buildIpv4(p, parts, source)
     parts.counters.add(isMade ? COUNT_ICMP_SENT : COUNT_ICMP_SUPPRESSED, 1)
     return isMade
-  }
-
-  #takeToken (port: number, nowMs: number): boolean {
-    const earned = (nowMs - this.#filledMs[port]) * ICMP_ERRORS_PER_SECOND / 1000
-    this.#tokens[port] = Math.min(ICMP_ERRORS_BURST, this.#tokens[port] + earned)
-    this.#filledMs[port] = nowMs
-    if (this.#tokens[port] < 1) return false
-    this.#tokens[port]--
-    return true
   }
 }
 

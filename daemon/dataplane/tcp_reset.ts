@@ -27,6 +27,7 @@ import { ACTION_ENCAPSULATE, prepareEncapsulation } from './action.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
 import { PORTS_MAX } from './tables/port_table.ts'
+import { TokenBuckets } from './token_buckets.ts'
 
 export const RESETS_PER_SECOND = 1000
 export const RESETS_BURST = 200
@@ -34,8 +35,7 @@ const RESET_TTL = 64
 
 /** A token bucket per gateway. */
 export class TcpResets {
-  readonly #tokens = new Float64Array(PORTS_MAX).fill(RESETS_BURST)
-  readonly #filledMs = new Float64Array(PORTS_MAX)
+  readonly #allowance = new TokenBuckets(PORTS_MAX, RESETS_PER_SECOND, RESETS_BURST)
 
   /**
    * Resets the connection of `p`, which came from the ENI `sourceEni…` of another host to the
@@ -44,7 +44,8 @@ export class TcpResets {
   answer (p: PacketContext, parts: RouterParts, nowMs: number): void {
     const port = p.portIndex
     if (p.protocol !== PROTOCOL_TCP || (p.tcpFlags & TCP_FLAG_RST) !== 0 ||
-      p.sourceHostIndex === 0 || !parts.transmit.hasRoom(1) || !this.#takeToken(port, nowMs)) return
+      p.sourceHostIndex === 0 || !parts.transmit.hasRoom(1) ||
+      !this.#allowance.take(port, nowMs)) return
     const { ports } = parts.tables
     if (!build(p, parts)) return
     p.action = ACTION_ENCAPSULATE
@@ -54,15 +55,6 @@ export class TcpResets {
     prepareEncapsulation(p, ports.vni[port], ports.eniHigh[port], ports.eniLow[port])
     parts.transmit.send(p, ports)
     parts.counters.egress(port, 1, p.totalBytes)
-  }
-
-  #takeToken (port: number, nowMs: number): boolean {
-    const earned = (nowMs - this.#filledMs[port]) * RESETS_PER_SECOND / 1000
-    this.#tokens[port] = Math.min(RESETS_BURST, this.#tokens[port] + earned)
-    this.#filledMs[port] = nowMs
-    if (this.#tokens[port] < 1) return false
-    this.#tokens[port]--
-    return true
   }
 }
 

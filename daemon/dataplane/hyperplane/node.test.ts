@@ -5,9 +5,10 @@ import {
   NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_PROTOCOL, NAT_AT_REMOTE, NAT_AT_RESOURCE, natFileBytes
 } from '../tables/nat_layout.ts'
 import { NatTable } from '../tables/nat_table.ts'
-import { FLOW_PASSES, HyperplaneNode } from './node.ts'
+import { FLOW_PASSES, HyperplaneNode, OPEN_OVER_CAPACITY } from './node.ts'
 import { MESSAGE_HEADER_BYTES } from './peer_channel.ts'
 import { RECORD_BYTES } from './record.ts'
+import { FLOWS_BURST, FLOWS_PER_SECOND } from './shard.ts'
 import type { Shard } from './shard.ts'
 import { SHARD_SLOTS } from './slots.ts'
 
@@ -330,4 +331,68 @@ test('nor does an inherited flow wait where nobody is left to be told', (t) => {
   cluster.assign(2, 2, 2, [2])
   cluster.settle()
   t.true(cluster.serves(2))
+})
+
+/** A node that serves two resources alone, QUIET and NOISY. */
+const QUIET = RESOURCE
+const NOISY = RESOURCE + 1
+
+function neighbours (
+  capacity: number
+): { node: HyperplaneNode, open: (resource: number) => number } {
+  const table = new NatTable(new ArrayBuffer(natFileBytes(capacity)), capacity,
+    { bytes: (count) => new Uint8Array(count) })
+  const node = new HyperplaneNode(1, table, 1,
+    { confirmed: () => undefined, decides: () => undefined, complete: () => undefined })
+  const own = new Uint32Array(SHARD_SLOTS).fill(1)
+  for (const eniIdLow of [QUIET, NOISY]) {
+    node.assign({
+      eniIdHigh: 0, eniIdLow, epoch: 1, owners: own, ownerEpochs: own,
+      replicas: Uint32Array.of(1), joinedEpochs: new Uint32Array(1),
+      addresses: addressWords('10.0.0.9')
+    })
+  }
+  let client = 0
+  const open = (resource: number): number => {
+    const shard = node.findShard(0, resource)
+    if (shard === undefined) throw new Error('the node knows no such resource')
+    const { key } = table
+    key.fill(0)
+    key[NAT_AT_PROTOCOL] = PROTOCOL_TCP
+    key[NAT_AT_RESOURCE + 1] = resource
+    key.set(addressWords('10.0.1.1'), NAT_AT_INSIDE)
+    key[NAT_AT_REMOTE + 2] = IPV4_MAPPED_WORD
+    key[NAT_AT_REMOTE + 3] = ++client
+    key[NAT_AT_INSIDE_PORTS] = (1024 << 16) | 80
+    return node.openFlow(shard)
+  }
+  return { node, open }
+}
+
+/** Opens flows until one is refused. @returns how many there were, and the refusal */
+function flood (open: () => number): { opened: number, answer: number } {
+  for (let opened = 0; ; opened++) { // ends: the table does
+    const answer = open()
+    if (answer < 0) return { opened, answer }
+  }
+}
+
+test('a resource that takes all it can get leaves room for flows of another', (t) => {
+  const { node, open } = neighbours(CAPACITY)
+  const first = open(NOISY)
+  t.deepEqual(flood(() => open(NOISY)), { opened: CAPACITY / 2 - 1, answer: OPEN_OVER_CAPACITY })
+  t.deepEqual(flood(() => open(QUIET)), { opened: CAPACITY / 4, answer: OPEN_OVER_CAPACITY })
+  const shard = node.findShard(0, NOISY)
+  t.is(shard === undefined ? -1 : node.admit(shard, first), FLOW_PASSES, 'what stands goes on')
+  if (shard !== undefined) node.endFlow(shard, first)
+  t.is(open(NOISY), OPEN_OVER_CAPACITY, 'it has more than its share since another came')
+  t.true(open(QUIET) >= 0)
+})
+
+test('new flows of a resource are rationed by the second, those of another are not', (t) => {
+  const { node, open } = neighbours(4 * FLOWS_BURST)
+  t.deepEqual(flood(() => open(NOISY)), { opened: FLOWS_BURST, answer: OPEN_OVER_CAPACITY })
+  t.true(open(QUIET) >= 0)
+  node.nowMs = 100
+  t.is(flood(() => open(NOISY)).opened, FLOWS_PER_SECOND / 10)
 })

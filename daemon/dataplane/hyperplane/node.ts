@@ -64,6 +64,7 @@ export const OPEN_NOT_OWNER = -1
 export const OPEN_NO_PORT = -2
 export const OPEN_TABLE_FULL = -3
 export const OPEN_BUSY = -4
+export const OPEN_OVER_CAPACITY = -5
 
 export class HyperplaneNode implements ChannelUser {
   readonly table: NatTable
@@ -138,6 +139,7 @@ export class HyperplaneNode implements ChannelUser {
     const slot = this.#slotOf(shard, key)
     if (!shard.owns(slot) || !shard.mayDecide()) return OPEN_NOT_OWNER
     if (!this.#allHaveRoom(shard)) return OPEN_BUSY
+    if (!shard.mayOpen(table.room, this.nowMs)) return OPEN_OVER_CAPACITY
     if (count === 0) {
       for (let word = 0; word < 4; word++) key[NAT_AT_OUTSIDE + word] = key[NAT_AT_INSIDE + word]
       key[NAT_AT_OUTSIDE_PORTS] = key[NAT_AT_INSIDE_PORTS]
@@ -306,8 +308,12 @@ export class HyperplaneNode implements ChannelUser {
         this.#send(hostIndex, 0, 0)
         break
       case RECORD_GRANT: this.#takeGrant(shard, hostIndex, record); break
-      case RECORD_SYNC_BEGIN: this.#beginSync(shard, record); break
-      case RECORD_SYNC_END: this.#endSync(shard, record); break
+      case RECORD_SYNC_BEGIN:
+        shard.beginSync(record[RECORD_AT_EPOCH], record[RECORD_AT_SLOTS], ++this.#stamp)
+        break
+      case RECORD_SYNC_END:
+        if (shard.endSync(record[RECORD_AT_EPOCH], record[RECORD_AT_SLOTS])) this.#mustSweep = true
+        break
     }
   }
 
@@ -436,38 +442,6 @@ export class HyperplaneNode implements ChannelUser {
   }
 
   // ------------------------------------------------------------------------------------- copies
-
-  #beginSync (shard: Shard, record: Int32Array): void {
-    const epoch = record[RECORD_AT_EPOCH]
-    // What an old owner says may come late: it tells neither what a new one has decided since, nor
-    // what it decided itself while this node was not of the shard.
-    if (epoch < shard.promised || epoch < shard.joinedEpoch) return
-    this.#stamp++
-    for (let slot = 0; slot < SHARD_SLOTS; slot++) {
-      const bit = 1 << slot
-      if ((record[RECORD_AT_SLOTS] & ~shard.own & bit) === 0 || epoch < shard.copyEpochs[slot]) {
-        continue
-      }
-      shard.stamps[slot] = this.#stamp
-      shard.copyEpochs[slot] = epoch
-      shard.syncing |= bit
-      shard.arrived &= ~bit
-      shard.sweeping &= ~bit
-      shard.complete &= ~bit
-    }
-  }
-
-  #endSync (shard: Shard, record: Int32Array): void {
-    for (let slot = 0; slot < SHARD_SLOTS; slot++) {
-      const bit = 1 << slot
-      if ((record[RECORD_AT_SLOTS] & shard.syncing & bit) === 0 ||
-        record[RECORD_AT_EPOCH] !== shard.copyEpochs[slot]) continue
-      shard.syncing &= ~bit
-      if (shard.owns(slot)) continue
-      shard.arrived |= bit
-      this.#mustSweep = true
-    }
-  }
 
   /** A piece of the copy to a node that misses something. */
   #copy (hostIndex: number): void {

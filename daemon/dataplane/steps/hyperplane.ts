@@ -27,11 +27,11 @@ import {
 import { IPV6_AT_DST, IPV6_AT_SRC, IPV6_VERSION, ipv6Walk } from '../../wire/ipv6.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../../wire/tcp.ts'
 import {
-  DROP_NAT_FRAGMENT, DROP_NAT_IDLE, DROP_NAT_NO_FLOW, DROP_NAT_PROTOCOL, DROP_NAT_TABLE_FULL,
-  DROP_NONE, DROP_PORT_ALLOCATION, DROP_REPLICATION
+  DROP_NAT_CAPACITY, DROP_NAT_FRAGMENT, DROP_NAT_IDLE, DROP_NAT_NO_FLOW, DROP_NAT_PROTOCOL,
+  DROP_NAT_TABLE_FULL, DROP_NONE, DROP_PORT_ALLOCATION, DROP_REPLICATION
 } from '../drop_reason.ts'
 import {
-  FLOW_PASSES, FLOW_WAITS, OPEN_BUSY, OPEN_NO_PORT, OPEN_TABLE_FULL
+  FLOW_PASSES, FLOW_WAITS, OPEN_BUSY, OPEN_NO_PORT, OPEN_OVER_CAPACITY, OPEN_TABLE_FULL
 } from '../hyperplane/node.ts'
 import type { HyperplaneNode } from '../hyperplane/node.ts'
 import {
@@ -153,6 +153,7 @@ function outcomeOf (answer: number): number {
     case OPEN_NO_PORT: return DROP_PORT_ALLOCATION
     case OPEN_TABLE_FULL: return DROP_NAT_TABLE_FULL
     case OPEN_BUSY: return DROP_REPLICATION
+    case OPEN_OVER_CAPACITY: return DROP_NAT_CAPACITY
     default: return WAIT_FOR_SHARD
   }
 }

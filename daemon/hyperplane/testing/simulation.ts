@@ -38,12 +38,13 @@ export interface SimulationOptions {
   /** Longest delay of a datagram, and of control's word, ms. */
   readonly delayMs: number
   readonly controlMs: number
-  readonly capacity?: number
 }
 
 const RESOURCE = 7
 const NAT_ADDRESS = addressWords('10.0.0.9')
 const REMOTES = 4
+/** Rows of a node: more than there are flows, so that none is refused for want of room. */
+const CAPACITY = 2048
 
 interface Flow { readonly client: number, readonly remote: number, readonly outside: string }
 
@@ -86,7 +87,7 @@ export class Simulation {
     this.#state = options.seed | 1
     this.names = Array.from({ length: options.nodes }, (_n, index) => `node-${String(index + 1)}`)
     this.cell = new Cell(this.names)
-    this.#files = this.names.map(() => new ArrayBuffer(natFileBytes(options.capacity ?? 512)))
+    this.#files = this.names.map(() => new ArrayBuffer(natFileBytes(CAPACITY)))
     this.#processes = this.names.map(() => null)
     for (const name of this.names) this.start(name)
     this.cell.begin()
@@ -130,7 +131,7 @@ export class Simulation {
     const random: Random = {
       bytes: (count) => Uint8Array.from({ length: count }, () => this.pick(256))
     }
-    const table = new NatTable(this.#file(index), this.#options.capacity ?? 512, random)
+    const table = new NatTable(this.#file(index), CAPACITY, random)
     const held: Process['held'] = new Map()
     const incarnation = ++this.#incarnation
     const node = new HyperplaneNode(index + 1, table, incarnation, {
