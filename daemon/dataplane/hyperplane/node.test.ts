@@ -28,6 +28,18 @@ interface Member {
   readonly confirmed: number[]
 }
 
+/** What to look for, or to open: a client's flow to a remote address. */
+function setKey (table: NatTable, resource: number, client: number, remote: number): void {
+  const { key } = table
+  key.fill(0)
+  key[NAT_AT_PROTOCOL] = PROTOCOL_TCP
+  key[NAT_AT_RESOURCE + 1] = resource
+  key.set(addressWords('10.0.1.1'), NAT_AT_INSIDE)
+  key[NAT_AT_REMOTE + 2] = IPV4_MAPPED_WORD
+  key[NAT_AT_REMOTE + 3] = remote
+  key[NAT_AT_INSIDE_PORTS] = ((1024 + client) << 16) | 80
+}
+
 /** Nodes 1, 2, 3, whose datagrams arrive at once, or never where a way is cut. */
 class Cluster {
   readonly members = new Map<number, Member>()
@@ -108,14 +120,7 @@ class Cluster {
 
   #ask (host: number, client: number): NatTable {
     const { table } = this.get(host)
-    const { key } = table
-    key.fill(0)
-    key[NAT_AT_PROTOCOL] = PROTOCOL_TCP
-    key[NAT_AT_RESOURCE + 1] = RESOURCE
-    key.set(addressWords('10.0.1.1'), NAT_AT_INSIDE)
-    key[NAT_AT_REMOTE + 2] = IPV4_MAPPED_WORD
-    key[NAT_AT_REMOTE + 3] = 0x0a000001
-    key[NAT_AT_INSIDE_PORTS] = ((1024 + client) << 16) | 80
+    setKey(table, RESOURCE, client, 0x0a000001)
     return table
   }
 
@@ -352,18 +357,11 @@ function neighbours (
       addresses: addressWords('10.0.0.9')
     })
   }
-  let client = 0
+  let remote = 0
   const open = (resource: number): number => {
     const shard = node.findShard(0, resource)
     if (shard === undefined) throw new Error('the node knows no such resource')
-    const { key } = table
-    key.fill(0)
-    key[NAT_AT_PROTOCOL] = PROTOCOL_TCP
-    key[NAT_AT_RESOURCE + 1] = resource
-    key.set(addressWords('10.0.1.1'), NAT_AT_INSIDE)
-    key[NAT_AT_REMOTE + 2] = IPV4_MAPPED_WORD
-    key[NAT_AT_REMOTE + 3] = ++client
-    key[NAT_AT_INSIDE_PORTS] = (1024 << 16) | 80
+    setKey(table, resource, 0, ++remote)
     return node.openFlow(shard)
   }
   return { node, open }
