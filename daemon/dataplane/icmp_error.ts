@@ -9,7 +9,6 @@
  * ICMP_ERRORS_BURST. What is not sent for one of these reasons is counted; the packet itself is
  * dropped and counted anyway.
  */
-import { GSO_NONE } from '../tun/descriptor.ts'
 import { IPV4_MAPPED_WORD, isIpv4Words } from '../wire/address.ts'
 import { writeU16, writeU32 } from '../wire/bytes.ts'
 import { checksumAdd, checksumFinish, checksumOf, pseudoHeaderSum } from '../wire/checksum.ts'
@@ -134,18 +133,6 @@ function buildFromRouter (p: PacketContext, parts: RouterParts, subnet: SubnetDa
   return routerIpv4[2] === IPV4_MAPPED_WORD && buildIpv4(p, parts, routerIpv4[3])
 }
 
-/** Describes in `p` a packet of ours at `at`. */
-function describe (p: PacketContext, at: number, totalBytes: number): void {
-  p.at = at
-  p.bytes = totalBytes
-  p.totalBytes = totalBytes
-  p.gsoType = GSO_NONE
-  p.gsoSize = 0
-  p.csum = 0
-  p.csumField = 0
-  p.run = 0
-}
-
 /** @param source the address that speaks, int32 */
 function buildIpv4 (p: PacketContext, parts: RouterParts, source: number): boolean {
   const { bytes } = parts
@@ -170,7 +157,7 @@ function buildIpv4 (p: PacketContext, parts: RouterParts, source: number): boole
   writeU16(bytes, icmpAt + ICMP_AT_NEXT_HOP_MTU, p.mtu)
   writeU16(bytes, icmpAt + ICMP_AT_CHECKSUM,
     checksumOf(bytes, icmpAt, ICMP_HEADER_BYTES + quoteBytes))
-  describe(p, at, headersBytes + quoteBytes)
+  p.describeMade(at, headersBytes + quoteBytes)
   return true
 }
 
@@ -207,6 +194,6 @@ function buildIpv6 (p: PacketContext, parts: RouterParts, subnet: SubnetData): b
     pseudoHeaderSum(bytes, at + IPV6_AT_SRC, 2 * IPV6_ADDRESS_BYTES, PROTOCOL_ICMPV6, icmpBytes)
   writeU16(bytes, icmpAt + ICMPV6_AT_CHECKSUM,
     checksumFinish(checksumAdd(pseudo, bytes, icmpAt, icmpBytes)))
-  describe(p, at, headersBytes + quoteBytes)
+  p.describeMade(at, headersBytes + quoteBytes)
   return true
 }

@@ -5,7 +5,6 @@
  *
  * Never in answer to a reset. What is not sent is dropped and counted all the same.
  */
-import { GSO_NONE } from '../tun/descriptor.ts'
 import { readU32, writeU16, writeU32 } from '../wire/bytes.ts'
 import { checksumAdd, checksumFinish, pseudoHeaderSum } from '../wire/checksum.ts'
 import { PROTOCOL_TCP } from '../wire/ip_protocol.ts'
@@ -119,14 +118,7 @@ function writeIpv6 (p: PacketContext, bytes: Uint8Array, at: number): void {
 }
 
 function describe (p: PacketContext, at: number, totalBytes: number): void {
-  p.at = at
-  p.bytes = totalBytes
-  p.totalBytes = totalBytes
+  p.describeMade(at, totalBytes)
   p.trafficClass = 0
-  p.gsoType = GSO_NONE
-  p.gsoSize = 0
-  p.csum = 0
-  p.csumField = 0
-  p.run = 0
   p.isFragment = 0
 }
