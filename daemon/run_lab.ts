@@ -17,6 +17,7 @@ import { createCloudTrailService } from './api/cloudtrail/service.ts'
 import { MetricHistory } from './api/cloudwatch/metric_history.ts'
 import { startSampling } from './api/cloudwatch/sampler.ts'
 import { createCloudWatchService } from './api/cloudwatch/service.ts'
+import { planContext } from './api/commit.ts'
 import { createConfigService } from './api/config/service.ts'
 import { ACTIONS } from './api/ec2/actions/registry.ts'
 import { ActionRunner } from './api/ec2/runner.ts'
@@ -36,7 +37,6 @@ import { BirdEngine } from './bgp/bird_engine.ts'
 import { BgpController } from './bgp/controller.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
-import { newId } from './base/ids.ts'
 import { systemRandom } from './base/random.ts'
 import { BucketWriter } from './flow_logs/bucket_writer.ts'
 import { FlowLogs } from './flow_logs/flow_logs.ts'
@@ -218,8 +218,7 @@ async function makeDefaultVpcs (
   { defaultVpc, region }: LabConfig, replica: Replica, keyRing: KeyRing): Promise<number> {
   let last = 0
   if (!defaultVpc) return last
-  const context =
-    { nowMs: systemClock.nowMs(), newId: (prefix: string) => newId(systemRandom, prefix) }
+  const context = planContext(systemClock, systemRandom)
   for (const accountId of keyRing.accountIds) {
     const view = new AccountView(replica.snapshot, accountId, region)
     if (defaultVpcOf(view) !== undefined) continue

@@ -11,6 +11,7 @@
  * compile.
  */
 import type { AppliedChange } from '../model/commit_feed.ts'
+import { isEdge } from '../model/lab.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Directory, DirectoryTouch } from '../mapping/directory.ts'
 import type { Prefix } from '../mapping/prefix.ts'
@@ -105,6 +106,12 @@ export interface CompiledTable {
   build(key: string, context: CompileContext, draft: UpdateDraft): string | null
   /** Adds the removal of an object that was sent before. */
   remove(key: string, context: CompileContext, draft: UpdateDraft): void
+}
+
+/** Whether the tables are an edge's. */
+export function isForEdge ({ hostName, snapshot }: CompileContext): boolean {
+  const host = snapshot.tables.host.get(hostName)
+  return host !== undefined && isEdge(host)
 }
 
 export function newDraft (): UpdateDraft {

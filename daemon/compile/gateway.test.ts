@@ -169,7 +169,7 @@ test('an egress-only gateway is served by its shard, sent by any edge, and route
 
   lab.world.put('hyperplaneShard', {
     id, epoch: 3, shard: ['edge-1'], owners: ['edge-1', 'edge-1', 'edge-1'],
-    replicas: ['edge-1'], joinedEpochs: [1], complete: ['edge-1']
+    ownerEpochs: [3, 3, 3], replicas: ['edge-1'], joinedEpochs: [1], complete: ['edge-1']
   })
   const assigned = lab.commit()
   t.is(assigned['edge-1']?.shards?.[0]?.addresses.length, 0, 'flows keep their addresses')

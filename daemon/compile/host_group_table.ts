@@ -9,6 +9,7 @@ import { HOST_GROUP_ANY, HOST_GROUP_SHARD } from '../dataplane/tables/update.ts'
 import { resourceOfGroup, shardGroup } from '../mapping/shard_group.ts'
 import { changesField } from '../model/commit_feed.ts'
 import { isResource, isResourceId, resourceIds } from '../model/hyperplane_shard.ts'
+import { isEdge } from '../model/lab.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { NO_VPC } from './compiled_table.ts'
 import type { CompileContext, CompiledTable, UpdateDraft } from './compiled_table.ts'
@@ -17,8 +18,7 @@ export const EDGE_GROUP = 'group of edges'
 
 /** Names of the hosts of a lab that are edges, whether up or not. */
 export function edgeNames (snapshot: Snapshot): string[] {
-  return [...snapshot.tables.host.values()].filter(({ roles }) => roles.includes('edge'))
-    .map(({ id }) => id)
+  return [...snapshot.tables.host.values()].filter(isEdge).map(({ id }) => id)
 }
 
 export const hostGroupTable: CompiledTable = {

@@ -10,8 +10,8 @@ import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import { publicAddressesOf } from '../model/public_address.ts'
-import { NO_VPC } from './compiled_table.ts'
-import type { CompileContext, CompiledTable } from './compiled_table.ts'
+import { isForEdge, NO_VPC } from './compiled_table.ts'
+import type { CompiledTable } from './compiled_table.ts'
 
 const ALL = 'all'
 
@@ -19,7 +19,7 @@ export const publicAddressTable: CompiledTable = {
   name: 'publicAddresses',
 
   note (change, context, mark) {
-    if (!isEdge(context)) return
+    if (!isForEdge(context)) return
     if (change.noun === 'internetGateway') {
       if (changesField<'internetGateway'>(change, ['vpcId'])) mark(ALL)
     } else if (change.noun === 'egressOnlyInternetGateway') {
@@ -40,7 +40,7 @@ export const publicAddressTable: CompiledTable = {
   },
 
   build (_key, context, draft) {
-    if (!isEdge(context)) return null
+    if (!isForEdge(context)) return null
     const { snapshot, indexes } = context
     const rows: { readonly prefix: Prefix, readonly privateWord: number, vpcIndex: number }[] = []
     const withIpv6 = new Set<string>()
@@ -75,8 +75,4 @@ export const publicAddressTable: CompiledTable = {
   remove (_key, _context, draft) {
     draft.publicAddresses.push({ entries: new Uint32Array(0) })
   }
-}
-
-function isEdge ({ hostName, snapshot }: CompileContext): boolean {
-  return snapshot.tables.host.get(hostName)?.roles.includes('edge') ?? false
 }

@@ -40,6 +40,7 @@ export const shardTable: CompiledTable = {
       epoch: record.epoch,
       owners: Uint32Array.from(record.owners,
         (name) => name === null ? 0 : indexes.host.indexOf(name)),
+      ownerEpochs: Uint32Array.from(record.ownerEpochs),
       replicas: Uint32Array.from(record.replicas, (name) => indexes.host.indexOf(name)),
       joinedEpochs: Uint32Array.from(record.joinedEpochs),
       addresses: Uint32Array.from(addresses.flatMap((address) => [...addressPrefix(address).words]))

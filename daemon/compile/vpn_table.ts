@@ -13,8 +13,8 @@ import { connectionsOf } from '../model/vpn_connection.ts'
 import { edgesOfTunnels } from '../model/vpn_placement.ts'
 import { bestPaths } from '../model/vpn_route.ts'
 import { insideAddresses } from '../model/vpn_tunnel.ts'
-import { NO_VPC } from './compiled_table.ts'
-import type { CompileContext, CompiledTable } from './compiled_table.ts'
+import { isForEdge, NO_VPC } from './compiled_table.ts'
+import type { CompiledTable } from './compiled_table.ts'
 
 const ALL = 'all'
 const NOUNS: ReadonlySet<string> =
@@ -24,7 +24,7 @@ export const vpnTable: CompiledTable = {
   name: 'vpns',
 
   note (change, context, mark) {
-    if (isEdge(context) && NOUNS.has(change.noun)) mark(ALL)
+    if (isForEdge(context) && NOUNS.has(change.noun)) mark(ALL)
   },
 
   keysOf (vpcId) {
@@ -32,7 +32,7 @@ export const vpnTable: CompiledTable = {
   },
 
   build (_key, context, draft) {
-    if (!isEdge(context)) return null
+    if (!isForEdge(context)) return null
     const { snapshot, indexes } = context
     const tunnels: number[] = []
     const routes: number[] = []
@@ -66,7 +66,3 @@ export const vpnTable: CompiledTable = {
 }
 
 function wordOf (address: string): number { return addressPrefix(address).words[3] ?? 0 }
-
-function isEdge ({ hostName, snapshot }: CompileContext): boolean {
-  return snapshot.tables.host.get(hostName)?.roles.includes('edge') ?? false
-}

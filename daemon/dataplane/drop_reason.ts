@@ -78,6 +78,7 @@ export const DROP_ESP_EXPIRED = 55
 export const DROP_MAC_SPOOFED = 56
 export const DROP_ETHERTYPE = 57
 export const DROP_ARP_REFUSED = 58
+export const DROP_NAT_CAPACITY = 59
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -302,5 +303,10 @@ export const DROP_REASONS: readonly DropReason[] = [
   {
     name: 'arp-refused',
     meaning: 'The ARP frame is no request for an address that the router of the subnet answers for.'
+  },
+  {
+    name: 'nat-capacity',
+    meaning: 'The packet opens a flow, and the resource has its share of flows at the HyperPlane ' +
+      'node, or of new ones in this second.'
   }
 ]

@@ -106,6 +106,7 @@ class World {
           eniIdLow: EIGW,
           epoch: this.epoch,
           owners: Uint32Array.from(owners),
+          ownerEpochs: new Uint32Array(owners.length).fill(this.epoch),
           replicas: Uint32Array.from(nodes),
           joinedEpochs: new Uint32Array(nodes.length),
           addresses: new Uint32Array(0)

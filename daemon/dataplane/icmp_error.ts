@@ -9,7 +9,6 @@
  * ICMP_ERRORS_BURST. What is not sent for one of these reasons is counted; the packet itself is
  * dropped and counted anyway.
  */
-import { GSO_NONE } from '../tun/descriptor.ts'
 import { IPV4_MAPPED_WORD, isIpv4Words } from '../wire/address.ts'
 import { writeU16, writeU32 } from '../wire/bytes.ts'
 import { checksumAdd, checksumFinish, checksumOf, pseudoHeaderSum } from '../wire/checksum.ts'
@@ -39,6 +38,7 @@ import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
 import { PORTS_MAX } from './tables/port_table.ts'
 import type { SubnetData } from './tables/update.ts'
+import { TokenBuckets } from './token_buckets.ts'
 
 export const ICMP_ERRORS_PER_SECOND = 100
 export const ICMP_ERRORS_BURST = 20
@@ -51,8 +51,7 @@ const MULTICAST_IPV6 = 0xff
 
 /** A token bucket per port. */
 export class IcmpErrors {
-  readonly #tokens = new Float64Array(PORTS_MAX).fill(ICMP_ERRORS_BURST)
-  readonly #filledMs = new Float64Array(PORTS_MAX)
+  readonly #allowance = new TokenBuckets(PORTS_MAX, ICMP_ERRORS_PER_SECOND, ICMP_ERRORS_BURST)
 
   /**
    * Tells the sender of `p` that `p.mtu` is the largest that passes. Precondition: `p` was parsed
@@ -65,7 +64,7 @@ export class IcmpErrors {
     const subnet = subnets.get(ports.subnetIndex[port])
     const nicPort = ports.nicPort[port]
     if (subnet === undefined || nicPort === 0 || !mayAnswer(p) || !parts.transmit.hasRoom(1) ||
-      !this.#takeToken(port, nowMs)) {
+      !this.#allowance.take(port, nowMs)) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
       return false
     }
@@ -88,7 +87,7 @@ export class IcmpErrors {
     const port = p.portIndex
     const subnet = subnets.get(ports.subnetIndex[port])
     if (subnet === undefined || p.sourceHostIndex === 0 || !mayAnswer(p) ||
-      !parts.transmit.hasRoom(1) || !this.#takeToken(port, nowMs) ||
+      !parts.transmit.hasRoom(1) || !this.#allowance.take(port, nowMs) ||
       !buildFromRouter(p, parts, subnet)) {
       parts.counters.add(COUNT_ICMP_SUPPRESSED, 1)
       return
@@ -114,18 +113,9 @@ export class IcmpErrors {
     p: PacketContext, parts: RouterParts, source: number, nowMs: number
   ): boolean {
     const isMade = mayAnswer(p) && parts.transmit.hasRoom(1) &&
-      this.#takeToken(p.portIndex, nowMs) && buildIpv4(p, parts, source)
+      this.#allowance.take(p.portIndex, nowMs) && buildIpv4(p, parts, source)
     parts.counters.add(isMade ? COUNT_ICMP_SENT : COUNT_ICMP_SUPPRESSED, 1)
     return isMade
-  }
-
-  #takeToken (port: number, nowMs: number): boolean {
-    const earned = (nowMs - this.#filledMs[port]) * ICMP_ERRORS_PER_SECOND / 1000
-    this.#tokens[port] = Math.min(ICMP_ERRORS_BURST, this.#tokens[port] + earned)
-    this.#filledMs[port] = nowMs
-    if (this.#tokens[port] < 1) return false
-    this.#tokens[port]--
-    return true
   }
 }
 
@@ -141,18 +131,6 @@ function buildFromRouter (p: PacketContext, parts: RouterParts, subnet: SubnetDa
   if (p.version !== IPV4_VERSION) return buildIpv6(p, parts, subnet)
   const { routerIpv4 } = subnet
   return routerIpv4[2] === IPV4_MAPPED_WORD && buildIpv4(p, parts, routerIpv4[3])
-}
-
-/** Describes in `p` a packet of ours at `at`. */
-function describe (p: PacketContext, at: number, totalBytes: number): void {
-  p.at = at
-  p.bytes = totalBytes
-  p.totalBytes = totalBytes
-  p.gsoType = GSO_NONE
-  p.gsoSize = 0
-  p.csum = 0
-  p.csumField = 0
-  p.run = 0
 }
 
 /** @param source the address that speaks, int32 */
@@ -179,7 +157,7 @@ function buildIpv4 (p: PacketContext, parts: RouterParts, source: number): boole
   writeU16(bytes, icmpAt + ICMP_AT_NEXT_HOP_MTU, p.mtu)
   writeU16(bytes, icmpAt + ICMP_AT_CHECKSUM,
     checksumOf(bytes, icmpAt, ICMP_HEADER_BYTES + quoteBytes))
-  describe(p, at, headersBytes + quoteBytes)
+  p.describeMade(at, headersBytes + quoteBytes)
   return true
 }
 
@@ -216,6 +194,6 @@ function buildIpv6 (p: PacketContext, parts: RouterParts, subnet: SubnetData): b
     pseudoHeaderSum(bytes, at + IPV6_AT_SRC, 2 * IPV6_ADDRESS_BYTES, PROTOCOL_ICMPV6, icmpBytes)
   writeU16(bytes, icmpAt + ICMPV6_AT_CHECKSUM,
     checksumFinish(checksumAdd(pseudo, bytes, icmpAt, icmpBytes)))
-  describe(p, at, headersBytes + quoteBytes)
+  p.describeMade(at, headersBytes + quoteBytes)
   return true
 }

@@ -436,5 +436,3 @@ function writeOuterIpv6 (
     writeU32(bytes, at + IPV6_AT_DST + 4 * word, session.target[word])
   }
 }
-
-/** The last word of the router's address. */

@@ -2,7 +2,6 @@
  * What the router's answers of neighbor discovery have in common (RFC 4861): an ICMPv6 message with
  * hop limit 255, to the asker alone where that has an address, else to all nodes.
  */
-import { GSO_NONE } from '../tun/descriptor.ts'
 import { writeU16, writeU32 } from '../wire/bytes.ts'
 import { checksumAdd, checksumFinish, pseudoHeaderSum } from '../wire/checksum.ts'
 import { ICMPV6_AT_CHECKSUM } from '../wire/icmpv6.ts'
@@ -63,13 +62,6 @@ export function finishAnswer (
     pseudoHeaderSum(bytes, at + IPV6_AT_SRC, 2 * IPV6_ADDRESS_BYTES, PROTOCOL_ICMPV6, icmpBytes)
   writeU16(bytes, icmpAt + ICMPV6_AT_CHECKSUM,
     checksumFinish(checksumAdd(pseudo, bytes, icmpAt, icmpBytes)))
-  p.at = at
-  p.bytes = IPV6_HEADER_BYTES + icmpBytes
-  p.totalBytes = p.bytes
-  p.gsoType = GSO_NONE
-  p.gsoSize = 0
-  p.csum = 0
-  p.csumField = 0
-  p.run = 0
+  p.describeMade(at, IPV6_HEADER_BYTES + icmpBytes)
   parts.transmit.deliver(p, parts.tables.ports.nicPort[p.portIndex])
 }

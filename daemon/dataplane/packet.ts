@@ -18,8 +18,8 @@ import type { Mapping } from './tables/mapping_table.ts'
 // Constants of other modules, made this module's own: V8 folds a module's own into the code, and
 // loads imported ones from memory, checked, at each use (CONTRIBUTING.md, "Hot code").
 const {
-  RX_AT, RX_BYTES, RX_CSUM, RX_CSUM_FIELD, RX_GSO_SIZE, RX_GSO_TYPE, RX_OUTER_TRAFFIC_CLASS, RX_RUN,
-  RX_SEGMENTS, RX_SOURCE_AT, RX_TOTAL_BYTES
+  GSO_NONE, RX_AT, RX_BYTES, RX_CSUM, RX_CSUM_FIELD, RX_GSO_SIZE, RX_GSO_TYPE,
+  RX_OUTER_TRAFFIC_CLASS, RX_RUN, RX_SEGMENTS, RX_SOURCE_AT, RX_TOTAL_BYTES
 } = descriptor
 const { ACTION_NONE } = action
 
@@ -201,6 +201,18 @@ export class PacketContext {
     this.sourceAt = rx[rxAt + RX_SOURCE_AT]
     this.outerTrafficClass = rx[rxAt + RX_OUTER_TRAFFIC_CLASS]
     this.hasGrown = 0
+  }
+
+  /** Becomes a whole packet that the router has made, without offloads. */
+  describeMade (at: number, totalBytes: number): void {
+    this.at = at
+    this.bytes = totalBytes
+    this.totalBytes = totalBytes
+    this.gsoType = GSO_NONE
+    this.gsoSize = 0
+    this.csum = 0
+    this.csumField = 0
+    this.run = 0
   }
 
   /** Moves the start of the packet to the inner IP header. */

@@ -263,16 +263,8 @@ function leaveHyperplane (
 ): number {
   p.isRoutedToEni = 0
   p.isRoutedToGateway = 0
-  let drop = decideSameSubnet(p, tables)
+  let drop = decideWayOut(p, tables, isReturning)
   if (drop !== DROP_NONE) return drop
-  if (p.isSameSubnet === 0) {
-    drop = checkLeavingSubnet(p, tables)
-    if (drop !== DROP_NONE) return drop
-    if (!isReturning) {
-      drop = findRoute(p, tables)
-      if (drop !== DROP_NONE) return drop
-    }
-  }
   if (isReturning) {
     p.isRoutedToEni = 1
     p.targetEniHigh = node.table.words[p.natAt + NAT_AT_ENI]
@@ -286,6 +278,14 @@ function leaveHyperplane (
   return p.mustFragment !== 0 && p.run !== 0 ? DROP_TOO_BIG : drop
 }
 
+/** By the ACL of the gateway's subnet, and by its routes, which a returning packet needs not. */
+function decideWayOut (p: PacketContext, tables: Tables, isReturning: boolean): number {
+  let drop = decideSameSubnet(p, tables)
+  if (drop !== DROP_NONE || p.isSameSubnet !== 0) return drop
+  drop = checkLeavingSubnet(p, tables)
+  return drop === DROP_NONE && !isReturning ? findRoute(p, tables) : drop
+}
+
 /**
  * What the NAT gateway `portIndex` says itself, to somebody outside. Precondition: the context was
  * loaded, `at` is the IP header.
@@ -297,14 +297,8 @@ export function runGatewayAnswerPath (
   forgetDecisions(p)
   let drop = parsePacket(p, view)
   if (drop !== DROP_NONE) return drop
-  drop = decideSameSubnet(p, tables)
+  drop = decideWayOut(p, tables, false)
   if (drop !== DROP_NONE) return drop
-  if (p.isSameSubnet === 0) {
-    drop = checkLeavingSubnet(p, tables)
-    if (drop !== DROP_NONE) return drop
-    drop = findRoute(p, tables)
-    if (drop !== DROP_NONE) return drop
-  }
   const outcome = findMapping(p, tables)
   return outcome === DROP_NONE ? checkTtl(p) : outcome
 }

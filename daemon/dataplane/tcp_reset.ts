@@ -5,7 +5,6 @@
  *
  * Never in answer to a reset. What is not sent is dropped and counted all the same.
  */
-import { GSO_NONE } from '../tun/descriptor.ts'
 import { readU32, writeU16, writeU32 } from '../wire/bytes.ts'
 import { checksumAdd, checksumFinish, pseudoHeaderSum } from '../wire/checksum.ts'
 import { PROTOCOL_TCP } from '../wire/ip_protocol.ts'
@@ -27,6 +26,7 @@ import { ACTION_ENCAPSULATE, prepareEncapsulation } from './action.ts'
 import type { PacketContext } from './packet.ts'
 import type { RouterParts } from './router_parts.ts'
 import { PORTS_MAX } from './tables/port_table.ts'
+import { TokenBuckets } from './token_buckets.ts'
 
 export const RESETS_PER_SECOND = 1000
 export const RESETS_BURST = 200
@@ -34,8 +34,7 @@ const RESET_TTL = 64
 
 /** A token bucket per gateway. */
 export class TcpResets {
-  readonly #tokens = new Float64Array(PORTS_MAX).fill(RESETS_BURST)
-  readonly #filledMs = new Float64Array(PORTS_MAX)
+  readonly #allowance = new TokenBuckets(PORTS_MAX, RESETS_PER_SECOND, RESETS_BURST)
 
   /**
    * Resets the connection of `p`, which came from the ENI `sourceEni…` of another host to the
@@ -44,7 +43,8 @@ export class TcpResets {
   answer (p: PacketContext, parts: RouterParts, nowMs: number): void {
     const port = p.portIndex
     if (p.protocol !== PROTOCOL_TCP || (p.tcpFlags & TCP_FLAG_RST) !== 0 ||
-      p.sourceHostIndex === 0 || !parts.transmit.hasRoom(1) || !this.#takeToken(port, nowMs)) return
+      p.sourceHostIndex === 0 || !parts.transmit.hasRoom(1) ||
+      !this.#allowance.take(port, nowMs)) return
     const { ports } = parts.tables
     if (!build(p, parts)) return
     p.action = ACTION_ENCAPSULATE
@@ -54,15 +54,6 @@ export class TcpResets {
     prepareEncapsulation(p, ports.vni[port], ports.eniHigh[port], ports.eniLow[port])
     parts.transmit.send(p, ports)
     parts.counters.egress(port, 1, p.totalBytes)
-  }
-
-  #takeToken (port: number, nowMs: number): boolean {
-    const earned = (nowMs - this.#filledMs[port]) * RESETS_PER_SECOND / 1000
-    this.#tokens[port] = Math.min(RESETS_BURST, this.#tokens[port] + earned)
-    this.#filledMs[port] = nowMs
-    if (this.#tokens[port] < 1) return false
-    this.#tokens[port]--
-    return true
   }
 }
 
@@ -127,14 +118,7 @@ function writeIpv6 (p: PacketContext, bytes: Uint8Array, at: number): void {
 }
 
 function describe (p: PacketContext, at: number, totalBytes: number): void {
-  p.at = at
-  p.bytes = totalBytes
-  p.totalBytes = totalBytes
+  p.describeMade(at, totalBytes)
   p.trafficClass = 0
-  p.gsoType = GSO_NONE
-  p.gsoSize = 0
-  p.csum = 0
-  p.csumField = 0
-  p.run = 0
   p.isFragment = 0
 }

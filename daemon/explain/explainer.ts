@@ -16,6 +16,7 @@ import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import type { Directory } from '../mapping/directory.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
+import { isEdge } from '../model/lab.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { protocolName } from '../wire/ip_protocol.ts'
 import type { Obstacle, Reach, Side, Walk, WalkedPacket } from './explanation.ts'
@@ -154,7 +155,7 @@ export class Explainer {
    */
   #walkIn (packet: PacketFields, vpnGateway: string | null): Walked | null {
     const edge = [...this.#options.snapshot.tables.host.values()]
-      .find(({ roles, isDown }) => roles.includes('edge') && isDown !== true)
+      .find((host) => isEdge(host) && host.isDown !== true)
     const view = edge === undefined ? null : this.#viewOf(edge.id)
     if (view === null) return null
     const arrived = vpnGateway === null ? view.arrive(packet)

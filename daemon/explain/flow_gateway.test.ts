@@ -39,8 +39,8 @@ const OPEN_ACL = [true, false].flatMap((isEgress) =>
   [allowAll(isEgress, false), allowAll(isEgress, true)])
 
 const shardOf = (id: string): HyperplaneShard => ({
-  id, epoch: 3, shard: EDGES, owners: ['edge-1', 'edge-2', 'edge-1'], replicas: EDGES,
-  joinedEpochs: [1, 2], complete: EDGES
+  id, epoch: 3, shard: EDGES, owners: ['edge-1', 'edge-2', 'edge-1'],
+  ownerEpochs: [3, 3, 3], replicas: EDGES, joinedEpochs: [1, 2], complete: EDGES
 })
 
 /** @param entries of the one ACL that both subnets have */

@@ -43,6 +43,7 @@ import {
   encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES
 } from '../encap/geneve.ts'
 import type { Directory } from '../mapping/directory.ts'
+import { isEdge } from '../model/lab.ts'
 import type { Host } from '../model/lab.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import {
@@ -111,7 +112,7 @@ export class HostView {
     this.tables = new Tables(this.compiler.indexOfHost(host.id),
       pathMtu(host.underlayMtu, host.underlayAddress.includes(':')), flows)
     this.tables.apply(update, () => { /* nothing is counted */ })
-    if (host.roles.includes('edge')) this.tables.uplinkNicPort = UPLINK
+    if (isEdge(host)) this.tables.uplinkNicPort = UPLINK
     for (const table of update.routeTables ?? []) {
       this.#routeTables.set(table.routeTableIndex, table)
     }
@@ -247,7 +248,8 @@ export class HostView {
     const node = new HyperplaneNode(own, table, 1, NO_EVENTS)
     for (const shard of this.#shards) {
       node.assign({ ...shard, owners: shard.owners.map(() => own),
-        replicas: Uint32Array.of(own), joinedEpochs: Uint32Array.of(shard.epoch) })
+        ownerEpochs: shard.owners.map(() => shard.epoch), replicas: Uint32Array.of(own),
+        joinedEpochs: Uint32Array.of(shard.epoch) })
     }
     this.tables.hyperplane = node
     this.#hasFlows = false

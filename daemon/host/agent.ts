@@ -27,6 +27,7 @@ import type {
 } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
+import { isEdge } from '../model/lab.ts'
 import type { Host } from '../model/lab.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
@@ -182,7 +183,7 @@ export class HostAgent implements Ports {
       nat: host.roles.includes('hyperplane')
         ? { filePath: natFilePath(lab, host.id), capacity: NAT_CAPACITY }
         : null,
-      espFilePath: this.#isProcess && host.roles.includes('edge')
+      espFilePath: this.#isProcess && isEdge(host)
         ? espFilePath(lab, host.id) : null,
       counters
     }
@@ -357,7 +358,7 @@ export class HostAgent implements Ports {
 
   #openUplink (): void {
     const { uplinkNamespace = null } = this.#options
-    if (uplinkNamespace === null || !this.host.roles.includes('edge')) return
+    if (uplinkNamespace === null || !isEdge(this.host)) return
     this.#link.post({
       kind: 'open-uplink', namespacePath: namespacePath(uplinkNamespace), deviceName: this.host.id
     })

@@ -14,7 +14,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import {
-  existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync
+  existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -26,6 +26,7 @@ import { killProcessesIn } from './namespace_processes.ts'
 import {
   LAYER_SUFFIX, initPidPath, layerDirectory, namespaceName, namespacePath
 } from './paths.ts'
+import { livesIn } from './process_facts.ts'
 
 /** What process 1 is. A static program: nothing of the machine is inside an image. */
 const INIT = '/usr/bin/catatonit'
@@ -60,16 +61,14 @@ export function rootPid (lab: string, instanceId: string): number | null {
   const path = initPidPath(lab, instanceId)
   if (!existsSync(path)) return null
   const pid = Number(readFileSync(path, 'utf8'))
-  return isInit(pid, namespacePath(namespaceName(lab, instanceId))) ? pid : null
+  return isInit(pid) && livesIn(pid, namespaceName(lab, instanceId)) ? pid : null
 }
 
-/** Whether a process is process 1 of a PID namespace and lives in a network namespace. */
-function isInit (pid: number, netPath: string): boolean {
+/** Whether a process is process 1 of a PID namespace. */
+function isInit (pid: number): boolean {
   try {
-    const net = readlinkSync(`/proc/${String(pid)}/ns/net`)
     const status = readFileSync(`/proc/${String(pid)}/status`, 'utf8')
-    return net === `net:[${String(statSync(netPath).ino)}]` && /^NSpid:.*\t1$/m.test(status) &&
-      !/^State:\tZ/m.test(status)
+    return /^NSpid:.*\t1$/m.test(status) && !/^State:\tZ/m.test(status)
   } catch {
     return false
   }

@@ -18,7 +18,7 @@ import { HyperplaneController } from '../hyperplane/controller.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planReapTerminated } from '../model/instance_agent.ts'
-import { planHostLiveness } from '../model/lab.ts'
+import { isEdge, planHostLiveness } from '../model/lab.ts'
 import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import { planVpnTimers } from '../model/vpn_connection.ts'
 import type { Host } from '../model/lab.ts'
@@ -453,7 +453,7 @@ export class Lab {
 }
 
 function edgesOf (hosts: readonly Host[]): string[] {
-  return hosts.filter(({ roles }) => roles.includes('edge')).map(({ id }) => id)
+  return hosts.filter(isEdge).map(({ id }) => id)
 }
 
 function desiredHosts (hosts: readonly Host[]): DesiredHost[] {

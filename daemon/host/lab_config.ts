@@ -7,8 +7,7 @@
  *             ├──▶ LabConfig ──▶ lab.json, host records
  *     lab.json┘
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { VpclabError } from '../base/errors.ts'
 import { FLOW_CAPACITY_MAX } from '../dataplane/tables/flow_layout.ts'
@@ -20,6 +19,7 @@ import type { QuotaProfile } from '../model/quota.ts'
 import { REGIONS, findRegion, regionOfZone } from '../model/region.ts'
 import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
+import { replaceFile } from './replace_file.ts'
 import {
   EDGES_MAX, edgeAddressOf, HOSTS_MAX, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN,
   underlayAddressOf
@@ -209,12 +209,8 @@ export function readConfig (lab: string): LabConfig | null {
   }
 }
 
-/** Replaces the file as a whole: a crash leaves the old one or the new one. */
 export function writeConfig (lab: string, config: LabConfig): void {
-  const path = configPath(lab)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  writeFileSync(`${path}.new`, JSON.stringify(config, null, 2) + '\n', { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  replaceFile(configPath(lab), JSON.stringify(config, null, 2) + '\n')
 }
 
 function parseHosts (

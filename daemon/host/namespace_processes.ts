@@ -4,10 +4,10 @@
  *
  * To stop an instance is to cut its power: SIGKILL, and again for what was forked meanwhile.
  */
-import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VpclabError } from '../base/errors.ts'
-import { namespacePath } from './paths.ts'
+import { namespaceLink, networkNamespaceOf } from './process_facts.ts'
 
 /** Rounds of killing before giving up on processes that fork faster than they die. */
 export const KILL_ROUNDS_MAX = 50
@@ -16,28 +16,19 @@ const KILL_ROUND_MS = 10
 
 /** @returns process ids, never the caller's own, of everything in any of the namespaces */
 export function processesIn (namespaces: readonly string[]): number[] {
-  const inodes = new Set<string>()
+  const links = new Set<string>()
   for (const namespace of namespaces) {
-    const stat = statSync(namespacePath(namespace), { throwIfNoEntry: false })
-    if (stat !== undefined) inodes.add(`net:[${String(stat.ino)}]`)
+    const link = namespaceLink(namespace)
+    if (link !== null) links.add(link)
   }
-  if (inodes.size === 0) return []
+  if (links.size === 0) return []
   const found: number[] = []
   for (const name of readdirSync('/proc')) {
     const pid = Number(name)
     if (!Number.isInteger(pid) || pid === process.pid) continue
-    if (inodes.has(networkNamespaceOf(pid))) found.push(pid)
+    if (links.has(networkNamespaceOf(pid))) found.push(pid)
   }
   return found
-}
-
-/** `net:[inode]`, or empty for a process that has ended or is a kernel thread. */
-function networkNamespaceOf (pid: number): string {
-  try {
-    return readlinkSync(`/proc/${String(pid)}/ns/net`)
-  } catch {
-    return ''
-  }
 }
 
 /**

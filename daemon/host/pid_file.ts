@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { VpclabError } from '../base/errors.ts'
 import { pidPath, runDirectory } from './paths.ts'
+import { commandWordsOf } from './process_facts.ts'
 
 /** Attempts to take over a stale file while somebody else may do the same. */
 const CLAIM_ATTEMPTS_MAX = 3
@@ -62,10 +63,6 @@ export function daemonOf (lab: string): number | null {
  * written.
  */
 export function isDaemon (pid: number): boolean {
-  try {
-    const words = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0')
-    return DAEMON_FILES.some((file) => words.some((word) => word.endsWith(file)))
-  } catch {
-    return false
-  }
+  const words = commandWordsOf(pid)
+  return DAEMON_FILES.some((file) => words.some((word) => word.endsWith(file)))
 }

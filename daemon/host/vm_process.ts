@@ -6,7 +6,7 @@
  *     files       <id>.vm.json  what was started     <id>.qmp  commands     <id>.console  serial
  *                 <id>.log      what the guest wrote to its serial line, bounded
  *
- * KVM where the machine has it, else the emulation (TCG). The guest is not trusted: qemu runs as
+ * Its command line is vm_command.ts's. The guest is not trusted: qemu runs as
  * `nobody` once its devices are open, under its own seccomp filter and in a namespace that leads
  * nowhere but to the data plane. So the devices of cards that may be plugged in later are opened at
  * the start, too. Life cycle: stopping presses the power button (ACPI) and waits,
@@ -14,27 +14,27 @@
  */
 import { spawn } from 'node:child_process'
 import {
-  accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync,
-  readSync, readlinkSync, renameSync, rmSync, statSync, truncateSync, writeFileSync
+  accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync,
+  statSync, truncateSync, writeFileSync
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VpclabError } from '../base/errors.ts'
-import type { VmGuest } from '../model/instance_guest.ts'
 import { VM_INITRD, VM_KERNEL, imageKindOf } from './instance_image.ts'
 import type { DesiredInterface } from './instance_plan.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import {
-  instanceLogPath, namespaceName, namespacePath, vmConsolePath, vmControlPath, vmPath
+  instanceLogPath, namespaceName, vmConsolePath, vmControlPath, vmPath
 } from './paths.ts'
+import { commandWordsOf, livesIn } from './process_facts.ts'
 import { Qmp } from './qmp.ts'
+import { replaceFile } from './replace_file.ts'
+import { cardDevice, cardId, nameArgument, qemuArguments } from './vm_command.ts'
+import type { Card, VmOptions } from './vm_command.ts'
 import { cardIndices, vmDevice } from './vm_plan.ts'
 
 export const QEMU = 'qemu-system-x86_64'
 export const QEMU_PACKAGE = 'qemu-system-x86'
-/** Memory of a guest, MiB: enough for a small Linux, whatever its instance type says. */
-const MEMORY_MIB = 256
-const KERNEL_ARGUMENTS = 'console=ttyS0 panic=-1'
 /** How long a guest may take to power off once asked. */
 const SHUTDOWN_MS_MAX = 10_000
 const POLL_MS = 50
@@ -45,19 +45,7 @@ export const CONSOLE_BYTES = 65_536
 const CONSOLE_BYTES_MAX = 1_048_576
 const PREVIOUS_SUFFIX = '.previous'
 
-/** Which ENI is which network card of the guest. */
-interface Card { readonly deviceIndex: number, readonly macAddress: string }
-
 interface VmRecord { readonly pid: number, readonly cards: readonly Card[] }
-
-export interface VmOptions {
-  readonly lab: string
-  readonly instanceId: string
-  readonly guest: VmGuest
-  readonly interfaces: readonly DesiredInterface[]
-  /** ENIs that the instance's type allows. */
-  readonly cardsMax: number
-}
 
 /** Path of the emulator; null when it is not installed. */
 export function findQemu (): string | null {
@@ -83,30 +71,12 @@ function readRecord (lab: string, instanceId: string): VmRecord | null {
 }
 
 function writeRecord (lab: string, instanceId: string, record: VmRecord): void {
-  const path = vmPath(lab, instanceId)
-  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  replaceFile(vmPath(lab, instanceId), JSON.stringify(record))
 }
 
 /** Whether the process is the instance's qemu, and not another one that has got its number. */
 function isVm (pid: number, instanceId: string): boolean {
-  try {
-    const words = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0')
-    const state = /^State:\t(\w)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1]
-    return words.includes(`guest=${instanceId}`) && state !== 'Z'
-  } catch {
-    return false
-  }
-}
-
-/** Whether the process lives in the namespace that has the instance's name now. */
-function livesIn (pid: number, namespace: string): boolean {
-  try {
-    const inode = statSync(namespacePath(namespace)).ino
-    return readlinkSync(`/proc/${String(pid)}/ns/net`) === `net:[${String(inode)}]`
-  } catch {
-    return false
-  }
+  return commandWordsOf(pid).includes(nameArgument(instanceId))
 }
 
 /** Process of the instance's virtual machine; null when there is none (any more). */
@@ -141,9 +111,6 @@ export async function ensureVm (options: VmOptions, renewed: ReadonlySet<string>
 function cardOf ({ deviceIndex, macAddress }: DesiredInterface): Card {
   return { deviceIndex, macAddress }
 }
-
-const cardId = (deviceIndex: number): string => `eth${String(deviceIndex)}`
-const networkId = (deviceIndex: number): string => `net${String(deviceIndex)}`
 
 async function start (options: VmOptions, cards: readonly Card[]): Promise<void> {
   const { lab, instanceId, guest } = options
@@ -182,37 +149,6 @@ async function start (options: VmOptions, cards: readonly Card[]): Promise<void>
   }
   // `ip netns exec` has become qemu: it keeps the number.
   writeRecord(lab, instanceId, { pid: child.pid ?? 0, cards })
-}
-
-/** https://www.qemu.org/docs/master/system/invocation.html */
-function qemuArguments (
-  { lab, instanceId, guest, interfaces, cardsMax }: VmOptions, cards: readonly Card[]
-): string[] {
-  const console = vmConsolePath(lab, instanceId)
-  return [
-    '-name', `guest=${instanceId}`, '-nodefaults', '-no-user-config', '-display', 'none',
-    '-machine', 'pc', '-accel', 'kvm', '-accel', 'tcg', '-cpu', 'max',
-    '-m', String(MEMORY_MIB), '-sandbox', 'on,obsolete=deny,spawn=deny', '-runas', 'nobody',
-    '-kernel', join(guest.directory, VM_KERNEL), '-initrd', join(guest.directory, VM_INITRD),
-    '-append', KERNEL_ARGUMENTS,
-    '-chardev', `socket,id=console,path=${console},server=on,wait=off,` +
-      `logfile=${instanceLogPath(lab, instanceId)},logappend=on`,
-    '-serial', 'chardev:console',
-    '-device', 'virtio-rng-pci',
-    ...cardIndices(interfaces, cardsMax).flatMap((index) => ['-netdev',
-      `tap,id=${networkId(index)},ifname=${vmDevice(index)},script=no,downscript=no,vnet_hdr=on`]),
-    ...cards.flatMap((card) => ['-device', Object.entries(cardDevice(card))
-      .map(([name, value]) => name === 'driver' ? value : `${name}=${value}`).join(',')]),
-    '-qmp', `unix:${vmControlPath(lab, instanceId)},server=on,wait=off`
-  ]
-}
-
-/** A card as qemu wants it described; the driver first. */
-function cardDevice ({ deviceIndex, macAddress }: Card): Record<string, string> {
-  return {
-    driver: 'virtio-net-pci', id: cardId(deviceIndex), netdev: networkId(deviceIndex),
-    mac: macAddress, romfile: ''
-  }
 }
 
 /** Plugs in and out what an attached or detached ENI asks for. */

@@ -25,6 +25,8 @@ export interface Assignment {
   readonly shard: readonly string[]
   /** Owner of each slot; null while no node of the shard lives. */
   readonly owners: readonly (string | null)[]
+  /** Epoch since which each of them owns its slot without a break. */
+  readonly ownerEpochs: readonly number[]
   /** Nodes that keep copies, owners included. */
   readonly replicas: readonly string[]
   /** Epoch at which each of them came: a copy that began before is of an earlier life. */
@@ -46,6 +48,9 @@ interface Resource {
   /** Epoch at which a node came; absent: it was there from the beginning. */
   readonly joined: Map<string, number>
   epoch: number
+  /** As of the last assignment. */
+  owners: readonly (string | null)[]
+  ownerEpochs: readonly number[]
 }
 
 export class Cell {
@@ -84,7 +89,9 @@ export class Cell {
         shard,
         complete: new Set(known.length > 0 ? known : fresh),
         joined: new Map(),
-        epoch: ++this.#epoch
+        epoch: ++this.#epoch,
+        owners: shard.map(() => null),
+        ownerEpochs: shard.map(() => 0)
       }
       this.#resources.set(resourceId, resource)
     }
@@ -190,10 +197,13 @@ export class Cell {
       return complete.includes(home) ? home : complete[slot % complete.length] ?? null
     })
     assert(owners.length === SHARD_SIZE, 'each slot has a home')
+    resource.ownerEpochs = owners.map((owner, slot) =>
+      owner === resource.owners[slot] ? resource.ownerEpochs[slot] ?? 0 : epoch)
+    resource.owners = owners
     const joinedEpochs = living.map((node) => resource.joined.get(node) ?? 0)
     return {
-      resourceId, epoch, shard, owners, replicas: living, joinedEpochs,
-      complete: [...resource.complete]
+      resourceId, epoch, shard, owners, ownerEpochs: resource.ownerEpochs, replicas: living,
+      joinedEpochs, complete: [...resource.complete]
     }
   }
 }

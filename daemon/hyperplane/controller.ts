@@ -123,8 +123,9 @@ export class HyperplaneController {
     if (assignment === null || !isResourceId(snapshot, id)) {
       return tables.hyperplaneShard.get(id) === undefined ? [] : [remove('hyperplaneShard', id)]
     }
-    const { epoch, shard, owners, replicas, joinedEpochs, complete } = assignment
-    return [put('hyperplaneShard', { id, epoch, shard, owners, replicas, joinedEpochs, complete })]
+    const { epoch, shard, owners, ownerEpochs, replicas, joinedEpochs, complete } = assignment
+    return [put('hyperplaneShard',
+      { id, epoch, shard, owners, ownerEpochs, replicas, joinedEpochs, complete })]
   }
 }
 

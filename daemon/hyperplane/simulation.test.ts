@@ -64,6 +64,7 @@ test('deaths that overlap before control has noticed: the same', (t) => {
   live(t, { ...near, seed: 5508 }, 1000, 0.02) // a copy older than its node was called complete
   live(t, { ...far, seed: 7072 }, 1000, 0.02) // a flow counted where it was decided no more
   live(t, { ...near, seed: 39 }, 1000, 0.05)
+  live(t, { ...near, seed: 30151 }, 1000, 0.02) // an end that one of two had heard of
   for (let seed = 201; seed < 209; seed += 2) {
     live(t, { ...near, seed }, 600, 0.1)
     live(t, { ...far, seed }, 600, 0.1)

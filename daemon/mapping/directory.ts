@@ -22,6 +22,7 @@ import {
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { isResource, nodeNames } from '../model/hyperplane_shard.ts'
+import { isEdge } from '../model/lab.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { ADDRESS_BITS, addressPrefix, cidrPrefix, maskedWords, wordAt, wordsKey } from './prefix.ts'
@@ -341,12 +342,12 @@ export class Directory {
   }
 
   #placeGateway (id: string, vpcId: string): void {
-    for (const { id: host, roles } of this.#snapshot.tables.host.values()) {
-      if (!roles.includes('edge')) continue
-      const vpcs = this.#placed.get(host) ?? new Map<string, Set<string>>()
-      this.#placed.set(host, vpcs)
+    for (const host of this.#snapshot.tables.host.values()) {
+      if (!isEdge(host)) continue
+      const vpcs = this.#placed.get(host.id) ?? new Map<string, Set<string>>()
+      this.#placed.set(host.id, vpcs)
       addTo(vpcs, vpcId, id)
-      addTo(this.#touched.placements, host, vpcId)
+      addTo(this.#touched.placements, host.id, vpcId)
     }
   }
 

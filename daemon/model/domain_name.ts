@@ -36,7 +36,13 @@ export function printDomainName (name: string): string {
     `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`)).join('.') + '.'
 }
 
-/** The name is the zone's top, or below it. */
+/** The name without its first label; empty above the last one. */
+export function parentOf (name: string): string {
+  const dotAt = name.indexOf('.')
+  return dotAt === -1 ? '' : name.slice(dotAt + 1)
+}
+
+/** The name is the zone's top, or below it. The root holds everything. */
 export function isBelow (name: string, zone: string): boolean {
   return name === zone || zone === '' || name.endsWith(`.${zone}`)
 }

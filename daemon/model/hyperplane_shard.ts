@@ -18,6 +18,8 @@ export interface HyperplaneShard {
   readonly shard: readonly string[]
   /** Owner of each slot; null while no node of the shard lives. */
   readonly owners: readonly (string | null)[]
+  /** Epoch since which each of these owns its slot. */
+  readonly ownerEpochs: readonly number[]
   /** Nodes that keep copies of the flows, owners included. */
   readonly replicas: readonly string[]
   /** Epoch at which each of these came. */

@@ -22,6 +22,8 @@ export interface Host {
   readonly instanceSlots: number
 }
 
+export function isEdge ({ roles }: Host): boolean { return roles.includes('edge') }
+
 /** A number that only rises. `vni`: the next VNI to give out. */
 export interface Counter {
   readonly id: string

@@ -11,7 +11,7 @@ import {
   OCTET_DHCP, OCTET_DNS, OCTET_DNS_VPC, OCTET_METADATA, OCTET_TIME, WORD_DHCPV6, WORD_DNS,
   WORD_METADATA, WORD_TIME
 } from '../dataplane/link_local_service.ts'
-import { DatagramBatch } from '../tun/datagrams.ts'
+import type { DatagramBatch } from '../tun/datagrams.ts'
 import { openSocket } from '../tun/sockets.ts'
 import { DHCP_SERVER_PORT, DHCPV6_SERVER_PORT } from '../wire/udp.ts'
 import { createActivationServer } from './activation.ts'
@@ -34,6 +34,8 @@ export interface HostSocketsOptions {
   readonly tokenKey: Uint8Array
   readonly resolver: Resolver
   readonly viewerOf: ViewerOf
+  /** Of the thread. */
+  readonly batch: DatagramBatch
   /** A socket of the host ended by itself. */
   readonly onError: (error: Error) => void
 }
@@ -60,8 +62,7 @@ export class HostSockets {
   }
 
   #open (): void {
-    const { clock, tokenKey, resolver, viewerOf } = this.#options
-    const batch = new DatagramBatch()
+    const { clock, tokenKey, resolver, viewerOf, batch } = this.#options
     for (const address of [
       serviceIpv4(OCTET_DNS), serviceIpv4(OCTET_DNS_VPC), serviceIpv6(WORD_DNS)
     ]) {

@@ -6,6 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MessagePort } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
+import { DatagramBatch } from '../tun/datagrams.ts'
 import { ServicesDirectory } from './directory.ts'
 import { privateNames, publicNames, reverseNames } from './dns/ec2_zones.ts'
 import { Forwarder } from './dns/forwarder.ts'
@@ -24,6 +25,7 @@ function main (port: MessagePort, options: ServicesOptions): void {
     ],
     forward: forwarder?.forward ?? null
   })
+  const batch = new DatagramBatch()
   const hosts = new Map<string, HostSockets>()
   const post = (message: ServicesMessage): void => { port.postMessage(message) }
 
@@ -32,7 +34,7 @@ function main (port: MessagePort, options: ServicesOptions): void {
     hosts.delete(host)
     try {
       hosts.set(host, new HostSockets({
-        namespacePath, clock: systemClock, tokenKey: options.tokenKey, resolver,
+        namespacePath, clock: systemClock, tokenKey: options.tokenKey, resolver, batch,
         viewerOf: (address) => directory.viewerOf(host, address),
         onError: (error) => {
           post({ kind: 'warning', message: `Services of ${host}: ${error.message}` })

@@ -12,7 +12,9 @@ import {
   RegisterImageCommand, StartInstancesCommand, StopInstancesCommand, TerminateInstancesCommand
 } from '@aws-sdk/client-ec2'
 import test from 'ava'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { vmControlPath } from '../../daemon/host/paths.ts'
+import { Qmp } from '../../daemon/host/qmp.ts'
 import { findQemu } from '../../daemon/host/vm_process.ts'
 import { eventually } from '../harness/command.ts'
 import type { Instance } from '../harness/instance.ts'
@@ -61,6 +63,16 @@ async function consoleSays (lab: Lab, vm: Instance, text: string, times = 1): Pr
   }, BOOT_MS_MAX)
 }
 
+/** Whether the machine has KVM, and lets us use it. */
+function hasKvm (): boolean {
+  try {
+    closeSync(openSync('/dev/kvm', 'r+'))
+    return true
+  } catch {
+    return false
+  }
+}
+
 function qemuPids ({ id }: Instance): string[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((pid) => {
     try {
@@ -91,6 +103,9 @@ vmTest('a virtual machine boots, has its lease, talks and outlives the daemon', 
     t.is((await a.ping(vm.ipv4)).received, 5)
     t.is((await a.ping(vm.ipv4, 2, '-M', 'do', '-s', '8973')).received, 2)
     await answers(a, vm.ipv6)
+
+    t.deepEqual(await Qmp.with(vmControlPath(lab.name, vm.id), (qmp) => qmp.execute('query-kvm')),
+      { enabled: hasKvm(), present: true }, 'KVM where the machine has it')
 
     const pids = qemuPids(vm)
     t.is(pids.length, 1)

@@ -177,6 +177,9 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     'gateway another address ("vpcctl nat-gateway add-address"), or let clients reuse connections.',
   'nat-table-full': ({ host }) => `${host} keeps as many flows as it has room for: end some, or ` +
     'wait until idle ones have ended (350 s).',
+  'nat-capacity': ({ capture }) => 'A NAT or egress-only gateway opens 10,000 flows a second at ' +
+    'each of its three nodes, and keeps as many there as leave room for others: flows that stand ' +
+    `go on. ${capture} shows who opens so many; another gateway has nodes of its own.`,
   replication: ({ host }) => `${host} got no answer of the resource\'s other nodes in time: ` +
     '"vpcctl hyperplane shards" shows them, "vpcctl lab status" whether they run.'
 }

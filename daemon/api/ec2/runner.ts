@@ -9,13 +9,14 @@
  */
 import * as sdk from '@aws-sdk/client-ec2'
 import type { Clock } from '../../base/clock.ts'
-import { newId, newUuid } from '../../base/ids.ts'
+import { newUuid } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import type { Ledger } from '../../model/ledger.ts'
 import type { Plan } from '../../model/plan.ts'
 import { AccountView } from '../../model/snapshot.ts'
 import type { Action, LabStatus, ReadAction, ReadContext, WriteAction } from './action.ts'
+import { commitFor, planContext } from '../commit.ts'
 import { idempotentCall, planOnce } from './idempotency.ts'
 import { compileDecoder } from './query_codec.ts'
 import type { Decoder, Parameters } from '../query.ts'
@@ -163,8 +164,7 @@ export class ActionRunner {
   async #write (action: AnyWrite, view: AccountView, input: object, call: Call,
     parameters: Parameters): Promise<object> {
     const { ledger, clock, random } = this.#dependencies
-    const nowMs = clock.nowMs()
-    const context = { nowMs, newId: (prefix: string): string => newId(random, prefix) }
+    const context = planContext(clock, random)
     const plan = (): Plan<unknown> => action.plan(view, input, context)
     if (isDryRun(input)) {
       plan()
@@ -174,13 +174,8 @@ export class ActionRunner {
     const once = token === undefined || token === ''
       ? null
       : idempotentCall(call.identity, action.name, token, parameters)
-    let changes = 0
-    const { result, revision } = await ledger.transact(() => {
-      const planned = once === null ? plan() : planOnce(ledger.snapshot, once, nowMs, plan)
-      changes = planned.changes.length
-      return planned
-    })
-    if (changes > 0) call.revision = revision
+    const result = await commitFor(call, ledger, () =>
+      once === null ? plan() : planOnce(ledger.snapshot, once, context.nowMs, plan))
     return action.print(view, result, this.#context())
   }
 

@@ -5,12 +5,12 @@
  */
 import type { ChangeInfo } from '@aws-sdk/client-route-53'
 import type { Clock } from '../../base/clock.ts'
-import { newId } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { AwsError } from '../../model/aws_error.ts'
 import type { Submitted, ZoneCaller, ZoneVpc } from '../../model/hosted_zone.ts'
 import type { Ledger } from '../../model/ledger.ts'
 import type { Plan, PlanContext } from '../../model/plan.ts'
+import { commitFor, planContext } from '../commit.ts'
 import type { Call } from '../service.ts'
 import type { Caller } from '../sigv4.ts'
 
@@ -38,16 +38,8 @@ export async function commit<Result> (
   { ledger, clock, random }: Route53Context, call: Pick<Call, 'revision'>,
   plan: (context: PlanContext) => Plan<Result>
 ): Promise<Result> {
-  const context =
-    { nowMs: clock.nowMs(), newId: (prefix: string): string => newId(random, prefix) }
-  let changes = 0
-  const { result, revision } = await ledger.transact(() => {
-    const planned = plan(context)
-    changes = planned.changes.length
-    return planned
-  })
-  if (changes > 0) call.revision = revision
-  return result
+  const context = planContext(clock, random)
+  return await commitFor(call, ledger, () => plan(context))
 }
 
 /** A change as answers show it: INSYNC once every host has applied it. */

@@ -28,8 +28,21 @@ function isYoung (table: NatTable, at: number): boolean {
  */
 export function servesRow (table: NatTable, shard: Shard, at: number): boolean {
   const unconfirmed = table.words[at + NAT_AT_UNCONFIRMED]
-  return unconfirmed === 0 || (unconfirmed === NAT_COPY &&
-    !shard.owns(table.words[at + NAT_AT_SLOT]) && !isYoung(table, at))
+  if (!shard.owns(table.words[at + NAT_AT_SLOT])) {
+    return unconfirmed === 0 || (unconfirmed === NAT_COPY && !isYoung(table, at))
+  }
+  return unconfirmed === 0 && !isInherited(table, shard, at)
+}
+
+/**
+ * Whether the row has counted, and nobody has been told of it since its slot came to this node: the
+ * owner before may have ended the flow, and the others have heard of that. Precondition: this node
+ * owns it.
+ */
+export function isInherited (table: NatTable, shard: Shard, at: number): boolean {
+  const { words } = table
+  return words[at + NAT_AT_UNCONFIRMED] === 0 &&
+    words[at + NAT_AT_EPOCH] < shard.ownerEpochs[words[at + NAT_AT_SLOT]]
 }
 
 /** Whether the others have to be told of a row before it is served. */

@@ -5,10 +5,12 @@ import {
   NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_PROTOCOL, NAT_AT_REMOTE, NAT_AT_RESOURCE, natFileBytes
 } from '../tables/nat_layout.ts'
 import { NatTable } from '../tables/nat_table.ts'
-import { HyperplaneNode } from './node.ts'
+import { FLOW_PASSES, HyperplaneNode, OPEN_OVER_CAPACITY } from './node.ts'
 import { MESSAGE_HEADER_BYTES } from './peer_channel.ts'
 import { RECORD_BYTES } from './record.ts'
+import { FLOWS_BURST, FLOWS_PER_SECOND } from './shard.ts'
 import type { Shard } from './shard.ts'
+import { SHARD_SLOTS } from './slots.ts'
 
 const RESOURCE = 7
 const CAPACITY = 64
@@ -26,6 +28,18 @@ interface Member {
   readonly confirmed: number[]
 }
 
+/** What to look for, or to open: a client's flow to a remote address. */
+function setKey (table: NatTable, resource: number, client: number, remote: number): void {
+  const { key } = table
+  key.fill(0)
+  key[NAT_AT_PROTOCOL] = PROTOCOL_TCP
+  key[NAT_AT_RESOURCE + 1] = resource
+  key.set(addressWords('10.0.1.1'), NAT_AT_INSIDE)
+  key[NAT_AT_REMOTE + 2] = IPV4_MAPPED_WORD
+  key[NAT_AT_REMOTE + 3] = remote
+  key[NAT_AT_INSIDE_PORTS] = ((1024 + client) << 16) | 80
+}
+
 /** Nodes 1, 2, 3, whose datagrams arrive at once, or never where a way is cut. */
 class Cluster {
   readonly members = new Map<number, Member>()
@@ -33,6 +47,8 @@ class Cluster {
   readonly cut = new Set<string>()
   nowMs = 0
   #incarnation = 0
+  /** Owners by epoch, as far as control has told anybody. */
+  readonly #owners = new Map<number, number>()
 
   constructor () { for (const host of [1, 2, 3]) this.start(host) }
 
@@ -63,8 +79,13 @@ class Cluster {
     to: number, epoch: number, owner: number, replicas: readonly number[],
     joined: readonly number[] = replicas.map(() => 0)
   ): void {
+    this.#owners.set(epoch, owner)
+    const others = [...this.#owners].filter(([at, name]) => at < epoch && name !== owner)
+    const since = Math.min(...[...this.#owners.keys()].filter((at) =>
+      at <= epoch && others.every(([other]) => other < at)))
     this.get(to).node.assign({
-      eniIdHigh: 0, eniIdLow: RESOURCE, epoch, owners: Uint32Array.of(owner, owner, owner),
+      eniIdHigh: 0, eniIdLow: RESOURCE, epoch, owners: new Uint32Array(SHARD_SLOTS).fill(owner),
+      ownerEpochs: new Uint32Array(SHARD_SLOTS).fill(since),
       replicas: Uint32Array.from(replicas), joinedEpochs: Uint32Array.from(joined),
       addresses: addressWords('10.0.0.9')
     })
@@ -99,14 +120,7 @@ class Cluster {
 
   #ask (host: number, client: number): NatTable {
     const { table } = this.get(host)
-    const { key } = table
-    key.fill(0)
-    key[NAT_AT_PROTOCOL] = PROTOCOL_TCP
-    key[NAT_AT_RESOURCE + 1] = RESOURCE
-    key.set(addressWords('10.0.1.1'), NAT_AT_INSIDE)
-    key[NAT_AT_REMOTE + 2] = IPV4_MAPPED_WORD
-    key[NAT_AT_REMOTE + 3] = 0x0a000001
-    key[NAT_AT_INSIDE_PORTS] = ((1024 + client) << 16) | 80
+    setKey(table, RESOURCE, client, 0x0a000001)
     return table
   }
 
@@ -125,9 +139,16 @@ class Cluster {
   /** Whether a node has the flow of client 0. */
   has (host: number): boolean { return this.#ask(host, 0).findInside() >= 0 }
 
+  /** Whether a packet of the flow of client 0 passes at a node. */
   serves (host: number): boolean {
     const at = this.#ask(host, 0).findInside()
-    return at >= 0 && this.get(host).node.serves(this.shard(host), at)
+    return at >= 0 && this.get(host).node.admit(this.shard(host), at) === FLOW_PASSES
+  }
+
+  /** Ends the flow of client 0 at its owner. */
+  end (host: number): void {
+    const at = this.#ask(host, 0).findInside()
+    this.get(host).node.endFlow(this.shard(host), at)
   }
 }
 
@@ -253,4 +274,123 @@ test('a copy that may never have counted is told again, however old it is', (t) 
   cluster.settle()
   t.true(cluster.serves(2))
   t.true(cluster.has(3))
+})
+
+/** A flow that is old enough for every copy of it to be believed; time has passed everywhere. */
+function withOldFlow (): Cluster {
+  const cluster = begun()
+  cluster.open(1)
+  cluster.settle()
+  cluster.nowMs += 60_000
+  cluster.settle()
+  return cluster
+}
+
+test('a flow whose end only one node has heard of goes on when both have it again', (t) => {
+  const cluster = withOldFlow()
+  cluster.cut.add('1>2')
+  cluster.end(1)
+  cluster.settle(() => !cluster.has(3))
+  t.true(cluster.has(2), 'node 1 dies as it tells')
+  cluster.members.delete(1)
+  for (const host of [2, 3]) cluster.assign(host, 2, 2, [2, 3])
+  cluster.settle()
+  t.false(cluster.serves(2), 'node 3 lacks it')
+  t.false(cluster.has(3))
+  cluster.settle()
+  t.true(cluster.serves(2))
+  t.true(cluster.has(3), 'its first packet has brought it there')
+  cluster.members.delete(2)
+  cluster.assign(3, 3, 3, [3])
+  cluster.settle()
+  t.true(cluster.serves(3))
+})
+
+test('so does one whose slot has been with another owner meanwhile', (t) => {
+  const cluster = withOldFlow()
+  for (const host of [1, 2, 3]) cluster.assign(host, 2, 2, [1, 2, 3])
+  cluster.settle()
+  cluster.cut.add('2>1')
+  cluster.end(2)
+  cluster.settle(() => !cluster.has(3))
+  cluster.members.delete(2)
+  for (const host of [1, 3]) cluster.assign(host, 3, 1, [1, 3])
+  cluster.settle()
+  t.false(cluster.serves(1), 'it had counted here, under another epoch')
+  cluster.settle()
+  t.true(cluster.serves(1))
+  t.true(cluster.has(3))
+})
+
+test('a flow of an owner that stays is not told again when another node dies', (t) => {
+  const cluster = withOldFlow()
+  cluster.members.delete(3)
+  for (const host of [1, 2]) cluster.assign(host, 2, 1, [1, 2])
+  t.true(cluster.serves(1))
+})
+
+test('nor does an inherited flow wait where nobody is left to be told', (t) => {
+  const cluster = withOldFlow()
+  cluster.members.delete(1)
+  cluster.members.delete(3)
+  cluster.assign(2, 2, 2, [2])
+  cluster.settle()
+  t.true(cluster.serves(2))
+})
+
+/** A node that serves two resources alone, QUIET and NOISY. */
+const QUIET = RESOURCE
+const NOISY = RESOURCE + 1
+
+function neighbours (
+  capacity: number
+): { node: HyperplaneNode, open: (resource: number) => number } {
+  const table = new NatTable(new ArrayBuffer(natFileBytes(capacity)), capacity,
+    { bytes: (count) => new Uint8Array(count) })
+  const node = new HyperplaneNode(1, table, 1,
+    { confirmed: () => undefined, decides: () => undefined, complete: () => undefined })
+  const own = new Uint32Array(SHARD_SLOTS).fill(1)
+  for (const eniIdLow of [QUIET, NOISY]) {
+    node.assign({
+      eniIdHigh: 0, eniIdLow, epoch: 1, owners: own, ownerEpochs: own,
+      replicas: Uint32Array.of(1), joinedEpochs: new Uint32Array(1),
+      addresses: addressWords('10.0.0.9')
+    })
+  }
+  let remote = 0
+  const open = (resource: number): number => {
+    const shard = node.findShard(0, resource)
+    if (shard === undefined) throw new Error('the node knows no such resource')
+    setKey(table, resource, 0, ++remote)
+    return node.openFlow(shard)
+  }
+  return { node, open }
+}
+
+/** Opens flows until one is refused. @returns how many there were, and the refusal */
+function flood (open: () => number): { opened: number, answer: number } {
+  for (let opened = 0; ; opened++) { // ends: the table does
+    const answer = open()
+    if (answer < 0) return { opened, answer }
+  }
+}
+
+test('a resource that takes all it can get leaves room for flows of another', (t) => {
+  const { node, open } = neighbours(CAPACITY)
+  const first = open(NOISY)
+  t.deepEqual(flood(() => open(NOISY)), { opened: CAPACITY / 2 - 1, answer: OPEN_OVER_CAPACITY })
+  t.deepEqual(flood(() => open(QUIET)), { opened: CAPACITY / 4, answer: OPEN_OVER_CAPACITY })
+  const shard = node.findShard(0, NOISY)
+  t.is(shard === undefined ? -1 : node.admit(shard, first), FLOW_PASSES, 'what stands goes on')
+  if (shard !== undefined) node.endFlow(shard, first)
+  t.is(open(NOISY), OPEN_OVER_CAPACITY, 'it has more than its share since another came')
+  t.true(open(QUIET) >= 0)
+})
+
+test('new flows of a resource are rationed by the second, those of another are not', (t) => {
+  const { node, open } = neighbours(4 * FLOWS_BURST)
+  t.deepEqual(flood(() => open(NOISY)), { opened: FLOWS_BURST, answer: OPEN_OVER_CAPACITY })
+  t.true(open(QUIET) >= 0)
+  node.nowMs = 100
+  t.is(flood(() => open(NOISY)).opened, FLOWS_PER_SECOND / 10)
 })

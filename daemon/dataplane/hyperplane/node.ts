@@ -6,6 +6,7 @@
  *                  have confirmed (`isConfirmed`); alone in the shard, it counts at once
  *     end of one   DELETE to the others, in the same order; the port rests
  *     owner dies   control names another, which has all that counted; copies' idle times begin anew
+ *     new owner    tells of a flow again at its first packet: its end may have been on its way
  *     new epoch    what has not counted yet, or may not have, its owner tells again
  *     node joins   it is copied to, row by row, beside the running work; then control may use it
  *
@@ -29,7 +30,7 @@ import { shardSlot } from '../tables/host_table.ts'
 import type { ShardData } from '../tables/update.ts'
 import { NAT_COUNT_ACTIVE, NAT_COUNT_IDLE } from './nat_counts.ts'
 import {
-  becomeCopy, doubt, isTold, mayNotHaveCounted, noteTold, servesRow
+  becomeCopy, doubt, isInherited, isTold, mayNotHaveCounted, noteTold, servesRow
 } from './certainty.ts'
 import { PeerChannels } from './peer_channels.ts'
 import type { ChannelUser } from './peer_channel.ts'
@@ -54,11 +55,16 @@ const REST_ROWS = 64
 /** Largest datagram between nodes, bytes; less on a small underlay. */
 export const MESSAGE_BYTES_MAX = 8192
 
-/** What `openFlow` answers instead of a row. */
+/** What `admit` answers. */
+export const FLOW_PASSES = 0
+export const FLOW_WAITS = 1
+
+/** What `openFlow` answers instead of a row, and `admit` where it cannot tell the others now. */
 export const OPEN_NOT_OWNER = -1
 export const OPEN_NO_PORT = -2
 export const OPEN_TABLE_FULL = -3
 export const OPEN_BUSY = -4
+export const OPEN_OVER_CAPACITY = -5
 
 export class HyperplaneNode implements ChannelUser {
   readonly table: NatTable
@@ -133,6 +139,7 @@ export class HyperplaneNode implements ChannelUser {
     const slot = this.#slotOf(shard, key)
     if (!shard.owns(slot) || !shard.mayDecide()) return OPEN_NOT_OWNER
     if (!this.#allHaveRoom(shard)) return OPEN_BUSY
+    if (!shard.mayOpen(table.room, this.nowMs)) return OPEN_OVER_CAPACITY
     if (count === 0) {
       for (let word = 0; word < 4; word++) key[NAT_AT_OUTSIDE + word] = key[NAT_AT_INSIDE + word]
       key[NAT_AT_OUTSIDE_PORTS] = key[NAT_AT_INSIDE_PORTS]
@@ -141,16 +148,28 @@ export class HyperplaneNode implements ChannelUser {
     const at = table.create()
     if (at < 0) return OPEN_TABLE_FULL
     table.words[at + NAT_AT_SLOT] = slot
-    table.words[at + NAT_AT_EPOCH] = shard.epoch
     this.#arm(shard, at)
-    table.words[at + NAT_AT_UNCONFIRMED] = shard.replicaCount
     if (shard.replicaCount === 0) this.counts.alone++
-    this.#tell(shard, RECORD_FLOW, at, true)
+    this.#tellAnew(shard, at)
     return at
   }
 
-  /** Whether packets of the flow may pass here (certainty.ts). */
-  serves (shard: Shard, at: number): boolean { return servesRow(this.table, shard, at) }
+  /**
+   * Whether a packet of the flow may pass here (certainty.ts). The others are told of a flow that
+   * this node has inherited before its first packet passes.
+   * @returns FLOW_PASSES; FLOW_WAITS until `confirmed`; or OPEN_NOT_OWNER, OPEN_BUSY
+   */
+  admit (shard: Shard, at: number): number {
+    const { table } = this
+    if (servesRow(table, shard, at)) return FLOW_PASSES
+    if (!shard.owns(table.words[at + NAT_AT_SLOT]) || !isInherited(table, shard, at)) {
+      return FLOW_WAITS
+    }
+    if (!shard.mayDecide()) return OPEN_NOT_OWNER
+    if (!this.#allHaveRoom(shard)) return OPEN_BUSY
+    this.#tellAnew(shard, at)
+    return shard.replicaCount === 0 ? FLOW_PASSES : FLOW_WAITS
+  }
 
   /** Ends idle flows that this node owns. */
   expire (): void {
@@ -182,6 +201,14 @@ export class HyperplaneNode implements ChannelUser {
   /** Tells the others what has changed about a flow that this node owns: its ENI. */
   retell (shard: Shard, at: number): void {
     if (shard.mayDecide() && this.#allHaveRoom(shard)) this.#tell(shard, RECORD_FLOW, at, false)
+  }
+
+  /** Tells the others of a flow under the present epoch: it counts when all have it. */
+  #tellAnew (shard: Shard, at: number): void {
+    const { words } = this.table
+    words[at + NAT_AT_UNCONFIRMED] = shard.replicaCount
+    words[at + NAT_AT_EPOCH] = shard.epoch
+    this.#tell(shard, RECORD_FLOW, at, true)
   }
 
   /** The flow is this node's own, and counted as such, until it is not. */
@@ -281,8 +308,12 @@ export class HyperplaneNode implements ChannelUser {
         this.#send(hostIndex, 0, 0)
         break
       case RECORD_GRANT: this.#takeGrant(shard, hostIndex, record); break
-      case RECORD_SYNC_BEGIN: this.#beginSync(shard, record); break
-      case RECORD_SYNC_END: this.#endSync(shard, record); break
+      case RECORD_SYNC_BEGIN:
+        shard.beginSync(record[RECORD_AT_EPOCH], record[RECORD_AT_SLOTS], ++this.#stamp)
+        break
+      case RECORD_SYNC_END:
+        if (shard.endSync(record[RECORD_AT_EPOCH], record[RECORD_AT_SLOTS])) this.#mustSweep = true
+        break
     }
   }
 
@@ -412,38 +443,6 @@ export class HyperplaneNode implements ChannelUser {
 
   // ------------------------------------------------------------------------------------- copies
 
-  #beginSync (shard: Shard, record: Int32Array): void {
-    const epoch = record[RECORD_AT_EPOCH]
-    // What an old owner says may come late: it tells neither what a new one has decided since, nor
-    // what it decided itself while this node was not of the shard.
-    if (epoch < shard.promised || epoch < shard.joinedEpoch) return
-    this.#stamp++
-    for (let slot = 0; slot < SHARD_SLOTS; slot++) {
-      const bit = 1 << slot
-      if ((record[RECORD_AT_SLOTS] & ~shard.own & bit) === 0 || epoch < shard.copyEpochs[slot]) {
-        continue
-      }
-      shard.stamps[slot] = this.#stamp
-      shard.copyEpochs[slot] = epoch
-      shard.syncing |= bit
-      shard.arrived &= ~bit
-      shard.sweeping &= ~bit
-      shard.complete &= ~bit
-    }
-  }
-
-  #endSync (shard: Shard, record: Int32Array): void {
-    for (let slot = 0; slot < SHARD_SLOTS; slot++) {
-      const bit = 1 << slot
-      if ((record[RECORD_AT_SLOTS] & shard.syncing & bit) === 0 ||
-        record[RECORD_AT_EPOCH] !== shard.copyEpochs[slot]) continue
-      shard.syncing &= ~bit
-      if (shard.owns(slot)) continue
-      shard.arrived |= bit
-      this.#mustSweep = true
-    }
-  }
-
   /** A piece of the copy to a node that misses something. */
   #copy (hostIndex: number): void {
     const channel = this.#channels.to(hostIndex)
@@ -551,22 +550,23 @@ export class HyperplaneNode implements ChannelUser {
 
   /**
    * A row is this node's own from now on. One that may not have counted is told to the others, who
-   * may lack it; not before all have granted, because its end may still be on its way here.
+   * may lack it; not before all have granted, because its end may still be on its way here. Of one
+   * that has, `admit` tells them.
    * @returns as sweepOne
    */
   #takeOver (shard: Shard, at: number): boolean {
     const { table } = this
-    const unconfirmed = table.words[at + NAT_AT_UNCONFIRMED]
-    const isDoubtful = mayNotHaveCounted(table, at)
-    if (isDoubtful && !shard.mayDecide()) return true // the next sweep begins when it may
-    if (isDoubtful && shard.replicaCount > 0) {
+    const { words } = table
+    const hadCounted = words[at + NAT_AT_UNCONFIRMED] === 0
+    if (mayNotHaveCounted(table, at)) {
+      if (!shard.mayDecide()) return true // the next sweep begins when it may
       if (!this.#allHaveRoom(shard)) return false
-      table.words[at + NAT_AT_UNCONFIRMED] = shard.replicaCount
-      table.words[at + NAT_AT_EPOCH] = shard.epoch
-      this.#tell(shard, RECORD_FLOW, at, true)
-    } else if (unconfirmed !== 0) {
-      table.words[at + NAT_AT_UNCONFIRMED] = 0
-      this.#events.confirmed(at, table.words[at + NAT_AT_SERIAL])
+      this.#tellAnew(shard, at)
+    } else {
+      words[at + NAT_AT_UNCONFIRMED] = 0
+    }
+    if (!hadCounted && words[at + NAT_AT_UNCONFIRMED] === 0) {
+      this.#events.confirmed(at, words[at + NAT_AT_SERIAL])
     }
     this.#arm(shard, at)
     return true

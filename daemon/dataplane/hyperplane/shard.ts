@@ -14,12 +14,16 @@
  * Two nodes therefore never decide about one slot at one time, however late control's word comes.
  */
 import type { ShardData } from '../tables/update.ts'
-import { NAT_COUNT_WORDS } from './nat_counts.ts'
+import { TokenBuckets } from '../token_buckets.ts'
+import { NAT_COUNT_ACTIVE, NAT_COUNT_WORDS } from './nat_counts.ts'
 import { SHARD_SLOTS } from './slots.ts'
 
 /** Other nodes of a shard: at most the nodes that may replace each other during a move. */
 export const REPLICAS_MAX = 8
 export const ALL_SLOTS = (1 << SHARD_SLOTS) - 1
+/** New flows of a resource at each of its nodes, per second, and at once. */
+export const FLOWS_PER_SECOND = 10_000
+export const FLOWS_BURST = 10_000
 
 export class Shard {
   readonly eniHigh: number
@@ -30,6 +34,8 @@ export class Shard {
   promised = 0
   /** Slots that this node owns, a bit each. */
   own = 0
+  /** Epoch since which each slot's owner, whoever it is, owns it. */
+  readonly ownerEpochs = new Int32Array(SHARD_SLOTS)
   /** True while control counts this node to the shard. */
   isMember = false
   /** Epoch at which this life of the node came to the shard: an older copy is not complete. */
@@ -60,6 +66,7 @@ export class Shard {
   addresses: Uint32Array = new Uint32Array(0)
   /** [NAT_COUNT_WORDS] what passed here; flows that this node owns. */
   readonly counts = new Float64Array(NAT_COUNT_WORDS)
+  readonly #newFlows = new TokenBuckets(1, FLOWS_PER_SECOND, FLOWS_BURST)
 
   constructor (eniHigh: number, eniLow: number) {
     this.eniHigh = eniHigh
@@ -84,6 +91,17 @@ export class Shard {
     this.replicaCount = 0
   }
 
+  /**
+   * Whether the resource may have another flow at this node: not too many of them are new, and it
+   * owns no more flows than the node has room for. So one that takes all it can get leaves a
+   * quarter of the room or more to the others, and the next ones share that alike (Choudhury and
+   * Hahne, "Dynamic queue length thresholds", 1998).
+   * @param room rows that hold no live flow
+   */
+  mayOpen (room: number, nowMs: number): boolean {
+    return this.counts[NAT_COUNT_ACTIVE] < room && this.#newFlows.take(0, nowMs)
+  }
+
   owns (slot: number): boolean { return (this.own & (1 << slot)) !== 0 }
 
   /** Place of a host among the other nodes, or -1. */
@@ -102,6 +120,7 @@ export class Shard {
     for (let slot = 0; slot < SHARD_SLOTS; slot++) {
       if (data.owners[slot] === ownHost) this.own |= 1 << slot
     }
+    this.ownerEpochs.set(data.ownerEpochs)
     this.replicaCount = 0
     this.isMember = data.replicas.includes(ownHost)
     if (!this.isMember) this.complete = 0
@@ -132,6 +151,35 @@ export class Shard {
       this.complete |= bit
       this.copyEpochs[slot] = this.epoch
     }
+  }
+
+  /** A copy of slots begins, whose rows get a stamp. @param slots a bit each */
+  beginSync (epoch: number, slots: number, stamp: number): void {
+    // What an old owner says may come late: it tells neither what a new one has decided since, nor
+    // what it decided itself while this node was not of the shard.
+    if (epoch < this.promised || epoch < this.joinedEpoch) return
+    for (let slot = 0; slot < SHARD_SLOTS; slot++) {
+      const bit = 1 << slot
+      if ((slots & ~this.own & bit) === 0 || epoch < this.copyEpochs[slot]) continue
+      this.voidCopy(bit)
+      this.stamps[slot] = stamp
+      this.copyEpochs[slot] = epoch
+      this.syncing |= bit
+    }
+  }
+
+  /** A copy of slots has come to its end. @returns whether rows are to be looked through for it */
+  endSync (epoch: number, slots: number): boolean {
+    let hasArrived = false
+    for (let slot = 0; slot < SHARD_SLOTS; slot++) {
+      const bit = 1 << slot
+      if ((slots & this.syncing & bit) === 0 || epoch !== this.copyEpochs[slot]) continue
+      this.syncing &= ~bit
+      if (this.owns(slot)) continue
+      this.arrived |= bit
+      hasArrived = true
+    }
+    return hasArrived
   }
 
   /** A copy of the slot is not complete, however far it has come. @param bit of the slot */

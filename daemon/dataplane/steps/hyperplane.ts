@@ -27,11 +27,11 @@ import {
 import { IPV6_AT_DST, IPV6_AT_SRC, IPV6_VERSION, ipv6Walk } from '../../wire/ipv6.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../../wire/tcp.ts'
 import {
-  DROP_NAT_FRAGMENT, DROP_NAT_IDLE, DROP_NAT_NO_FLOW, DROP_NAT_PROTOCOL, DROP_NAT_TABLE_FULL,
-  DROP_NONE, DROP_PORT_ALLOCATION, DROP_REPLICATION
+  DROP_NAT_CAPACITY, DROP_NAT_FRAGMENT, DROP_NAT_IDLE, DROP_NAT_NO_FLOW, DROP_NAT_PROTOCOL,
+  DROP_NAT_TABLE_FULL, DROP_NONE, DROP_PORT_ALLOCATION, DROP_REPLICATION
 } from '../drop_reason.ts'
 import {
-  OPEN_BUSY, OPEN_NO_PORT, OPEN_TABLE_FULL
+  FLOW_PASSES, FLOW_WAITS, OPEN_BUSY, OPEN_NO_PORT, OPEN_OVER_CAPACITY, OPEN_TABLE_FULL
 } from '../hyperplane/node.ts'
 import type { HyperplaneNode } from '../hyperplane/node.ts'
 import {
@@ -113,12 +113,13 @@ export function takeOutward (
     at = node.openFlow(shard)
     if (at < 0) {
       if (at === OPEN_NO_PORT) shard.counts[NAT_COUNT_PORT_ERRORS]++
-      return dropOfOpen(at)
+      return outcomeOf(at)
     }
     shard.counts[NAT_COUNT_ATTEMPTS]++
   }
   p.natAt = at
-  if (!node.serves(shard, at)) return WAIT_FOR_COPY
+  const admission = node.admit(shard, at)
+  if (admission !== FLOW_PASSES) return outcomeOf(admission)
   touch(p, shard, node, at)
   if (ports.kind[p.portIndex] !== PORT_KIND_NAT_GATEWAY) return DROP_NONE
   const { words } = table
@@ -145,11 +146,14 @@ function opens (p: PacketContext): boolean {
   return (p.tcpFlags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) === TCP_FLAG_SYN
 }
 
-function dropOfOpen (answer: number): number {
+/** What becomes of a packet whose flow the node does not let pass, or open, now. */
+function outcomeOf (answer: number): number {
   switch (answer) {
+    case FLOW_WAITS: return WAIT_FOR_COPY
     case OPEN_NO_PORT: return DROP_PORT_ALLOCATION
     case OPEN_TABLE_FULL: return DROP_NAT_TABLE_FULL
     case OPEN_BUSY: return DROP_REPLICATION
+    case OPEN_OVER_CAPACITY: return DROP_NAT_CAPACITY
     default: return WAIT_FOR_SHARD
   }
 }
@@ -169,7 +173,8 @@ export function takeInward (
   const at = table.findOutside()
   if (at < 0) return DROP_NAT_NO_FLOW
   p.natAt = at
-  if (!node.serves(shard, at)) return WAIT_FOR_COPY
+  const admission = node.admit(shard, at)
+  if (admission !== FLOW_PASSES) return outcomeOf(admission)
   const { words } = table
   if (p.protocol === PROTOCOL_TCP) noteInward(p, shard, node, at)
   if (table.isArmed(at)) words[at + NAT_AT_LAST_SEEN] = table.nowTick

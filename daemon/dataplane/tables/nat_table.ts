@@ -95,6 +95,8 @@ export class NatTable {
 
   /** Live flows, copies included. */
   get live (): number { return this.words[NAT_HEADER_AT_LIVE] }
+  /** Rows that hold no live flow. */
+  get room (): number { return this.capacity - this.live }
   get nowTick (): number { return this.#nowTick }
   /** Rows below this number were in use at some time. */
   get touched (): number { return this.words[NAT_HEADER_AT_TOUCHED] }

@@ -75,6 +75,8 @@ export interface ShardData {
   readonly epoch: number
   /** [SHARD_SLOTS] host index of the owner of each slot; 0: none. */
   readonly owners: Uint32Array
+  /** [SHARD_SLOTS] epoch since which each of them owns its slot without a break. */
+  readonly ownerEpochs: Uint32Array
   /** Host indices of the nodes that keep copies, the worker's own included. */
   readonly replicas: Uint32Array
   /** [replicas] epoch at which each came. */

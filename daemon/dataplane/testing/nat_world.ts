@@ -120,6 +120,7 @@ export class NatWorld {
           eniIdLow: NAT,
           epoch: this.epoch,
           owners: Uint32Array.from(owners),
+          ownerEpochs: new Uint32Array(owners.length).fill(this.epoch),
           replicas: Uint32Array.from(nodes),
           joinedEpochs: new Uint32Array(nodes.length),
           addresses: addressWords('10.0.1.9')

@@ -14,11 +14,13 @@ import { assert } from '../../base/assert.ts'
 import type { Random } from '../../base/random.ts'
 import { isMessage, MESSAGE_HEADER_BYTES } from '../../dataplane/hyperplane/peer_channel.ts'
 import { RECORD_BYTES } from '../../dataplane/hyperplane/record.ts'
-import { HyperplaneNode, MESSAGE_BYTES_MAX } from '../../dataplane/hyperplane/node.ts'
+import {
+  FLOW_PASSES, FLOW_WAITS, HyperplaneNode, MESSAGE_BYTES_MAX
+} from '../../dataplane/hyperplane/node.ts'
 import { shardSlot } from '../../dataplane/tables/host_table.ts'
 import {
   NAT_AT_INSIDE, NAT_AT_INSIDE_PORTS, NAT_AT_OUTSIDE, NAT_AT_OUTSIDE_PORTS, NAT_AT_PROTOCOL,
-  NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_AT_SERIAL, natFileBytes
+  NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_AT_SERIAL, NAT_AT_UNCONFIRMED, natFileBytes
 } from '../../dataplane/tables/nat_layout.ts'
 import { NatTable } from '../../dataplane/tables/nat_table.ts'
 import { addressWords, IPV4_MAPPED_WORD } from '../../wire/address.ts'
@@ -36,12 +38,13 @@ export interface SimulationOptions {
   /** Longest delay of a datagram, and of control's word, ms. */
   readonly delayMs: number
   readonly controlMs: number
-  readonly capacity?: number
 }
 
 const RESOURCE = 7
 const NAT_ADDRESS = addressWords('10.0.0.9')
 const REMOTES = 4
+/** Rows of a node: more than there are flows, so that none is refused for want of room. */
+const CAPACITY = 2048
 
 interface Flow { readonly client: number, readonly remote: number, readonly outside: string }
 
@@ -84,7 +87,7 @@ export class Simulation {
     this.#state = options.seed | 1
     this.names = Array.from({ length: options.nodes }, (_n, index) => `node-${String(index + 1)}`)
     this.cell = new Cell(this.names)
-    this.#files = this.names.map(() => new ArrayBuffer(natFileBytes(options.capacity ?? 512)))
+    this.#files = this.names.map(() => new ArrayBuffer(natFileBytes(CAPACITY)))
     this.#processes = this.names.map(() => null)
     for (const name of this.names) this.start(name)
     this.cell.begin()
@@ -128,7 +131,7 @@ export class Simulation {
     const random: Random = {
       bytes: (count) => Uint8Array.from({ length: count }, () => this.pick(256))
     }
-    const table = new NatTable(this.#file(index), this.#options.capacity ?? 512, random)
+    const table = new NatTable(this.#file(index), CAPACITY, random)
     const held: Process['held'] = new Map()
     const incarnation = ++this.#incarnation
     const node = new HyperplaneNode(index + 1, table, incarnation, {
@@ -172,13 +175,14 @@ export class Simulation {
       }
     }
     if (!this.#openedMs.has(name)) this.#openedMs.set(name, this.nowMs)
-    if (node.serves(shard, at)) {
+    const admission = node.admit(shard, at)
+    if (admission === FLOW_PASSES) {
       // A packet of a host that has not heard of the new owner, which has just ended the flow,
       // passes at the old one, as it had a moment before: no flow begins by it.
       const decides = shard.owns(slot) && shard.mayDecide()
       if (!decides && this.#ended.get(name) === outsideOf(table, at)) return
       this.#passed(index, at, { client, remote })
-    } else {
+    } else if (admission === FLOW_WAITS) {
       process.held.set(`${String(at)}/${String(table.words[at + NAT_AT_SERIAL])}`,
         { client, remote })
     }
@@ -193,7 +197,7 @@ export class Simulation {
       const at = table.findInside()
       const shard = node.findShard(0, RESOURCE)
       if (at < 0 || shard === undefined || !shard.mayDecide() || !table.isArmed(at) ||
-        !node.serves(shard, at)) continue
+        table.words[at + NAT_AT_UNCONFIRMED] !== 0) continue
       const name = `${String(client)}/${String(remote)}`
       this.#ended.set(name, outsideOf(table, at))
       node.endFlow(shard, at)
@@ -306,6 +310,7 @@ export class Simulation {
         epoch: assignment.epoch,
         owners: Uint32Array.from(assignment.owners,
           (name) => name === null ? 0 : this.#index(name) + 1),
+        ownerEpochs: Uint32Array.from(assignment.ownerEpochs),
         replicas: Uint32Array.from(assignment.replicas, (name) => this.#index(name) + 1),
         joinedEpochs: Uint32Array.from(assignment.joinedEpochs),
         addresses: NAT_ADDRESS

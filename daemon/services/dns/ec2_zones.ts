@@ -10,12 +10,13 @@
  *                                                one elsewhere
  */
 import { cidrContainsAddress, knownAddress, knownCidr } from '../../model/cidr.ts'
+import { isBelow, parentOf } from '../../model/domain_name.ts'
 import { REGIONS } from '../../model/region.ts'
 import { ipName, privateDnsSuffix, publicDnsSuffix, publicName } from '../../model/private_dns.ts'
 import type { ServicesDirectory } from '../directory.ts'
 import type { VpcData } from '../update.ts'
 import type { Viewer } from '../viewer.ts'
-import { isInZone, matching } from './zone_source.ts'
+import { matching } from './zone_source.ts'
 import type { ZoneAnswer, ZoneQuestion, ZoneRecord, ZoneSource } from './zone_source.ts'
 
 /** Of all names of EC2, seconds. */
@@ -61,7 +62,7 @@ export function privateNames (directory: ServicesDirectory): ZoneSource {
     answer (question, { vpc }) {
       const zone = privateDnsSuffix(vpc.region)
       const { name } = question
-      if (!isInZone(name, zone)) return null
+      if (!isBelow(name, zone)) return null
       if (name === zone) return answer(zone, question, [])
       const label = name.slice(0, -zone.length - 1)
       if (INSTANCE_NAME.test(label)) {
@@ -89,9 +90,10 @@ export function publicNames (directory: ServicesDirectory): ZoneSource {
   return {
     answer (question, { vpc }) {
       const { name } = question
-      if (!isInZone(name, AWS_ZONE)) return null
-      const zone = [...PUBLIC_ZONES.keys()].find((one) => isInZone(name, one))
-      if (zone === undefined) return null
+      if (!isBelow(name, AWS_ZONE)) return null
+      let zone = name
+      while (zone !== AWS_ZONE && !PUBLIC_ZONES.has(zone)) zone = parentOf(zone)
+      if (zone === AWS_ZONE) return null
       if (name === zone) return answer(zone, question, [])
       const address = addressIn(PUBLIC_NAME.exec(name.slice(0, -zone.length - 1)))
       if (address === null) return answer(zone, question, null)
@@ -122,7 +124,7 @@ export function reverseNames (directory: ServicesDirectory): ZoneSource {
   return {
     answer (question, viewer) {
       const { name } = question
-      if (!isInZone(name, REVERSE_ZONE)) return null
+      if (!isBelow(name, REVERSE_ZONE)) return null
       const address = addressIn(REVERSE_NAME.exec(name), true)
       const target = address === null ? null : nameOf(address, viewer, directory)
       // What lies elsewhere may be known to somebody else.

@@ -13,6 +13,7 @@
  * A VPC sees its zones while both of its DNS attributes are on (Route 53 Developer Guide,
  * "Considerations when working with a private hosted zone").
  */
+import { parentOf } from '../../model/domain_name.ts'
 import type { RecordType, SoaData } from '../../model/resource_record.ts'
 import { ValueFault, parseRecordValue } from '../../model/resource_record.ts'
 import type { HostedZoneData, RecordSetData } from '../update.ts'
@@ -28,12 +29,22 @@ class KnownZone {
   readonly #sets = new Map<string, Map<RecordType, readonly ZoneRecord[]>>()
   /** How many names with records are at or below each name. */
   readonly #names = new Map<string, number>()
+  /** With the time that "no" may be kept, RFC 2308 §5. */
+  #soa: ZoneRecord | undefined
 
   constructor (name: string) {
     this.name = name
   }
 
-  set ({ name, type, ttlS, values }: RecordSetData): void {
+  set (data: RecordSetData): void {
+    this.#keep(data)
+    if (data.type !== 'SOA' || data.name !== this.name) return
+    const [soa] = this.#sets.get(this.name)?.get('SOA') ?? []
+    this.#soa = soa === undefined ? undefined
+      : { ...soa, ttl: Math.min(soa.ttl, (soa.data as SoaData).minimum) }
+  }
+
+  #keep ({ name, type, ttlS, values }: RecordSetData): void {
     const held = this.#sets.get(name)
     if (values.length === 0) {
       if (held?.delete(type) !== true || held.size > 0) return
@@ -70,10 +81,9 @@ class KnownZone {
   answer (name: string, type: string): ZoneAnswer {
     const records = this.#recordsOf(name)
     const found = matching(records ?? [], type)
-    const soa = this.#soa()
     return {
       zone: this.name, nameExists: records !== null, records: found,
-      ...soa === undefined ? {} : { soa }
+      ...this.#soa === undefined ? {} : { soa: this.#soa }
     }
   }
 
@@ -91,19 +101,6 @@ class KnownZone {
     }
     return null
   }
-
-  /** With the time that "no" may be kept, RFC 2308 §5. */
-  #soa (): ZoneRecord | undefined {
-    const [soa] = this.#sets.get(this.name)?.get('SOA') ?? []
-    return soa === undefined ? undefined
-      : { ...soa, ttl: Math.min(soa.ttl, (soa.data as SoaData).minimum) }
-  }
-}
-
-/** The name without its first label; empty above the last one. */
-function parentOf (name: string): string {
-  const dotAt = name.indexOf('.')
-  return dotAt === -1 ? '' : name.slice(dotAt + 1)
 }
 
 /** None for a value that the model would not have let in. */

@@ -6,10 +6,11 @@
  *     BUCKET.s3.REGION.amazonaws.com    every name below it
  *     dynamodb.REGION.amazonaws.com     alike
  */
+import { isBelow } from '../../model/domain_name.ts'
 import { PUBLIC_SERVICES, publicServiceAddress } from '../../model/prefix_list_aws.ts'
 import { findRegion } from '../../model/region.ts'
 import type { ZoneSource } from './zone_source.ts'
-import { isInZone, matching } from './zone_source.ts'
+import { matching } from './zone_source.ts'
 
 const TTL_S = 60
 const AWS_ZONE = 'amazonaws.com'
@@ -31,7 +32,7 @@ function serviceOf (name: string): { readonly zone: string, readonly address: st
 
 export const publicServiceNames: ZoneSource = {
   answer ({ name, type }) {
-    const found = name !== AWS_ZONE && isInZone(name, AWS_ZONE) ? serviceOf(name) : null
+    const found = name !== AWS_ZONE && isBelow(name, AWS_ZONE) ? serviceOf(name) : null
     if (found === null) return null
     const records = [{ name, type: 'A' as const, ttl: TTL_S, data: found.address }]
     return { zone: found.zone, nameExists: true, records: matching(records, type) }

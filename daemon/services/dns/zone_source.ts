@@ -38,11 +38,6 @@ export interface ZoneSource {
   answer (question: ZoneQuestion, viewer: Viewer): ZoneAnswer | null
 }
 
-/** The name lies in the zone, or is its top. The root holds everything. */
-export function isInZone (name: string, zone: string): boolean {
-  return zone === '' || name === zone || name.endsWith(`.${zone}`)
-}
-
 /** What of a name's records answers the type. */
 export function matching (records: readonly ZoneRecord[], type: string): readonly ZoneRecord[] {
   return records.filter((record) =>

@@ -6,7 +6,6 @@
  *     POST /detach ─▶ the plan of TerminateInstances ─▶ reconciler
  */
 import { VpclabError } from '../../../base/errors.ts'
-import { newId } from '../../../base/ids.ts'
 import { inspectNamespace, styleOf } from '../../../host/instance_guest.ts'
 import type { FoundNamespace } from '../../../host/instance_guest.ts'
 import { deviceName } from '../../../host/instance_plan.ts'
@@ -22,6 +21,7 @@ import type { Plan, PlanContext } from '../../../model/plan.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import { AccountView } from '../../../model/snapshot.ts'
 import { TAG_VALUE_LENGTH_MAX, tagsFromInput } from '../../../model/tag.ts'
+import { planContext } from '../../commit.ts'
 import { newInterfaceFromInput } from '../../ec2/network_interface_shape.ts'
 import type { AttachAnswer, AttachRequest, DetachAnswer, DetachRequest } from '../contract.ts'
 import { type AddRoutes, type AdminServerOptions, Refusal } from '../route.ts'
@@ -134,6 +134,6 @@ async function transact<Result> (
   plan: (view: AccountView, context: PlanContext) => Plan<Result>
 ): Promise<Result> {
   const view = new AccountView(ledger.snapshot, keyRing.first.accountId, config.region)
-  const context = { nowMs: clock.nowMs(), newId: (prefix: string) => newId(random, prefix) }
+  const context = planContext(clock, random)
   return (await ledger.transact(() => plan(view, context))).result
 }
