@@ -10,6 +10,8 @@
  */
 import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createAcmService } from './api/acm/service.ts'
+import { createAcmPcaService } from './api/acm_pca/service.ts'
 import { createAdminServer } from './api/admin/server.ts'
 import { createStacks } from './api/cloudformation/stacks.ts'
 import { CallRecorder } from './api/cloudtrail/event.ts'
@@ -34,6 +36,9 @@ import { ChangeHistory } from './audit/change_history.ts'
 import { AuditTrail } from './audit/trail.ts'
 import { BirdEngine } from './bgp/bird_engine.ts'
 import { BgpController } from './bgp/controller.ts'
+import { Authorities } from './certificates/authorities.ts'
+import { EndpointCertificates } from './certificates/endpoints.ts'
+import { PrivateKeys } from './certificates/private_keys.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
 import { newId } from './base/ids.ts'
@@ -47,7 +52,8 @@ import type { LabConfig } from './host/lab_config.ts'
 import { RESOLV_CONF_VARIABLE, machineResolvers } from './host/machine_resolvers.ts'
 import {
   adminSocketPath, auditDirectory, bgpDirectory, bucketsDirectory, credentialsPath,
-  flowLogsDirectory, historyPath, namespaceName, namespacePath, storePath
+  flowLogsDirectory, historyPath, namespaceName, namespacePath,
+  privateKeysDirectory, storePath
 } from './host/paths.ts'
 import { releaseLab } from './host/pid_file.ts'
 import { readConsole } from './host/vm_process.ts'
@@ -72,7 +78,8 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
   const { trail, recorder, history } = await openPast(lab, engine, log)
-  const theLab = openLab(lab, config, { replica, log, fill })
+  const certificates = openCertificates(lab, replica, log)
+  const theLab = openLab(lab, config, { replica, log, fill, keys: certificates.keys })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const bgp = openBgp(lab, config, { replica, log })
@@ -87,8 +94,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
       createConfigService({ history, trail, actions: ACTIONS }),
       createLogsService(flowLogs.logGroups),
       cloudWatch.service,
-      createStsService(),
-      createRoute53(replica, theLab)
+      createStsService(), createRoute53(replica, theLab), ...certificates.services
     ],
     keyRing, clock: systemClock, random: systemRandom, log,
     onCall: (call, durationMs) => {
@@ -109,6 +115,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
     () => admin.close(),
     () => flowLogs.stop(),
     () => bgp?.stop(),
+    () => certificates.stop(),
     () => theLab.stop(),
     () => { replica.close() },
     () => { history.close() },
@@ -137,13 +144,15 @@ function openLab (
     readonly replica: Replica
     readonly log: Log
     readonly fill: () => Promise<number>
+    readonly keys: PrivateKeys
   }
 ): Lab {
+  const { keys, ...rest } = parts
   const forwarders =
     uplink === 'real' ? machineResolvers(process.env[RESOLV_CONF_VARIABLE]) : []
   return new Lab({
     lab, clock: systemClock, random: systemRandom, uplink, forwarders, spinUs, flowCapacity,
-    ...parts
+    keyOf: (certificateId) => keys.read(certificateId), ...rest
   })
 }
 
@@ -161,6 +170,22 @@ function openFlowLogs (
     agents: () => theLab.agents, replica, clock: systemClock, log, logGroups, bucketWriter,
     windowS: config.flowLogIntervalS, markPath: join(directory, 'open_window')
   })
+}
+
+/** Certificate authorities, and the certificates of AWS's side of tunnels. */
+function openCertificates (lab: string, replica: Replica, log: Log): {
+  readonly keys: PrivateKeys
+  readonly services: readonly Service[]
+  readonly stop: () => Promise<void>
+} {
+  const keys = new PrivateKeys(privateKeysDirectory(lab))
+  const authorities =
+    new Authorities({ keys, ledger: replica, clock: systemClock, random: systemRandom })
+  const endpoints = new EndpointCertificates(authorities, replica, log)
+  return {
+    keys, services: [createAcmPcaService(authorities), createAcmService(authorities)],
+    stop: () => endpoints.stop()
+  }
 }
 
 /** BGP over the tunnels of VPN connections, in the namespaces of their gateways. */
