@@ -202,3 +202,21 @@ test('while the endpoint of a tunnel is replaced, the other one has the lowest M
   { ...net.context, nowMs: net.context.nowMs + 1 }))
   t.deepEqual(meds(), [50, 200])
 })
+
+test('of two devices with two tunnels each, one that prepends waits, and takes over', (t) => {
+  const net = new VpnNetwork()
+  const [spare, main] = [net.createVpn(), net.createVpn()]
+  const lan = '192.168.7.0/24'
+  const used = (): string | undefined => bestPaths(net.snapshot, net.vgwId)[0]?.outsideIpAddress
+  for (const tunnel of [0, 1]) {
+    net.up(spare, tunnel, bgpPath(lan, { asPath: [65_010, 65_010] }))
+    net.up(main, tunnel, bgpPath(lan))
+  }
+  t.is(used(), net.outside(main, 0))
+  net.ipsec(main, 0, false)
+  t.is(used(), net.outside(main, 1))
+  net.bgp(main, 1, true, [])
+  t.is(used(), net.outside(spare, 0), 'withdrawn by the other device')
+  net.up(main, 1, bgpPath(lan))
+  t.is(used(), net.outside(main, 1), 'announced again')
+})
