@@ -1,12 +1,12 @@
 /**
- * AWS services of the JSON protocol as `vpcctl` speaks them: CloudTrail, Config and CloudWatch
- * Logs. Smithy 2.0,
- * "AWS JSON 1.1 protocol". The SDK gives the types and is never loaded.
+ * AWS services of the JSON protocol as `vpcctl` speaks them: CloudTrail, Config, CloudWatch Logs,
+ * Private CA and Certificate Manager. Smithy 2.0, "AWS JSON 1.1 protocol". The SDK gives the types
+ * and is never loaded.
  *
  *     input ─▶ JSON ─ sigv4 ─▶ POST / with X-Amz-Target ─▶ JSON, or CtlError
  *
  * Times travel as seconds since 1970, which is what `Date` becomes here on the way out; answers
- * have numbers.
+ * have numbers. Blobs are base64 texts.
  */
 import { AwsEndpoint, type AwsEndpointOptions } from './aws_endpoint.ts'
 import { CtlError } from './exit_codes.ts'
@@ -24,6 +24,8 @@ export const CLOUDTRAIL: JsonServiceName =
   { name: 'cloudtrail', targetPrefix: 'CloudTrail_20131101' }
 export const CONFIG: JsonServiceName = { name: 'config', targetPrefix: 'StarlingDoveService' }
 export const LOGS: JsonServiceName = { name: 'logs', targetPrefix: 'Logs_20140328' }
+export const ACM: JsonServiceName = { name: 'acm', targetPrefix: 'CertificateManager' }
+export const ACM_PCA: JsonServiceName = { name: 'acm-pca', targetPrefix: 'ACMPrivateCA' }
 
 export class JsonClient {
   readonly #endpoint: AwsEndpoint

@@ -10,6 +10,8 @@
  */
 import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createAcmService } from './api/acm/service.ts'
+import { createAcmPcaService } from './api/acm_pca/service.ts'
 import { createAdminServer } from './api/admin/server.ts'
 import { createStacks } from './api/cloudformation/stacks.ts'
 import { CallRecorder } from './api/cloudtrail/event.ts'
@@ -35,6 +37,9 @@ import { ChangeHistory } from './audit/change_history.ts'
 import { AuditTrail } from './audit/trail.ts'
 import { BirdEngine } from './bgp/bird_engine.ts'
 import { BgpController } from './bgp/controller.ts'
+import { Authorities } from './certificates/authorities.ts'
+import { EndpointCertificates } from './certificates/endpoints.ts'
+import { PrivateKeys } from './certificates/private_keys.ts'
 import { systemClock } from './base/clock.ts'
 import { VpclabError } from './base/errors.ts'
 import { systemRandom } from './base/random.ts'
@@ -48,7 +53,7 @@ import { RESOLV_CONF_VARIABLE, machineResolvers } from './host/machine_resolvers
 import { openStore } from './host/open_store.ts'
 import {
   adminSocketPath, auditDirectory, bgpDirectory, bucketsDirectory, credentialsPath,
-  flowLogsDirectory, historyPath, namespaceName, namespacePath
+  flowLogsDirectory, historyPath, namespaceName, namespacePath, privateKeysDirectory
 } from './host/paths.ts'
 import { releaseLab } from './host/pid_file.ts'
 import { readConsole } from './host/vm_process.ts'
@@ -75,7 +80,8 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
   const { trail, recorder, history } = await openPast(lab, store.engine, log)
-  const theLab = openLab(lab, config, { replica, log, fill })
+  const certificates = openCertificates(lab, replica, log)
+  const theLab = openLab(lab, config, { replica, log, fill, keys: certificates.keys })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const bgp = openBgp(lab, config, { replica, log })
@@ -90,8 +96,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
       createConfigService({ history, trail, actions: ACTIONS }),
       createLogsService(flowLogs.logGroups),
       cloudWatch.service,
-      createStsService(),
-      createRoute53(replica, theLab)
+      createStsService(), createRoute53(replica, theLab), ...certificates.services
     ],
     ...SYSTEM, keyRing, log,
     unreachableSinceMs: () => store.engine.unreachableSinceMs,
@@ -113,6 +118,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
     () => admin.close(),
     () => flowLogs.stop(),
     () => bgp?.stop(),
+    () => certificates.stop(),
     () => theLab.stop(),
     () => { replica.close() },
     () => { history.close() },
@@ -141,13 +147,15 @@ function openLab (
     readonly replica: Replica
     readonly log: Log
     readonly fill: () => Promise<number>
+    readonly keys: PrivateKeys
   }
 ): Lab {
+  const { keys, ...rest } = parts
   const forwarders =
     uplink === 'real' ? machineResolvers(process.env[RESOLV_CONF_VARIABLE]) : []
   return new Lab({
     lab, clock: systemClock, random: systemRandom, uplink, forwarders, spinUs, flowCapacity,
-    ...parts
+    keyOf: (certificateId) => keys.read(certificateId), ...rest
   })
 }
 
@@ -165,6 +173,22 @@ function openFlowLogs (
     agents: () => theLab.agents, replica, clock: systemClock, log, logGroups, bucketWriter,
     windowS: config.flowLogIntervalS, markPath: join(directory, 'open_window')
   })
+}
+
+/** Certificate authorities, and the certificates of AWS's side of tunnels. */
+function openCertificates (lab: string, replica: Replica, log: Log): {
+  readonly keys: PrivateKeys
+  readonly services: readonly Service[]
+  readonly stop: () => Promise<void>
+} {
+  const keys = new PrivateKeys(privateKeysDirectory(lab))
+  const authorities =
+    new Authorities({ keys, ledger: replica, clock: systemClock, random: systemRandom })
+  const endpoints = new EndpointCertificates(authorities, replica, log)
+  return {
+    keys, services: [createAcmPcaService(authorities), createAcmService(authorities)],
+    stop: () => endpoints.stop()
+  }
 }
 
 /** BGP over the tunnels of VPN connections, in the namespaces of their gateways. */

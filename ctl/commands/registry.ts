@@ -93,6 +93,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./customer_gateway.ts')).customerGatewayCommands
   },
   {
+    name: 'certificate',
+    summary: 'Certificates of customer gateways, and the authorities that issue them',
+    group: 'Network',
+    load: async () => (await import('./certificate.ts')).allCertificateCommands
+  },
+  {
     name: 'vpn',
     summary: 'Site-to-Site VPN connections: tunnels, routes, samples for devices',
     group: 'Network',

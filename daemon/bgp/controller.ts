@@ -11,7 +11,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { connectionsOf } from '../model/vpn_connection.ts'
 import type { VpnConnection } from '../model/vpn_connection.ts'
 import type { VpnGateway } from '../model/vpn_gateway.ts'
-import { MED_OTHER, MED_PREFERRED } from '../model/vpn_route.ts'
+import { medOfTunnel } from '../model/vpn_route.ts'
 import { BGP_PATHS_MAX, planBgpSession, tunnelKey } from '../model/vpn_status.ts'
 import { insideAddresses } from '../model/vpn_tunnel.ts'
 import type { Log } from '../observe/log.ts'
@@ -71,6 +71,7 @@ function concerns (change: AppliedChange): boolean {
     case 'vpnConnection':
       return changesField<'vpnConnection'>(change,
         ['state', 'tunnels', 'vpnGatewayId', 'customerGatewayId'])
+    case 'ipsecSession': return changesField<'ipsecSession'>(change, ['isUp', 'generation'])
     case 'vpc': return changesField<'vpc'>(change, ['cidrBlocks'])
     default: return false
   }
@@ -95,15 +96,16 @@ function blocksOf ({ tables }: Snapshot, { vpcId }: VpnGateway): string[] {
   return (vpc?.cidrBlocks ?? []).map(({ cidrBlock }) => cidrBlock)
 }
 
-function peersOf ({ tables }: Snapshot, connection: VpnConnection): BgpPeer[] {
-  const customer = tables.customerGateway.get(connection.customerGatewayId)
+function peersOf (snapshot: Snapshot, connection: VpnConnection): BgpPeer[] {
+  const customer = snapshot.tables.customerGateway.get(connection.customerGatewayId)
   if (customer === undefined) return []
-  return connection.tunnels.map((tunnel, at) => {
+  return connection.tunnels.map((tunnel) => {
     const inside = insideAddresses(tunnel)
     return {
       vpnConnectionId: connection.id, outsideIpAddress: tunnel.outsideIpAddress,
       localAddress: inside.aws, peerAddress: inside.customer, peerAsn: customer.bgpAsn,
-      med: at === 0 ? MED_PREFERRED : MED_OTHER, pathsMax: BGP_PATHS_MAX, password: null, bfd: null
+      med: medOfTunnel(snapshot, connection, tunnel), pathsMax: BGP_PATHS_MAX,
+      password: null, bfd: null
     }
   })
 }

@@ -15,7 +15,7 @@ import { shardGroup } from '../mapping/shard_group.ts'
 import { internetGatewayOf } from '../model/internet_gateway.ts'
 import { routeTableOfGateway } from '../model/route_table.ts'
 import type { RouteTable } from '../model/route_table.ts'
-import { vpnGatewayOf } from '../model/vpn_gateway.ts'
+import { networkOfGateway, vpnGatewayOf } from '../model/vpn_gateway.ts'
 import type { CompileContext, Mark, UpdateDraft } from './compiled_table.ts'
 import { EDGE_GROUP } from './host_group_table.ts'
 
@@ -30,7 +30,7 @@ const GATEWAY_ID = /^(?:igw|eigw|vgw)-/
 /** Whether the key of a port is a gateway's id, not an ENI's. */
 export function isGatewayId (id: string): boolean { return GATEWAY_ID.test(id) }
 
-/** [n × GATEWAY_WORDS] gateways of a VPC, for VpcData. */
+/** [n × GATEWAY_WORDS] gateways of a VPC, or of a gateway's own network, for VpcData. */
 export function gatewaysOf (vpcId: string, { snapshot, indexes }: CompileContext): Uint32Array {
   const edges = indexes.host.indexOf(EDGE_GROUP)
   const gateways: number[] = []
@@ -43,7 +43,7 @@ export function gatewaysOf (vpcId: string, { snapshot, indexes }: CompileContext
     const { high, low } = idBits(id)
     gateways.push(high, low, indexes.host.indexOf(shardGroup(id)), INTERNET_MTU, edges)
   }
-  const vpn = vpnGatewayOf(snapshot, vpcId)
+  const vpn = vpnGatewayOf(snapshot, vpcId) ?? snapshot.tables.vpnGateway.get(vpcId)
   if (vpn !== undefined) {
     const { high, low } = idBits(vpn.id)
     gateways.push(high, low, edges, VPN_MTU, edges)
@@ -57,9 +57,9 @@ export function buildGatewayPort (
 ): string | null {
   const { hostName, snapshot, directory, indexes } = context
   const { egressOnlyInternetGateway, internetGateway, vpnGateway } = snapshot.tables
-  const gateway = egressOnlyInternetGateway.get(key) ?? internetGateway.get(key) ??
-    vpnGateway.get(key)
-  const vpcId = gateway?.vpcId ?? null
+  const vpn = vpnGateway.get(key)
+  const vpcId = vpn !== undefined ? networkOfGateway(vpn)
+    : (egressOnlyInternetGateway.get(key) ?? internetGateway.get(key))?.vpcId ?? null
   if (vpcId === null || !isServedHere(key, vpcId, hostName, directory)) return null
   const vpcIndex = indexes.vpc.indexOf(vpcId)
   const portIndex = vpcIndex === 0 ? 0 : indexes.port.ensure(key)

@@ -41,7 +41,7 @@ export const portTable: CompiledTable = {
     } else if (change.noun === 'internetGateway') {
       if (changesField<'internetGateway'>(change, ['vpcId'])) mark(change.id)
     } else if (change.noun === 'vpnGateway') {
-      if (changesField<'vpnGateway'>(change, ['vpcId'])) mark(change.id)
+      if (changesField<'vpnGateway'>(change, ['vpcId', 'state'])) mark(change.id)
     } else if (change.noun === 'egressOnlyInternetGateway') {
       if (change.record === null || change.previous === null) mark(change.id)
     } else if (change.noun === 'routeTable') {

@@ -64,7 +64,7 @@ export function newVpc (n: number): Vpc {
 export function newVpn (n: number): { vpnGateway: VpnGateway, vpnConnection: VpnConnection } {
   const vpnGateway: VpnGateway = {
     ...OWNED, id: idOf('vgw', n), state: 'available', amazonSideAsn: 64_512,
-    availabilityZone: null, vpcId: null, detachedVpcId: null, deletedMs: null
+    availabilityZone: null, vni: 0x7f_0000 + n, vpcId: null, detachedVpcId: null, deletedMs: null
   }
   const vpnConnection: VpnConnection = {
     ...OWNED, id: idOf('vpn', n), state: 'available', vpnGatewayId: vpnGateway.id,

@@ -5,14 +5,17 @@
  *
  *     held    VNI, blocks, peers, gateways     subnets, routes, groups, ACLs, ports, mappings
  *     peer    VNI, blocks                      mappings
+ *
+ * A virtual private gateway without a VPC is served in a network of its own, which is a VPC here.
  */
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import { blocksOf, peeringMtu, peersOf } from '../model/vpc_peering.ts'
 import type { PeerVpc } from '../model/vpc_peering.ts'
 import type { Vpc } from '../model/vpc.ts'
+import { networkOfGateway } from '../model/vpn_gateway.ts'
 import { NO_VPC, packPrefixes } from './compiled_table.ts'
-import type { CompileContext, CompiledTable } from './compiled_table.ts'
+import type { CompileContext, CompiledTable, UpdateDraft } from './compiled_table.ts'
 import { gatewaysOf } from './gateway_port.ts'
 
 /** How much of a VPC a host is to know. */
@@ -55,7 +58,12 @@ export const vpcTable: CompiledTable = {
       if (!changesField<'vpcPeeringConnection'>(change, ['status'])) return
       const peering = change.record ?? change.previous
       for (const side of [peering?.requester, peering?.accepter]) if (side) mark(side.vpcId)
-    } else if (change.noun === 'internetGateway' || change.noun === 'vpnGateway') {
+    } else if (change.noun === 'vpnGateway') {
+      const networks = [change.previous, change.record]
+        .map((gateway) => gateway === null ? null : networkOfGateway(gateway))
+      if (networks[0] === networks[1]) return
+      for (const network of networks) if (network !== null) mark(network)
+    } else if (change.noun === 'internetGateway') {
       const vpcIds = new Set([change.previous?.vpcId, change.record?.vpcId])
       if (vpcIds.size < 2) return
       for (const vpcId of vpcIds) if (typeof vpcId === 'string') mark(vpcId)
@@ -77,7 +85,8 @@ export const vpcTable: CompiledTable = {
     const { snapshot, directory, indexes } = context
     const vpc = snapshot.tables.vpc.get(key)
     const knowledge = knowledgeOf(key, context)
-    if (vpc === undefined || knowledge === 'none') return null
+    if (vpc === undefined) return buildOwnNetwork(key, context, draft)
+    if (knowledge === 'none') return null
     const vpcIndex = indexes.vpc.ensure(key)
     if (vpcIndex === 0) return null
     draft.vpcs.push({
@@ -95,6 +104,23 @@ export const vpcTable: CompiledTable = {
   remove (key, { indexes, revision }, draft) {
     draft.removedVpcs.push(indexes.vpc.retire(key, revision))
   }
+}
+
+/** The network of a virtual private gateway without a VPC: nothing is in it but the gateway. */
+function buildOwnNetwork (
+  key: string, context: CompileContext, draft: UpdateDraft): string | null {
+  const { snapshot, hostName, directory, indexes } = context
+  const gateway = snapshot.tables.vpnGateway.get(key)
+  if (gateway?.vni === undefined || networkOfGateway(gateway) !== key ||
+    !directory.holds(hostName, key)) return null
+  const vpcIndex = indexes.vpc.ensure(key)
+  if (vpcIndex === 0) return null
+  draft.vpcs.push({
+    vpcIndex, vni: gateway.vni, mappingsComplete: true, blocks: packPrefixes([]),
+    peers: new Uint32Array(0), resolver: resolverWords(undefined),
+    gateways: gatewaysOf(key, context)
+  })
+  return key
 }
 
 /** [n × PEER_WORDS]; a peer that gets no index is left out. */

@@ -1,7 +1,7 @@
 /**
- * VPN tunnels of attached virtual private gateways, and the prefix of each that is used now, for
- * edges alone. One object, built whole: a prefix moves from a tunnel that went down to another in
- * one step.
+ * VPN tunnels of virtual private gateways, and the prefix of each that is used now, for edges
+ * alone. One object, built whole: a prefix moves from a tunnel that went down to another in one
+ * step.
  */
 import { idBits } from '../base/ids.ts'
 import {
@@ -36,8 +36,7 @@ export const vpnTable: CompiledTable = {
     const { snapshot, indexes } = context
     const tunnels: number[] = []
     const routes: number[] = []
-    for (const { id, vpcId } of snapshot.tables.vpnGateway.values()) {
-      if (vpcId === null) continue
+    for (const { id } of snapshot.tables.vpnGateway.values()) {
       const { high, low } = idBits(id)
       for (const connection of connectionsOf(snapshot, id)) {
         const edges = edgesOfTunnels(snapshot, connection)

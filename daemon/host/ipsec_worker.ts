@@ -28,15 +28,9 @@ export interface IpsecWorkerOptions {
   readonly statisticsPath: string
 }
 
-/** A tunnel as it is to be; one whose `generation` changes begins anew. */
-export interface DesiredTunnel {
-  readonly config: TunnelConfig
-  readonly generation: number
-}
-
 export type ToIpsecWorker =
-  /** All of them. */
-  | { readonly kind: 'tunnels', readonly tunnels: readonly DesiredTunnel[] }
+  /** All of them; one that is not as it was begins anew. */
+  | { readonly kind: 'tunnels', readonly tunnels: readonly TunnelConfig[] }
   | {
     readonly kind: 'mapping'
     readonly index: number
@@ -83,18 +77,18 @@ async function main (options: IpsecWorkerOptions): Promise<void> {
     if (status?.state === 'up' && negotiated !== null) say({ kind: 'status', status, negotiated })
   }
   const open = new Map<string, string>()
-  const apply = async (tunnels: readonly DesiredTunnel[]): Promise<void> => {
-    const wanted = new Map(tunnels.map((tunnel) => [tunnel.config.name, tunnel]))
+  const apply = async (tunnels: readonly TunnelConfig[]): Promise<void> => {
+    const wanted = new Map(tunnels.map((config) => [config.name, config]))
     for (const name of [...open.keys()]) {
       if (wanted.has(name)) continue
       await engine.close(name)
       open.delete(name)
     }
-    for (const [name, tunnel] of wanted) {
-      const text = JSON.stringify(tunnel)
+    for (const [name, config] of wanted) {
+      const text = JSON.stringify(config)
       if (open.get(name) === text) continue
       open.set(name, text)
-      await engine.open(tunnel.config).catch((error: unknown) => {
+      await engine.open(config).catch((error: unknown) => {
         log.error({ err: error, tunnel: name }, 'a tunnel could not be opened')
       })
     }

@@ -69,6 +69,8 @@ export interface LabOptions {
   readonly flowCapacity: number
   /** Fills an emptied lab with what every lab begins with; returns the revision of the last one. */
   readonly fill: () => Promise<number>
+  /** Private key of a certificate, PEM; null where there is none. */
+  readonly keyOf: (certificateId: string) => string | null
 }
 
 interface Waiter {
@@ -124,7 +126,7 @@ export class Lab {
       log.warn({ err: error }, 'a public service failed')
     })
     this.#vpn = new VpnEdges(
-      { lab, replica, clock: options.clock, log, agents: () => this.#agents })
+      { lab, replica, clock: options.clock, log, agents: () => this.#agents, keyOf: options.keyOf })
     this.#services = new ServicesLink({
       snapshot: () => replica.snapshot,
       directory: this.directory,

@@ -61,6 +61,8 @@ export function auditDirectory (lab: string): string { return stateFile(lab, 'au
 export function historyPath (lab: string): string { return stateFile(lab, 'history.sqlite') }
 /** Directory of flow logs on their way, and of the log groups. */
 export function flowLogsDirectory (lab: string): string { return stateFile(lab, 'flow_logs') }
+/** Private keys of certificate authorities and certificates. */
+export function privateKeysDirectory (lab: string): string { return stateFile(lab, 'private_keys') }
 /** What stands for S3: a directory for each bucket. */
 export function bucketsDirectory (lab: string): string { return stateFile(lab, 'buckets') }
 export function logPath (lab: string): string { return stateFile(lab, 'vpcd.log') }

@@ -16,10 +16,13 @@ import { Worker } from 'node:worker_threads'
 import { rmSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import type { Negotiated } from '../ipsec/negotiated.ts'
-import type { TunnelConfig } from '../ipsec/tunnel.ts'
+import type { TunnelAuthentication, TunnelConfig } from '../ipsec/tunnel.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
+import { authorityArn } from '../model/certificate_authority.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { authorityOfGateway } from '../model/vpn_certificate.ts'
+import type { VpnConnection } from '../model/vpn_connection.ts'
 import { edgesOfTunnels } from '../model/vpn_placement.ts'
 import { planIpsecSession, tunnelKey } from '../model/vpn_status.ts'
 import type { Log, LogLevel } from '../observe/log.ts'
@@ -29,9 +32,7 @@ import { tunnelSettings } from '../vpn/tunnel_settings.ts'
 import type { TunnelSettings } from '../vpn/tunnel_settings.ts'
 import type { HostAgent } from './agent.ts'
 import { runIpBatch } from './command.ts'
-import type {
-  DesiredTunnel, FromIpsecWorker, IpsecWorkerOptions, ToIpsecWorker
-} from './ipsec_worker.ts'
+import type { FromIpsecWorker, IpsecWorkerOptions, ToIpsecWorker } from './ipsec_worker.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import {
   espFilePath, ikeNamespace, ipsecDirectory, namespaceName, namespacePath, routerNamespace
@@ -54,10 +55,12 @@ const RETRY_MS = 2000
 const STOP_MS_MAX = 10_000
 const GATEWAY_PATTERN = /^vgw-[0-9a-f]+$/
 const NOUNS: ReadonlySet<string> =
-  new Set(['vpnGateway', 'vpnConnection', 'customerGateway', 'host'])
+  new Set(['vpnGateway', 'vpnConnection', 'customerGateway', 'certificateAuthority',
+    'certificate', 'host'])
 
 /** A tunnel that is to be served. */
-export interface EdgeTunnel extends DesiredTunnel {
+export interface EdgeTunnel {
+  readonly config: TunnelConfig
   readonly edge: string
   readonly vpnGatewayId: string
   readonly vpnConnectionId: string
@@ -66,25 +69,35 @@ export interface EdgeTunnel extends DesiredTunnel {
   readonly insideAddress: string | null
 }
 
-/**
- * Tunnels of attached gateways. Those that prove themselves by certificate are not among them: the
- * lab keeps no certificates.
- */
-export function desiredTunnels (snapshot: Snapshot): EdgeTunnel[] {
-  const { vpnConnection, vpnGateway } = snapshot.tables
+/** @param keyOf private key of a certificate, PEM; null where there is none */
+export function desiredTunnels (
+  snapshot: Snapshot, keyOf: (certificateId: string) => string | null): EdgeTunnel[] {
+  const { vpnConnection } = snapshot.tables
   return tunnelSettings(snapshot).flatMap((settings): EdgeTunnel[] => {
-    const { outsideIpAddress, preSharedKey, vpnConnectionId, vpnGatewayId } = settings
+    const { outsideIpAddress, vpnConnectionId, vpnGatewayId } = settings
     const connection = vpnConnection.get(vpnConnectionId)
-    const isAttached = (vpnGateway.get(vpnGatewayId)?.vpcId ?? null) !== null
-    if (connection === undefined || preSharedKey === null || !isAttached) return []
+    const authentication = authenticationOf(settings, keyOf)
+    if (connection === undefined || authentication === null) return []
     const at = connection.tunnels.findIndex((one) => one.outsideIpAddress === outsideIpAddress)
     const edge = edgesOfTunnels(snapshot, connection)[at]
     return edge === undefined ? [] : [{
-      config: configOf(settings, preSharedKey, `${vpnConnectionId}-${String(at + 1)}`), edge,
-      vpnConnectionId, vpnGatewayId, outsideIpAddress, generation: settings.replacedMs ?? 0,
+      config: configOf(settings, authentication, `${vpnConnectionId}-${String(at + 1)}`), edge,
+      vpnConnectionId, vpnGatewayId, outsideIpAddress,
       insideAddress: connection.staticRoutesOnly ? null : settings.insideAddresses.aws
     }]
   })
+}
+
+/** @returns null while AWS's side has no certificate */
+function authenticationOf ({ preSharedKey, certificates }: TunnelSettings,
+  keyOf: (certificateId: string) => string | null): TunnelAuthentication | null {
+  if (preSharedKey !== null) return { kind: 'psk', secret: preSharedKey }
+  const { endpoint = null } = certificates ?? {}
+  const privateKey = endpoint === null ? null : keyOf(endpoint.id)
+  if (certificates === null || endpoint === null || privateKey === null) return null
+  const { issuer, chain, revocationLists } = certificates
+  return { kind: 'certificate', certificate: endpoint.certificate, privateKey, issuer, chain,
+    revocationLists }
 }
 
 /** A tunnel, and why nobody serves it, in words for people. */
@@ -98,25 +111,35 @@ export function unservedTunnels (
   const served = new Set(desired.map(({ outsideIpAddress }) => outsideIpAddress))
   return [...snapshot.tables.vpnConnection.values()]
     .filter(({ state }) => state === 'available')
-    .flatMap(({ id, vpnGatewayId, tunnels }) => tunnels
+    .flatMap((connection) => connection.tunnels
       .filter(({ outsideIpAddress }) => !served.has(outsideIpAddress))
-      .map(({ outsideIpAddress, preSharedKey }): Unserved => {
-        const vpcId = snapshot.tables.vpnGateway.get(vpnGatewayId)?.vpcId ?? null
-        return { vpnConnectionId: id, outsideIpAddress, reason: preSharedKey === null
-          ? 'the lab keeps no certificates: a pre-shared key is needed'
-          : vpcId === null ? `${vpnGatewayId} is attached to no VPC` : 'the lab has no edges' }
-      }))
+      .map(({ outsideIpAddress, preSharedKey }): Unserved => ({
+        vpnConnectionId: connection.id, outsideIpAddress,
+        reason: preSharedKey !== null || edgesOfTunnels(snapshot, connection).length === 0
+          ? 'the lab has no edges' : whyUncertified(snapshot, connection)
+      })))
 }
 
-function configOf (settings: TunnelSettings, secret: string, name: string): TunnelConfig {
+function whyUncertified (snapshot: Snapshot, { customerGatewayId }: VpnConnection): string {
+  const customer = snapshot.tables.customerGateway.get(customerGatewayId)
+  const authority = customer === undefined ? 'its customer gateway is gone'
+    : authorityOfGateway(snapshot, customer)
+  if (typeof authority === 'string') return authority
+  return authority.state === 'ACTIVE' ? 'the certificate of this end is being made'
+    : `${authorityArn(authority)} is ${authority.state}: it issues no certificate for this end`
+}
+
+function configOf (
+  settings: TunnelSettings, authentication: TunnelAuthentication, name: string): TunnelConfig {
   return {
     name,
+    generation: settings.replacedMs ?? 0,
     tunnel: settings.number,
     localAddress: settings.outsideIpAddress,
     remoteAddress: settings.peerIpAddress,
-    localId: settings.outsideIpAddress,
+    localId: settings.certificates?.identity ?? settings.outsideIpAddress,
     remoteId: null,
-    authentication: { kind: 'psk', secret },
+    authentication,
     ikeVersions: settings.ikeVersions,
     phase1: {
       encryption: settings.phase1EncryptionAlgorithms,
@@ -163,6 +186,8 @@ export interface VpnEdgesOptions {
   readonly clock: Clock
   readonly log: Log
   readonly agents: () => readonly HostAgent[]
+  /** Private key of a certificate, PEM; null where there is none. */
+  readonly keyOf: (certificateId: string) => string | null
 }
 
 export class VpnEdges {
@@ -242,8 +267,8 @@ export class VpnEdges {
   }
 
   async #reconcile (): Promise<void> {
-    const { lab, replica } = this.#options
-    const all = desiredTunnels(replica.snapshot)
+    const { lab, replica, keyOf } = this.#options
+    const all = desiredTunnels(replica.snapshot, keyOf)
     const tunnels = all.filter(({ edge }) => !this.#downEdges.has(edge))
     this.#tunnels = new Map(tunnels.map((tunnel) => [tunnel.config.name, tunnel]))
     const edges = new Set(tunnels.map(({ edge }) => edge))
@@ -287,7 +312,7 @@ export class VpnEdges {
     this.#openInside(edge, speaker, tunnels)
     this.#say(edge, {
       kind: 'tunnels',
-      tunnels: tunnels.map(({ config, generation }) => ({ config, generation }))
+      tunnels: tunnels.map(({ config }) => config)
     })
   }
 
@@ -383,26 +408,29 @@ export class VpnEdges {
     }
   }
 
-  #hearStatus ({ status: { name, state, explanation }, negotiated }:
+  #hearStatus ({ status: { name, state, explanation, generation }, negotiated }:
   Extract<FromIpsecWorker, { kind: 'status' }>): void {
     const tunnel = this.#tunnels.get(name)
     if (tunnel === undefined) return
-    if (state === 'up' && negotiated === null) this.#reportUp(tunnel)
-    else this.#report(tunnel, state === 'up', explanation, negotiated)
+    if (state !== 'up') this.#report(tunnel, false, explanation)
+    else {
+      this.#report(tunnel, true, null,
+        { generation, negotiated: negotiated ?? this.#before(tunnel) })
+    }
   }
 
-  /** What was agreed on is told next; until then what was told before stands. */
-  #reportUp (tunnel: EdgeTunnel): void {
+  /** What was agreed on is told after that a tunnel is up; until then what was before stands. */
+  #before ({ vpnConnectionId, outsideIpAddress }: EdgeTunnel): Negotiated | null {
     const { ipsecSession } = this.#options.replica.snapshot.tables
-    const before = ipsecSession.get(tunnelKey(tunnel.vpnConnectionId, tunnel.outsideIpAddress))
-    this.#report(tunnel, true, null, before?.negotiated ?? null)
+    return ipsecSession.get(tunnelKey(vpnConnectionId, outsideIpAddress))?.negotiated ?? null
   }
 
   #report ({ vpnConnectionId, outsideIpAddress }:
   Pick<EdgeTunnel, 'vpnConnectionId' | 'outsideIpAddress'>, isUp: boolean, message: string | null,
-  negotiated: Negotiated | null = null): void {
+  up: { readonly generation: number, readonly negotiated: Negotiated | null } | null = null): void {
+    const { generation = null, negotiated = null } = up ?? {}
     this.#writer.take(tunnelKey(vpnConnectionId, outsideIpAddress), {
-      vpnConnectionId, outsideIpAddress, isUp, message, negotiated,
+      vpnConnectionId, outsideIpAddress, isUp, message, generation, negotiated,
       sinceMs: this.#options.clock.nowMs()
     })
   }

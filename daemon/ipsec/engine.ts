@@ -20,7 +20,7 @@ import { Charon } from './charon.ts'
 import type { RetransmitOptions } from './charon_config.ts'
 import { TunnelMonitor } from './monitor.ts'
 import type { TunnelStatus } from './monitor.ts'
-import { CHILD_NAME, connectionMessage, sharedKeyMessage } from './tunnel.ts'
+import { CHILD_NAME, certificateMessages, connectionMessage, sharedKeyMessage } from './tunnel.ts'
 import type { TunnelConfig } from './tunnel.ts'
 import { XfrmServer } from './xfrm/server.ts'
 import type { ViciClient } from './vici/client.ts'
@@ -121,11 +121,15 @@ export class IpsecEngine {
         `has ${String(TUNNELS_MAX)} at most`)
     }
     const client = this.charon.client
-    // Charon starts what it is told of at once, so the old SAs end first.
-    if (!isNew && client !== null) await terminate(client, config.name)
+    const before = isNew || client === null ? [] : await ikeSasOf(client, config.name)
     this.#tunnels.set(config.name, config)
     this.#monitor.add(config)
-    if (client !== null) await this.#load(client, config)
+    if (client === null) return
+    // A peer whose SA ends comes again at once: it is then to meet what is so now.
+    await this.#load(client, config)
+    for (const { uniqueid } of before) {
+      if (typeof uniqueid === 'string') await terminate(client, { 'ike-id': uniqueid })
+    }
   }
 
   /** Harmless for one that is not open. */
@@ -137,7 +141,7 @@ export class IpsecEngine {
     if (client !== null) {
       await client.request('unload-conn', { name })
       await client.request('unload-shared', { id: name }).catch(() => undefined)
-      await terminate(client, name)
+      await terminate(client, { ike: name })
       await this.#unloadKey(client, name)
       this.#options.onListen(config.tunnel, false)
     }
@@ -160,11 +164,7 @@ export class IpsecEngine {
 
   /** Everything that charon says of a tunnel's IKE_SAs: `list-sas`. */
   async describe (name: string): Promise<readonly ViciMessage[]> {
-    const found = await this.#client().stream('list-sas', 'list-sa', { ike: name })
-    return found.flatMap((message) => {
-      const sa = message[name]
-      return sa === undefined || typeof sa === 'string' || isList(sa) ? [] : [sa]
-    })
+    return await ikeSasOf(this.#client(), name)
   }
 
   /** The backend has opened a packet that came from elsewhere than its SA says. */
@@ -193,6 +193,9 @@ export class IpsecEngine {
         { type: 'any', data: authentication.privateKey })
       if (this.#keys.get(name) !== id) await this.#unloadKey(client, name)
       if (typeof id === 'string') this.#keys.set(name, id)
+    }
+    for (const message of certificateMessages(config)) {
+      await client.request('load-cert', message)
     }
     const loading = client.request('load-conn', connectionMessage(config))
     // Who calls is to hear the answer; who is called must know the tunnel first.
@@ -223,8 +226,18 @@ export class IpsecEngine {
   }
 }
 
-/** Ends the tunnel's IKE_SAs, if there are any. */
-async function terminate (client: ViciClient, name: string): Promise<void> {
-  await client.request('terminate', { ike: name, force: 'yes', timeout: String(TERMINATE_MS_MAX) },
-    2 * TERMINATE_MS_MAX).catch(() => undefined)
+/** What charon says of a tunnel's IKE_SAs: `list-sas`. */
+async function ikeSasOf (client: ViciClient, name: string): Promise<ViciMessage[]> {
+  return (await client.stream('list-sas', 'list-sa', { ike: name })).flatMap((message) => {
+    const sa = message[name]
+    return sa === undefined || typeof sa === 'string' || isList(sa) ? [] : [sa]
+  })
+}
+
+/** Ends IKE_SAs, if there are any. @param which all of a tunnel's, or one */
+async function terminate (client: ViciClient,
+  which: { readonly ike: string } | { readonly 'ike-id': string }): Promise<void> {
+  await client.request('terminate',
+    { ...which, force: 'yes', timeout: String(TERMINATE_MS_MAX) }, 2 * TERMINATE_MS_MAX)
+    .catch(() => undefined)
 }

@@ -13,6 +13,8 @@ import type { ViciMessage, ViciValue } from './vici/message.ts'
 
 export interface TunnelStatus {
   readonly name: string
+  /** That of the configuration that it is, or was, up with. */
+  readonly generation: number
   readonly tunnel: number
   /** `connecting`: an IKE_SA is there, and no child. */
   readonly state: 'down' | 'connecting' | 'up'
@@ -58,6 +60,7 @@ export class TunnelMonitor {
     this.#entries.set(config.name, {
       status: {
         name: config.name,
+        generation: config.generation,
         tunnel: config.tunnel,
         state: 'down',
         sinceMs: this.#clock.nowMs(),

@@ -58,7 +58,8 @@ test('a shared key belongs to the outside address, and to the peer\'s identity',
   t.deepEqual(sharedKeyMessage(exampleTunnel({ remoteId: 'cgw' }))?.['owners'],
     ['198.51.100.1', 'cgw'])
   const authentication = {
-    kind: 'certificate', certificate: 'C', privateKey: 'K', authorities: ['A']
+    kind: 'certificate', certificate: 'C', privateKey: 'K', issuer: 'A', chain: ['R'],
+    revocationLists: ['L']
   } as const
   t.is(sharedKeyMessage(exampleTunnel({ authentication })), null)
   t.like(connection({ authentication, remoteAddress: null }), {

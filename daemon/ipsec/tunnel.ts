@@ -28,13 +28,19 @@ export type TunnelAuthentication =
     readonly kind: 'certificate'
     readonly certificate: string
     readonly privateKey: string
-    /** Root and subordinates that the peer's certificate must lead to. */
-    readonly authorities: readonly string[]
+    /** Authority that has issued the peer's certificate. */
+    readonly issuer: string
+    /** Those above it, up to the root. */
+    readonly chain: readonly string[]
+    /** What these have revoked. */
+    readonly revocationLists: readonly string[]
   }
 
 export interface TunnelConfig {
   /** Unique among the tunnels of an engine: `vpn-0123456789abcdef0-1`. */
   readonly name: string
+  /** Rises when the tunnel is to begin anew. */
+  readonly generation: number
   /** Number of the tunnel, 1..2^32 - 1: the if_id of its SAs. */
   readonly tunnel: number
   /** Outside address of AWS's side. */
@@ -167,7 +173,7 @@ export function connectionMessage (config: TunnelConfig): ViciMessage {
     : { auth: 'pubkey', id: config.localId, certs: [authentication.certificate] }
   const remote = isPsk
     ? { auth: 'psk', id: config.remoteId ?? '%any' }
-    : { auth: 'pubkey', id: config.remoteId ?? '%any', cacerts: authentication.authorities }
+    : { auth: 'pubkey', id: config.remoteId ?? '%any', cacerts: [authentication.issuer] }
   const checksPeer = config.dpdTimeoutAction !== 'none'
   return {
     [config.name]: {
@@ -188,6 +194,18 @@ export function connectionMessage (config: TunnelConfig): ViciMessage {
       children: { [CHILD_NAME]: child(config) }
     }
   }
+}
+
+/**
+ * Arguments of `load-cert`, for what is known of authorities: trusted ones, and what they have
+ * revoked. charon keeps them for all tunnels; a tunnel's peer must lead to the tunnel's issuer.
+ */
+export function certificateMessages ({ authentication }: TunnelConfig): ViciMessage[] {
+  if (authentication.kind === 'psk') return []
+  return [
+    ...authentication.chain.map((data) => ({ type: 'X509', flag: 'CA', data })),
+    ...authentication.revocationLists.map((data) => ({ type: 'X509_CRL', flag: 'NONE', data }))
+  ]
 }
 
 /** Argument of `load-shared`; null when there is no shared key. The key belongs to the outside

@@ -25,6 +25,8 @@ import { isResource, nodeNames } from '../model/hyperplane_shard.ts'
 import { isEdge } from '../model/lab.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { networkOfGateway } from '../model/vpn_gateway.ts'
+import type { VpnGateway } from '../model/vpn_gateway.ts'
 import { ADDRESS_BITS, addressPrefix, cidrPrefix, maskedWords, wordAt, wordsKey } from './prefix.ts'
 import type { Prefix } from './prefix.ts'
 import { shardGroup } from './shard_group.ts'
@@ -147,7 +149,8 @@ export class Directory {
       if (gateway.vpcId !== null) this.#placeGateway(gateway.id, gateway.vpcId)
     }
     for (const gateway of snapshot.tables.vpnGateway.values()) {
-      if (gateway.vpcId !== null) this.#placeGateway(gateway.id, gateway.vpcId)
+      const network = networkOfGateway(gateway)
+      if (network !== null) this.#placeGateway(gateway.id, network)
     }
     for (const gateway of snapshot.tables.egressOnlyInternetGateway.values()) {
       this.#placeGateway(gateway.id, gateway.vpcId)
@@ -333,8 +336,9 @@ export class Directory {
     for (const change of changes) {
       if (change.noun !== 'internetGateway' && change.noun !== 'egressOnlyInternetGateway' &&
         change.noun !== 'vpnGateway') continue
-      const before = change.previous?.vpcId ?? null
-      const now = change.record?.vpcId ?? null
+      const [before, now] = change.noun === 'vpnGateway'
+        ? [networkOf(change.previous), networkOf(change.record)]
+        : [change.previous?.vpcId ?? null, change.record?.vpcId ?? null]
       if (before === now) continue
       if (before !== null) this.#displaceGateway(change.id, before)
       if (now !== null) this.#placeGateway(change.id, now)
@@ -403,6 +407,10 @@ export class Directory {
     if (prefixes === undefined) touched.prefixes.set(vpcId, [prefix])
     else prefixes.push(prefix)
   }
+}
+
+function networkOf (gateway: VpnGateway | null): string | null {
+  return gateway === null ? null : networkOfGateway(gateway)
 }
 
 /** All that an ENI receives packets for, as text: an entry each. */

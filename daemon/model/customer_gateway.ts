@@ -8,6 +8,7 @@
  * address and ASN answers with the first one's record.
  */
 import { AwsError } from './aws_error.ts'
+import { findCertificate, isCertificateArn } from './certificate.ts'
 import { cidrContainsAddress, formatAddress, knownCidr, parseAddress } from './cidr.ts'
 import type { Address } from './cidr.ts'
 import type { Plan, PlanContext } from './plan.ts'
@@ -37,7 +38,6 @@ const BGP_ASN_EXTENDED_MAX = 4_294_967_295
 /** ASNs that AWS keeps for itself, Region by Region. */
 const RESERVED_ASNS: readonly number[] = [7224, 9059, 10_124, 17_943]
 const DEVICE_NAME_CHARACTERS_MAX = 255
-const CERTIFICATE_ARN = /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]{1,64}$/
 
 /** Addresses that no device on the internet has: RFC 6890, without the documentation ranges. */
 const NOT_PUBLIC = [
@@ -67,11 +67,7 @@ export function planCreateCustomerGateway (view: AccountView, input: CreateCusto
   checkVpnType(input.type)
   const bgpAsn = checkAsn(input.bgpAsn, input.bgpAsnExtended)
   const { certificateArn = null, deviceName = null } = input
-  if (certificateArn !== null && !CERTIFICATE_ARN.test(certificateArn)) {
-    throw new AwsError('InvalidParameterValue',
-      `Value (${certificateArn}) for parameter certificateArn is invalid. ` +
-      'Expecting the ARN of a certificate of AWS Certificate Manager.')
-  }
+  if (certificateArn !== null) checkCertificate(view, certificateArn)
   if (input.ipAddress === undefined && certificateArn === null) {
     throw new AwsError('MissingParameter',
       'The request must contain the parameter ipAddress or certificateArn')
@@ -92,6 +88,21 @@ export function planCreateCustomerGateway (view: AccountView, input: CreateCusto
     state: 'available', bgpAsn, ipAddress, certificateArn, deviceName, deletedMs: null
   }
   return { changes: [put('customerGateway', gateway)], result: gateway.id }
+}
+
+/** Another certificate than a private one has no authority that would vouch for AWS's side. */
+function checkCertificate (view: AccountView, arn: string): void {
+  const invalid = (why: string): AwsError => new AwsError('InvalidParameterValue',
+    `Value (${arn}) for parameter certificateArn is invalid. ${why}`)
+  if (!isCertificateArn(arn)) {
+    throw invalid('Expecting the ARN of a certificate of AWS Certificate Manager.')
+  }
+  const certificate = findCertificate(view.snapshot, view, arn)
+  if (certificate === undefined) throw invalid('There is no such certificate.')
+  if (certificate.authorityId === null) {
+    throw invalid('The certificate was imported; expecting one that a private certificate ' +
+      'authority has issued.')
+  }
 }
 
 function checkAsn (bgpAsn: number | undefined, extended: number | undefined): number {

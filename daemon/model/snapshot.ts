@@ -12,6 +12,8 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Address } from './address.ts'
+import type { Certificate } from './certificate.ts'
+import type { CertificateAuthority, IssuedCertificate } from './certificate_authority.ts'
 import type { CustomerGateway } from './customer_gateway.ts'
 import type { DhcpOptions } from './dhcp_options.ts'
 import type { EgressOnlyInternetGateway } from './egress_only_internet_gateway.ts'
@@ -67,6 +69,9 @@ export interface NounRecords {
   vpnConnection: VpnConnection
   ipsecSession: IpsecSession
   bgpSession: BgpSession
+  certificateAuthority: CertificateAuthority
+  issuedCertificate: IssuedCertificate
+  certificate: Certificate
   prefixList: PrefixList
   prefixListVersion: PrefixListVersion
   dhcpOptions: DhcpOptions
@@ -121,6 +126,9 @@ const NOUN_INDEXES: {
   vpnConnection: ['ownerId', 'vpnGatewayId', 'customerGatewayId'],
   ipsecSession: ['vpnConnectionId'],
   bgpSession: ['vpnConnectionId'],
+  certificateAuthority: ['accountId'],
+  issuedCertificate: ['authorityId'],
+  certificate: ['accountId', 'authorityId', 'endpointOf'],
   prefixList: ['ownerId'],
   prefixListVersion: ['prefixListId'],
   dhcpOptions: ['ownerId'],

@@ -1,6 +1,10 @@
 /** The network of test_network.ts with a virtual private gateway, and short ways to VPNs. */
+import { certificateArn } from './certificate.ts'
+import type { Certificate } from './certificate.ts'
+import type { CertificateAuthority } from './certificate_authority.ts'
 import { planCreateCustomerGateway } from './customer_gateway.ts'
 import { requireRecord } from './resource_kind.ts'
+import { put } from './snapshot.ts'
 import { TestNetwork } from './test_network.ts'
 import { planCreateVpnConnection } from './vpn_connection.ts'
 import type { CreateVpnConnectionInput, VpnConnection } from './vpn_connection.ts'
@@ -11,6 +15,24 @@ import type { BgpPath, IpsecSession } from './vpn_status.ts'
 /** A path as a neighbour of AS 65010 announces it. */
 export function bgpPath (cidr: string, changes: Partial<BgpPath> = {}): BgpPath {
   return { cidr, asPath: [65_010], med: null, communities: [], nextHop: '169.254.10.2', ...changes }
+}
+
+/** A subordinate authority, and a certificate of a customer gateway that it has issued. */
+const AUTHORITY: CertificateAuthority = {
+  id: '5f0c1d2e-0000-4000-8000-000000000001', accountId: '111111111111', region: 'us-east-1',
+  tags: {}, type: 'SUBORDINATE', subject: [['CommonName', 'vpn.example.com']],
+  keyAlgorithm: 'RSA_2048', signingAlgorithm: 'SHA256WITHRSA', state: 'ACTIVE', csr: '',
+  certificate: '-----BEGIN CERTIFICATE-----\nsubordinate\n-----END CERTIFICATE-----\n',
+  chain: '-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n', revocationList: null,
+  idempotencyToken: null, createdMs: 0, changedMs: 0
+}
+const CERTIFICATE: Certificate = {
+  id: '0f1e2d3c-4b5a-4978-8000-000000000002', accountId: AUTHORITY.accountId,
+  region: AUTHORITY.region, tags: {}, domainName: 'branch.example.com',
+  subjectAlternativeNames: ['branch.example.com'], keyAlgorithm: 'RSA_2048',
+  authorityId: AUTHORITY.id, certificate: '', chain: '', endpointOf: null,
+  isToBeRenewed: false, idempotencyToken: null,
+  createdMs: 0
 }
 
 export class VpnNetwork extends TestNetwork {
@@ -34,6 +56,13 @@ export class VpnNetwork extends TestNetwork {
     }, this.context))
   }
 
+  /** @returns the ARN of a certificate that a customer gateway may have */
+  certify (changes: Partial<Certificate> = {}): string {
+    const certificate = { ...CERTIFICATE, ...changes }
+    this.apply([put('certificateAuthority', AUTHORITY), put('certificate', certificate)])
+    return certificateArn(certificate)
+  }
+
   createVpn (changes: Partial<CreateVpnConnectionInput> = {}): string {
     return this.run(planCreateVpnConnection(this.view(), {
       type: VPN_TYPE, customerGatewayId: changes.customerGatewayId ?? this.createCgw(),
@@ -50,10 +79,12 @@ export class VpnNetwork extends TestNetwork {
     return this.vpn(id).tunnels[tunnel]?.outsideIpAddress ?? ''
   }
 
-  ipsec (vpnConnectionId: string, tunnel: number, isUp: boolean): void {
+  /** @param generation of the endpoint that is up */
+  ipsec (vpnConnectionId: string, tunnel: number, isUp: boolean, generation = 0): void {
     this.run(planIpsecSession(this.snapshot, {
       vpnConnectionId, outsideIpAddress: this.outside(vpnConnectionId, tunnel), isUp,
-      sinceMs: this.context.nowMs, message: null, negotiated: null
+      sinceMs: this.context.nowMs, message: null, negotiated: null,
+      generation: isUp ? generation : null
     }))
   }
 

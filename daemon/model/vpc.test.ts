@@ -5,8 +5,9 @@ import { planCreateSubnet } from './subnet.ts'
 import { TEST_ACCOUNT, TestWorld } from './test_world.ts'
 import {
   planAssociateVpcCidrBlock, planCreateVpc, planDeleteVpc, planDisassociateVpcCidrBlock,
-  planModifyVpcAttribute, planModifyVpcTenancy, VNI_COUNTER, VNI_MAX
+  planModifyVpcAttribute, planModifyVpcTenancy
 } from './vpc.ts'
+import { VNI_COUNTER, VNI_MAX } from './vni.ts'
 import { IPV6_POOL_COUNTER } from './vpc_cidr.ts'
 
 const plainVpc = {

@@ -21,12 +21,13 @@ import {
 import type { RouteTable } from './route_table.ts'
 import { DEFAULT_GROUP_NAME, defaultSecurityGroup, withIpv6Egress } from './security_group.ts'
 import type { SecurityGroup } from './security_group.ts'
-import type { AccountView, Change, Snapshot } from './snapshot.ts'
+import type { AccountView, Change } from './snapshot.ts'
 import { put, remove } from './snapshot.ts'
 import { cidrContains, formatCidr, knownCidr } from './cidr.ts'
 import {
   allocateIpv6Block, checkAssociation, checkNotRouted, parsePrimaryBlock, parseSecondaryBlock
 } from './vpc_cidr.ts'
+import { allocateVni } from './vni.ts'
 import { checkBlockAgainstPeers, peeringsOfDeletedVpc } from './vpc_peering_plan.ts'
 
 export interface VpcCidrAssociation {
@@ -51,10 +52,6 @@ export interface Vpc extends OwnedRecord {
   readonly enableDnsHostnames: boolean
   readonly enableNetworkAddressUsageMetrics: boolean
 }
-
-/** RFC 8926 §3.4: 24 bits. */
-export const VNI_MAX = 0xff_ffff
-export const VNI_COUNTER = 'vni'
 
 const ASSOCIATION_PREFIX = 'vpc-cidr-assoc'
 
@@ -140,19 +137,6 @@ function checkTenancy (tenancy: string): 'default' | 'dedicated' {
   }
   throw new AwsError('InvalidParameterValue',
     `Value (${tenancy}) for parameter instanceTenancy is invalid. Expecting default or dedicated.`)
-}
-
-/**
- * The next VNI of the lab. It only rises, so a VNI is not seen again while packets of it may be
- * under way.
- */
-function allocateVni (snapshot: Snapshot): { readonly value: number, readonly change: Change } {
-  const value = snapshot.tables.counter.get(VNI_COUNTER)?.next ?? 1
-  if (value > VNI_MAX) {
-    throw new AwsError('VpcLimitExceeded',
-      `All ${String(VNI_MAX)} virtual network identifiers have been used; start a new lab`)
-  }
-  return { value, change: put('counter', { id: VNI_COUNTER, next: value + 1 }) }
 }
 
 /**

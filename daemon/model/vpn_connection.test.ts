@@ -16,8 +16,6 @@ import { insideAddresses, tunnelOptions } from './vpn_tunnel.ts'
 import type { TunnelOptionsInput } from './vpn_tunnel.ts'
 import { planDeleteVpc } from './vpc.ts'
 
-const CERTIFICATE = 'arn:aws:acm:us-east-1:111111111111:certificate/0f1e2d3c-4b5a-6978'
-
 class Net extends VpnNetwork {
   attach (vpnGatewayId: string, vpcId = this.vpcId): string {
     return this.refusal(() => this.run(
@@ -42,7 +40,8 @@ class Net extends VpnNetwork {
 
   modify (vpnConnectionId: string, options: TunnelOptionsInput, tunnel = 0): string {
     return this.refusal(() => this.run(planModifyVpnTunnelOptions(this.view(),
-      { vpnConnectionId, outsideIpAddress: this.outside(vpnConnectionId, tunnel), options })))
+      { vpnConnectionId, outsideIpAddress: this.outside(vpnConnectionId, tunnel), options },
+      this.context)))
   }
 
   remove (vpnConnectionId: string): string {
@@ -99,7 +98,10 @@ test('a customer gateway has a public address or a certificate, and an ASN of it
   t.is(net.cgw({ ipAddress: undefined }), 'MissingParameter')
   t.is(net.cgw({ certificateArn: 'arn:aws:acm:x' }), 'InvalidParameterValue')
   t.is(net.cgw({ deviceName: 'x'.repeat(256) }), 'InvalidParameterValue')
-  t.is(net.cgw({ ipAddress: undefined, certificateArn: CERTIFICATE }), '')
+  t.is(net.cgw({ certificateArn: net.certify().replace('0f1e', '0f1f') }), 'InvalidParameterValue')
+  t.is(net.cgw({ ipAddress: undefined, certificateArn: net.certify({ authorityId: null }) }),
+    'InvalidParameterValue', 'an imported one has no authority')
+  t.is(net.cgw({ ipAddress: undefined, certificateArn: net.certify() }), '')
   t.is(net.cgw({ bgpAsnExtended: 4_294_967_295 }), '')
   const count = (): number => net.snapshot.tables.customerGateway.size
   const [first, before] = [net.createCgw(65_010, '198.51.100.7'), count()]
@@ -192,7 +194,7 @@ test('every option of a tunnel has its range', (t) => {
 
 test('a certificate takes the place of the key', (t) => {
   const net = new Net()
-  const customerGatewayId = net.createCgw(65_010, '198.51.100.50', CERTIFICATE)
+  const customerGatewayId = net.createCgw(65_010, '198.51.100.50', net.certify())
   t.is(net.refused({ customerGatewayId, tunnels: [{ preSharedKey: 'good.key_1' }] }),
     'InvalidParameterCombination')
   const id = net.createVpn({ customerGatewayId })
@@ -200,7 +202,7 @@ test('a certificate takes the place of the key', (t) => {
   t.is(net.modify(id, { preSharedKey: 'good.key_1' }), 'InvalidParameterCombination')
   const renew = (vpnConnectionId: string): string => net.refusal(() => net.run(
     planModifyVpnTunnelCertificate(net.view(),
-      { vpnConnectionId, outsideIpAddress: net.outside(vpnConnectionId, 0) }, net.context)))
+      { vpnConnectionId, outsideIpAddress: net.outside(vpnConnectionId, 0) })))
   t.is(renew(id), '')
   t.is(renew(net.createVpn()), 'InvalidParameterCombination')
 })

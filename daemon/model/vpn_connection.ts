@@ -21,6 +21,7 @@ import type { OwnedRecord, Tags } from './record.ts'
 import { notFound, requireRecord } from './resource_kind.ts'
 import { put, remove } from './snapshot.ts'
 import type { AccountView, Change, Snapshot } from './snapshot.ts'
+import { dropEndpointCertificates, renewEndpointCertificate } from './vpn_certificate.ts'
 import { VPN_LINGER_MS, checkVpnType } from './vpn_gateway.ts'
 import type { VpnGateway } from './vpn_gateway.ts'
 import { OutsideAddressPool } from './vpn_outside_pool.ts'
@@ -238,8 +239,11 @@ export function planDeleteVpnConnection (view: AccountView,
   const connection = requireRecord(view, 'vpnConnection', input.vpnConnectionId)
   if (connection.state === 'deleted') throw notFound('vpnConnection', connection.id)
   const { tables } = view.snapshot
-  const changes: Change[] = [put('vpnConnection',
-    { ...connection, state: 'deleted', deletedMs: context.nowMs })]
+  const changes: Change[] = [
+    put('vpnConnection', { ...connection, state: 'deleted', deletedMs: context.nowMs }),
+    ...dropEndpointCertificates(view.snapshot, connection,
+      connection.tunnels.map(({ outsideIpAddress }) => outsideIpAddress))
+  ]
   for (const { outsideIpAddress } of connection.tunnels) {
     const key = tunnelKey(connection.id, outsideIpAddress)
     if (tables.ipsecSession.get(key) !== undefined) changes.push(remove('ipsecSession', key))
@@ -274,12 +278,13 @@ export function requireTunnel (connection: VpnConnection, outsideIpAddress: stri
 }
 
 /**
- * ModifyVpnTunnelOptions.
+ * ModifyVpnTunnelOptions: the tunnel's endpoint is made anew.
  * @throws AwsError InvalidVpnConnectionID.*, InvalidVpnConnection.InvalidState,
  *   InvalidParameterValue, InvalidParameterCombination, InvalidCidr.InUse, MissingParameter
  */
 export function planModifyVpnTunnelOptions (view: AccountView,
-  input: TunnelInput & { readonly options: TunnelOptionsInput }): Plan<string> {
+  input: TunnelInput & { readonly options: TunnelOptionsInput }, context: PlanContext):
+Plan<string> {
   const { options: wanted } = input
   if (Object.values(wanted).every((value) => value === undefined)) {
     throw new AwsError('MissingParameter', 'The request must contain an option of the tunnel')
@@ -299,7 +304,8 @@ export function planModifyVpnTunnelOptions (view: AccountView,
         : checkInsideCidr(wanted.insideCidr, taken),
       preSharedKey: wanted.preSharedKey === undefined ? tunnel.preSharedKey
         : checkPreSharedKey(wanted.preSharedKey),
-      options: checkStartup(changedOptions(tunnel.options, wanted), customer)
+      options: checkStartup(changedOptions(tunnel.options, wanted), customer),
+      replacedMs: context.nowMs
     }
   })
 }
@@ -370,8 +376,11 @@ export function planModifyVpnConnection (view: AccountView, input: {
     : requireRecord(view, 'vpnGateway', connection.vpnGatewayId)
   if (gateway.id !== connection.vpnGatewayId) checkMove(view.snapshot, connection, gateway)
   checkPair(view.snapshot, gateway, customer, connection)
+  const endpoints = customer.certificateArn !== null ? []
+    : dropEndpointCertificates(view.snapshot, connection,
+      connection.tunnels.map(({ outsideIpAddress }) => outsideIpAddress))
   return {
-    changes: [put('vpnConnection', {
+    changes: [...endpoints, put('vpnConnection', {
       ...connection, vpnGatewayId: gateway.id, customerGatewayId: customer.id,
       tunnels: connection.tunnels.map((tunnel) => ({
         ...tunnel, replacedMs: context.nowMs,
@@ -395,17 +404,23 @@ function checkMove (snapshot: Snapshot, connection: VpnConnection, gateway: VpnG
 }
 
 /**
- * ModifyVpnTunnelCertificate: AWS's side of the tunnel gets a new certificate, and begins anew.
+ * ModifyVpnTunnelCertificate: AWS's side of the tunnel gets a new certificate, and begins anew
+ * when it has it.
  * @throws AwsError InvalidVpnConnectionID.*, InvalidVpnConnection.InvalidState,
  *   InvalidParameterValue, InvalidParameterCombination for a tunnel with a pre-shared key
  */
-export function planModifyVpnTunnelCertificate (
-  view: AccountView, input: TunnelInput, context: PlanContext): Plan<string> {
-  return changeTunnel(view, input, (tunnel, { id }) => {
-    if (tunnel.preSharedKey === null) return { ...tunnel, replacedMs: context.nowMs }
+export function planModifyVpnTunnelCertificate (view: AccountView, input: TunnelInput):
+Plan<string> {
+  const connection = requireAvailable(view, input.vpnConnectionId)
+  const tunnel = requireTunnel(connection, input.outsideIpAddress)
+  if (tunnel.preSharedKey !== null) {
     throw new AwsError('InvalidParameterCombination',
-      `The tunnels of ${id} use pre-shared keys, not certificates`)
-  })
+      `The tunnels of ${connection.id} use pre-shared keys, not certificates`)
+  }
+  return {
+    changes: renewEndpointCertificate(view.snapshot, connection, tunnel.outsideIpAddress),
+    result: connection.id
+  }
 }
 
 interface StaticRouteInput {

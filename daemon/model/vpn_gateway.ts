@@ -14,6 +14,7 @@ import { checkQuota } from './quota.ts'
 import type { OwnedRecord, Tags } from './record.ts'
 import { notFound, requireRecord } from './resource_kind.ts'
 import { put } from './snapshot.ts'
+import { allocateVni } from './vni.ts'
 import type { AccountView, Change, Snapshot } from './snapshot.ts'
 
 export interface VpnGateway extends OwnedRecord {
@@ -22,6 +23,8 @@ export interface VpnGateway extends OwnedRecord {
   readonly amazonSideAsn: number
   /** As the call gave it; EC2 records it and does nothing with it. */
   readonly availabilityZone: string | null
+  /** Virtual network identifier of its edges while it has no VPC; none in records of before. */
+  readonly vni?: number
   /** VPC that it is attached to; null while detached. */
   readonly vpcId: string | null
   /** VPC that it was attached to before, to be described as `detached`; null: none. */
@@ -44,6 +47,14 @@ export function checkVpnType (type: string): void {
   if (type === VPN_TYPE) return
   throw new AwsError('InvalidParameterValue',
     `Value (${type}) for parameter type is invalid. Expecting ${VPN_TYPE}.`)
+}
+
+/**
+ * The network in which the edges serve a gateway: its VPC or, while it has none, one of its own
+ * with nothing in it, named by the gateway's id. null: it is deleted.
+ */
+export function networkOfGateway ({ id, vpcId, state }: VpnGateway): string | null {
+  return vpcId ?? (state === 'deleted' ? null : id)
 }
 
 /** The gateway attached to a VPC. */
@@ -71,12 +82,14 @@ export function planCreateVpnGateway (view: AccountView, input: {
   }
   const alive = view.list('vpnGateway').filter(({ state }) => state === 'available').length
   checkQuota(view.snapshot, 'vpn-gateways-per-region', alive + 1)
+  const vni = allocateVni(view.snapshot)
   const gateway: VpnGateway = {
     id: context.newId('vgw'), region: view.region, ownerId: view.accountId, tags: input.tags,
     state: 'available', amazonSideAsn: asn, availabilityZone: input.availabilityZone ?? null,
+    vni: vni.value,
     vpcId: null, detachedVpcId: null, deletedMs: null
   }
-  return { changes: [put('vpnGateway', gateway)], result: gateway.id }
+  return { changes: [vni.change, put('vpnGateway', gateway)], result: gateway.id }
 }
 
 /** @throws AwsError InvalidVpnGatewayID.*, not found once it is deleted */

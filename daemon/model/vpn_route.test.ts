@@ -6,11 +6,13 @@ import { planCreateRoute, planDeleteRoute } from './route.ts'
 import { effectiveRoutes } from './route_order.ts'
 import { isMainRouteTable, routeState } from './route_table.ts'
 import { bgpPath, VpnNetwork } from './test_vpn.ts'
-import { planCreateVpnConnectionRoute } from './vpn_connection.ts'
+import {
+  planCreateVpnConnectionRoute, planModifyVpnTunnelOptions, planReplaceVpnTunnel
+} from './vpn_connection.ts'
 import {
   planDetachVpnGateway, planDisableVgwRoutePropagation, planEnableVgwRoutePropagation
 } from './vpn_gateway.ts'
-import { announcements, bestPath, bestPaths, propagatedRoutes } from './vpn_route.ts'
+import { announcements, bestPath, bestPaths, medOfTunnel, propagatedRoutes } from './vpn_route.ts'
 import type { VpnPath } from './vpn_route.ts'
 
 class Net extends VpnNetwork {
@@ -179,4 +181,42 @@ test('no path beats the best one, and no other path says who it is', (t) => {
     const without = paths.filter((path) => path === best || !beats(best, path))
     t.is(bestPath(without), best, 'what the best one beats decides nothing')
   }))
+})
+
+test('while the endpoint of a tunnel is replaced, the other one has the lowest MED', (t) => {
+  const net = new VpnNetwork()
+  const id = net.createVpn()
+  for (const tunnel of [0, 1]) net.up(id, tunnel)
+  const meds = (): number[] => net.vpn(id).tunnels
+    .map((tunnel) => medOfTunnel(net.snapshot, net.vpn(id), tunnel))
+  t.deepEqual(meds(), [100, 200])
+  net.run(planReplaceVpnTunnel(net.view(),
+    { vpnConnectionId: id, outsideIpAddress: net.outside(id, 0) }, net.context))
+  t.deepEqual(meds(), [100, 50], 'the old endpoint is still up')
+  net.ipsec(id, 0, false)
+  t.deepEqual(meds(), [100, 50])
+  net.ipsec(id, 0, true, net.vpn(id).tunnels[0]?.replacedMs ?? 0)
+  t.deepEqual(meds(), [100, 200])
+  net.run(planModifyVpnTunnelOptions(net.view(), { vpnConnectionId: id,
+    outsideIpAddress: net.outside(id, 1), options: { replayWindowSize: 128 } },
+  { ...net.context, nowMs: net.context.nowMs + 1 }))
+  t.deepEqual(meds(), [50, 200])
+})
+
+test('of two devices with two tunnels each, one that prepends waits, and takes over', (t) => {
+  const net = new VpnNetwork()
+  const [spare, main] = [net.createVpn(), net.createVpn()]
+  const lan = '192.168.7.0/24'
+  const used = (): string | undefined => bestPaths(net.snapshot, net.vgwId)[0]?.outsideIpAddress
+  for (const tunnel of [0, 1]) {
+    net.up(spare, tunnel, bgpPath(lan, { asPath: [65_010, 65_010] }))
+    net.up(main, tunnel, bgpPath(lan))
+  }
+  t.is(used(), net.outside(main, 0))
+  net.ipsec(main, 0, false)
+  t.is(used(), net.outside(main, 1))
+  net.bgp(main, 1, true, [])
+  t.is(used(), net.outside(spare, 0), 'withdrawn by the other device')
+  net.up(main, 1, bgpPath(lan))
+  t.is(used(), net.outside(main, 1), 'announced again')
 })

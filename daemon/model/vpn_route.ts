@@ -21,7 +21,7 @@ import type { Route, RouteTable } from './route_table.ts'
 import type { Snapshot } from './snapshot.ts'
 import { connectionsOf } from './vpn_connection.ts'
 import type { VpnConnection } from './vpn_connection.ts'
-import { isTunnelUp, tunnelKey } from './vpn_status.ts'
+import { isBeingReplaced, isTunnelUp, tunnelKey } from './vpn_status.ts'
 import type { VpnTunnel } from './vpn_tunnel.ts'
 
 /** A way to a prefix through one tunnel. */
@@ -117,6 +117,17 @@ export interface Announcement {
 /** MED that AWS gives its announcements: the lower one on the tunnel that it prefers. */
 export const MED_PREFERRED = 100
 export const MED_OTHER = 200
+/** [lab] That of a tunnel while the endpoint of the other one is replaced: below both. */
+export const MED_SURVIVOR = 50
+
+/** AWS Site-to-Site VPN User Guide, "Routing during VPN tunnel endpoint updates". */
+export function medOfTunnel (
+  snapshot: Snapshot, connection: VpnConnection, tunnel: VpnTunnel): number {
+  const isReplaced = (one: VpnTunnel): boolean => isBeingReplaced(snapshot, connection, one)
+  const others = connection.tunnels.filter((one) => one !== tunnel)
+  if (!isReplaced(tunnel) && others.some(isReplaced)) return MED_SURVIVOR
+  return tunnel === connection.tunnels[0] ? MED_PREFERRED : MED_OTHER
+}
 
 /**
  * The blocks of the gateway's VPC and, as a hub does, what it learned from other connections.

@@ -24,6 +24,9 @@ export interface IpsecSession {
   readonly sinceMs: number
   /** Why it is down, in words for people; null: nothing to say. */
   readonly message: string | null
+  /** Which endpoint is up: `replacedMs` of its tunnel when it was made, 0 for the first; null
+   * while down, absent in records of before. */
+  readonly generation?: number | null
   /** What the two ends agreed on, in EC2's names; null while down. */
   readonly negotiated: {
     readonly ikeVersion: string
@@ -120,14 +123,20 @@ export interface Telemetry {
 
 /** UP: IPsec is, and with dynamic routing BGP, too. */
 export function telemetryOf (
-  snapshot: Snapshot, connection: VpnConnection, { outsideIpAddress }: VpnTunnel): Telemetry {
+  snapshot: Snapshot, connection: VpnConnection, tunnel: VpnTunnel): Telemetry {
+  const { outsideIpAddress, preSharedKey } = tunnel
   const { createdMs, id, staticRoutesOnly } = connection
   const key = tunnelKey(id, outsideIpAddress)
   const ipsec = snapshot.tables.ipsecSession.get(key)
   const bgp = snapshot.tables.bgpSession.get(key)
   const common = { outsideIpAddress, acceptedRouteCount: 0,
     lastStatusChangeMs: ipsec?.sinceMs ?? createdMs }
-  if (ipsec?.isUp !== true) return { ...common, status: 'DOWN', statusMessage: 'IPSEC IS DOWN' }
+  if (ipsec?.isUp !== true) {
+    // A certificate is out of reach of those who configure tunnels: what is wrong with it is said.
+    const why = preSharedKey === null ? ipsec?.message ?? null : null
+    return { ...common, status: 'DOWN',
+      statusMessage: why === null ? 'IPSEC IS DOWN' : `IPSEC IS DOWN: ${why}` }
+  }
   if (staticRoutesOnly) {
     return { ...common, status: 'UP', statusMessage: 'IPSEC IS UP',
       acceptedRouteCount: connection.staticRoutes.length }
@@ -139,6 +148,13 @@ export function telemetryOf (
   const count = bgp.paths.length
   return { ...common, status: 'UP', statusMessage: `${String(count)} BGP ROUTES`,
     acceptedRouteCount: count, lastStatusChangeMs }
+}
+
+/** Whether a call has made a tunnel's endpoint begin anew, and it has not come up since. */
+export function isBeingReplaced ({ tables }: Snapshot, { id }: Pick<VpnConnection, 'id'>,
+  { outsideIpAddress, replacedMs }: VpnTunnel): boolean {
+  const session = tables.ipsecSession.get(tunnelKey(id, outsideIpAddress))
+  return replacedMs !== null && !(session?.isUp === true && session.generation === replacedMs)
 }
 
 /** Whether a tunnel carries routes. */

@@ -74,7 +74,7 @@ export interface VpnTunnel {
   readonly preSharedKey: string | null
   /** Those that were asked for. */
   readonly options: Partial<TunnelOptions>
-  /** When its endpoint was last replaced (ReplaceVpnTunnel), ms since 1970; null: never. */
+  /** When a call last had its endpoint replaced, ms since 1970; null: never. */
   readonly replacedMs: number | null
 }
 

@@ -11,6 +11,7 @@
  * `scripts/netns/customer_gateway.sh` makes such a device of namespaces.
  */
 import { AwsError } from '../model/aws_error.ts'
+import { endpointIdentity } from '../model/vpn_certificate.ts'
 import { insideAddresses, tunnelOptions } from '../model/vpn_tunnel.ts'
 import type { VpnTunnel } from '../model/vpn_tunnel.ts'
 import { DPD, HOLD_TIME_S, TCP_MSS } from './customer_configuration.ts'
@@ -131,6 +132,7 @@ function writeStrongswan (parts: VpnParts, ikeVersion: IkeVersion): string {
     id-2 = ${tunnel.outsideIpAddress}
     secret = "${tunnel.preSharedKey ?? ''}"
   }`).join('\n')
+  const certificates = customer.certificateArn === null ? '' : CERTIFICATE_FILES
   const interfaces = facts.map(({ number, customer: address }) =>
     `#   ip link add vpn${String(number)} type xfrm if_id ${String(number)} && ` +
     `ip address add ${address}/30 dev vpn${String(number)} && ` +
@@ -138,7 +140,7 @@ function writeStrongswan (parts: VpnParts, ikeVersion: IkeVersion): string {
   return `${headOf(parts, 'swanctl.conf')}# Each tunnel has an XFRM interface of its own:
 ${interfaces}
 # Let no segment be too long: MSS ${String(TCP_MSS)}. charon.install_routes = no in strongswan.conf.
-connections {
+${certificates}connections {
 ${connections}
 }
 secrets {
@@ -147,10 +149,19 @@ ${secrets}
 `
 }
 
+/** What `vpcctl certificate export` writes has these names. */
+const CERTIFICATE_FILES = `# The certificate of the customer gateway and its key, in /etc/swanctl:
+#   x509/certificate.pem   x509ca/subordinate.pem, x509ca/root.pem   private/private_key.pem
+`
+
 function swanConnection ({ connection, customer }: VpnParts,
   { number, tunnel, phase1, phase2 }: TunnelFacts, ikeVersion: IkeVersion): string {
   const options = tunnelOptions(tunnel)
-  const auth = tunnel.preSharedKey === null ? 'pubkey' : 'psk'
+  const isPsk = tunnel.preSharedKey !== null
+  const auth = isPsk ? 'psk' : 'pubkey'
+  const local = isPsk ? `id = ${customer.ipAddress ?? '%any'}` : 'certs = certificate.pem'
+  const remoteId = isPsk ? tunnel.outsideIpAddress
+    : `"${endpointIdentity(connection.id, number - 1)}"`
   const dpdTimeout = ikeVersion === 'ikev1'
     ? `\n    dpd_timeout = ${String(options.dpdTimeoutSeconds)}s` : ''
   return `  ${connection.id}-${String(number)} {
@@ -163,11 +174,12 @@ function swanConnection ({ connection, customer }: VpnParts,
     dpd_delay = ${String(DPD.intervalS)}s${dpdTimeout}
     keyingtries = 0
     local {
-      auth = ${auth}${customer.ipAddress === null ? '' : `\n      id = ${customer.ipAddress}`}
+      auth = ${auth}
+      ${local}
     }
     remote {
       auth = ${auth}
-      id = ${tunnel.outsideIpAddress}
+      id = ${remoteId}
     }
     children {
       ${connection.id}-${String(number)} {

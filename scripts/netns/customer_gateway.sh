@@ -3,7 +3,7 @@
 # tells them, and a host on a network behind.
 #
 #   customer_gateway.sh up NAME --wan NAMESPACE --next-hop ADDRESS --address ADDRESS --lan CIDR
-#       --strongswan FILE (--bird FILE | --frr FILE)
+#       --strongswan FILE (--bird FILE | --frr FILE) [--certificates DIRECTORY]
 #   customer_gateway.sh down NAME
 #   customer_gateway.sh status NAME
 #
@@ -84,6 +84,7 @@ charon-systemd {
     log {
       path = $directory/charon.log
       default = 1
+      flush_line = yes
     }
   }
   plugins {
@@ -106,13 +107,21 @@ CONF
   address=$(sed -n "s/^# .*ip address add \([0-9./]*\) dev vpn$number .*/\1/p" "$strongswan")
   ip -n "$name" address add "$address" dev "vpn$number"
   ip -n "$name" link set "vpn$number" mtu 1399 up
-  swanctl --load-all --file "$directory/swanctl.conf" --uri "unix://$directory/vici.sock" \
-    > "$directory/load.log" 2>&1 || { cat "$directory/load.log" >&2; return 1; }
+  # What swanctl reads of certificates is beside its configuration, as in /etc/swanctl.
+  if [ -n "$certificates" ]; then
+    mkdir -m 0700 "$directory"/{x509,x509ca,private}
+    cp "$certificates/certificate.pem" "$directory/x509"
+    cp "$certificates"/{subordinate,root}.pem "$directory/x509ca"
+    cp "$certificates/private_key.pem" "$directory/private"
+  fi
+  SWANCTL_DIR=$directory swanctl --load-all --file "$directory/swanctl.conf" \
+    --uri "unix://$directory/vici.sock" > "$directory/load.log" 2>&1 ||
+    { cat "$directory/load.log" >&2; return 1; }
 }
 
 up () {
   local wan='' next_hop='' address='' lan='' bird='' frr='' number
-  strongswan=''
+  strongswan='' certificates=''
   while [ $# -gt 0 ]; do
     case $1 in
       --wan) wan=$2 ;;
@@ -122,6 +131,7 @@ up () {
       --strongswan) strongswan=$2 ;;
       --bird) bird=$2 ;;
       --frr) frr=$2 ;;
+      --certificates) certificates=$2 ;;
       *) usage ;;
     esac
     shift 2

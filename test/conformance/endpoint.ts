@@ -6,6 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { createAcmService } from '../../daemon/api/acm/service.ts'
+import { createAcmPcaService } from '../../daemon/api/acm_pca/service.ts'
 import { CallRecorder } from '../../daemon/api/cloudtrail/event.ts'
 import { createCloudTrailService } from '../../daemon/api/cloudtrail/service.ts'
 import { createConfigService } from '../../daemon/api/config/service.ts'
@@ -26,6 +28,9 @@ import { AuditTrail } from '../../daemon/audit/trail.ts'
 import type { Clock } from '../../daemon/base/clock.ts'
 import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
+import { Authorities } from '../../daemon/certificates/authorities.ts'
+import { EndpointCertificates } from '../../daemon/certificates/endpoints.ts'
+import { PrivateKeys } from '../../daemon/certificates/private_keys.ts'
 import { LogGroups } from '../../daemon/flow_logs/log_groups.ts'
 import type { Host } from '../../daemon/model/lab.ts'
 import type { QuotaName, QuotaProfile } from '../../daemon/model/quota.ts'
@@ -99,6 +104,11 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
     waitApplied: () => Promise.resolve()
   })
   const logGroups = new LogGroups(join(directory, 'log_groups.sqlite'))
+  const authorities = new Authorities({
+    keys: new PrivateKeys(join(directory, 'private_keys')), ledger: replica, clock,
+    random: systemRandom
+  })
+  const endpoints = new EndpointCertificates(authorities, replica, log)
   const server = createEndpoint({
     services: [
       createEc2Service(runner),
@@ -111,7 +121,9 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
       createRoute53Service({
         ledger: replica, clock, random: systemRandom,
         appliedRevision: () => replica.snapshot.revision
-      })
+      }),
+      createAcmPcaService(authorities),
+      createAcmService(authorities)
     ], clock, random: systemRandom,
     keyRing: new KeyRing([ALICE, BOB]),
     log,
@@ -126,6 +138,7 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
     close: async () => {
       await server.close()
       await stacks.engine.stop()
+      await endpoints.stop()
       replica.close()
       history.close()
       trail.close()

@@ -20,7 +20,7 @@ function rowsUnder (heading: string): string[] {
 /** AWS error codes that the API's sources can answer with. */
 function awsCodes (): string[] {
   const codes = new Set<string>()
-  const sources = readSources(['daemon/model', 'daemon/api'], ['.ts'])
+  const sources = readSources(['daemon/model', 'daemon/api', 'daemon/certificates'], ['.ts'])
   for (const { path, text } of sources) {
     if (isTest(path) || path.startsWith('daemon/api/admin/')) continue
     const found = [

@@ -33,13 +33,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   observe: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'mapping', 'compile'],
   explain: [...BELOW_DATAPLANE, 'dataplane', 'model', 'mapping', 'compile'],
   audit: ['base', 'model', 'store', 'observe'],
+  certificates: ['base', 'model', 'store', 'observe'],
   bgp: [...BELOW_DATAPLANE, 'model', 'store', 'observe'],
   vpn: ['base', 'model'],
   hyperplane: [...BELOW_DATAPLANE, 'dataplane', 'model', 'store', 'observe'],
   services: BELOW_HOST,
-  host: [...BELOW_HOST, 'hyperplane', 'services', 'bgp', 'ipsec', 'vpn'],
+  host: [...BELOW_HOST, 'hyperplane', 'services', 'bgp', 'ipsec', 'certificates', 'vpn'],
   flow_logs: [...BELOW_HOST, 'services', 'audit', 'host'],
-  api: [...BELOW_HOST, 'hyperplane', 'services', 'explain', 'audit', 'host', 'flow_logs', 'vpn']
+  api: [
+    ...BELOW_HOST, 'hyperplane', 'services', 'explain', 'audit', 'certificates', 'host',
+    'flow_logs', 'vpn'
+  ]
 }
 
 /** What `ctl` may know of the daemon: the words of its API, its flags, where its files are. */

@@ -90,13 +90,15 @@ export class CallRecorder {
     if (input === null) return null
     return bounded(operation !== null && isEc2(call)
       ? this.#elementsOf(operation).request(input, secrets) as object
-      : jsonElements(input, secrets))
+      : jsonElements(input, operation?.input, secrets))
   }
 
   #responseOf (call: Call): object | null {
     const { output, operation, requestId } = call
     if (call.readOnly || call.refusal !== null || output === null) return null
-    if (operation === null || !isEc2(call)) return bounded(jsonElements(output, []))
+    if (operation === null || !isEc2(call)) {
+      return bounded(jsonElements(output, operation?.output ?? undefined, []))
+    }
     return bounded(operation.output === null
       ? { requestId, _return: true }
       : { requestId, ...this.#elementsOf(operation).response(output, []) as object })

@@ -113,23 +113,35 @@ function elementName (member: Member, direction: 'request' | 'response'): string
   return LISTS[queryName] ?? `${lowerFirst(queryName)}Set`
 }
 
-/** An input or output of any other service. */
-export function jsonElements (value: object, secrets: string[]): object {
-  return jsonValue(value, secrets) as object
+/** An input or output of any other service. @param shape undefined where there is none */
+export function jsonElements (
+  value: object, shape: Shape | undefined, secrets: string[]): object {
+  return jsonValue(value, shape, secrets) as object
 }
 
-function jsonValue (value: unknown, secrets: string[]): unknown {
-  if (Array.isArray(value)) return value.map((item) => jsonValue(item, secrets))
+function jsonValue (value: unknown, shape: Shape | undefined, secrets: string[]): unknown {
+  if (Array.isArray(value)) {
+    const item = shape?.kind === 'list' ? shape.item.shape() : undefined
+    return value.map((one) => jsonValue(one, item, secrets))
+  }
   if (typeof value !== 'object' || value === null || value instanceof Date ||
     value instanceof Uint8Array) return plainScalar(value)
   const result: Record<string, unknown> = {}
-  for (const [name, member] of Object.entries(value)) {
-    if (member === undefined) continue
-    const isSecret = SECRETS.has(name) && typeof member === 'string'
-    if (isSecret) secrets.push(member)
-    result[lowerFirst(name)] = isSecret ? MASK : jsonValue(member, secrets)
+  for (const [name, one] of Object.entries(value) as [string, unknown][]) {
+    if (one === undefined) continue
+    const member = shape?.kind === 'structure'
+      ? shape.members.find((known) => known.name === name)?.shape() : undefined
+    if (isSecret(name, one, member)) {
+      secrets.push(String(plainScalar(one)))
+      result[lowerFirst(name)] = MASK
+    } else result[lowerFirst(name)] = jsonValue(one, member, secrets)
   }
   return result
+}
+
+function isSecret (name: string, value: unknown, shape: Shape | undefined): boolean {
+  return shape !== undefined && 'sensitive' in shape && shape.sensitive ||
+    SECRETS.has(name) && typeof value === 'string'
 }
 
 function plainScalar (value: unknown): unknown {

@@ -12,6 +12,7 @@ export const PHASE = {
 export function exampleTunnel (change: Partial<TunnelConfig> = {}): TunnelConfig {
   return {
     name: 'vpn-0123456789abcdef0-1',
+    generation: 0,
     tunnel: 1,
     localAddress: '198.51.100.1',
     remoteAddress: '203.0.113.9',

@@ -1,6 +1,6 @@
 /**
- * The BGP engine with a real BIRD, against stock BIRD and FRR as the customer's device. There is no
- * IPsec here: a veth stands for the tunnel.
+ * The BGP engine with a real BIRD, against stock BIRD, FRR and GoBGP as the customer's device.
+ * There is no IPsec here: a veth stands for the tunnel.
  *
  *     [gateway] AS 64512, BIRD ── 169.254.10.1 ═ veth ═ 169.254.10.2 ── [device] AS 65010
  *      VPC 10.0.0.0/16                                                   192.168.7.0/24 …
@@ -24,16 +24,18 @@ import type { Plan, PlanContext } from '../../../daemon/model/plan.ts'
 import { AccountView } from '../../../daemon/model/snapshot.ts'
 import { planCreateVpc } from '../../../daemon/model/vpc.ts'
 import {
-  planCreateVpnConnection, planDeleteVpnConnection
+  planCreateVpnConnection, planDeleteVpnConnection, planReplaceVpnTunnel
 } from '../../../daemon/model/vpn_connection.ts'
 import {
   planAttachVpnGateway, planCreateVpnGateway, VPN_TYPE
 } from '../../../daemon/model/vpn_gateway.ts'
+import { planIpsecSession } from '../../../daemon/model/vpn_status.ts'
 import type { BgpSession } from '../../../daemon/model/vpn_status.ts'
 import { silentLog } from '../../../daemon/observe/log.ts'
 import { Replica } from '../../../daemon/store/replica.ts'
 import { SqliteEngine } from '../../../daemon/store/sqlite_engine.ts'
 import { eventually, tryCommand } from '../../harness/command.ts'
+import type { CommandResult } from '../../harness/command.ts'
 import { Namespaces } from '../../harness/namespaces.ts'
 
 const ACCOUNT = '111111111111'
@@ -158,6 +160,19 @@ protocol bgp aws { local 169.254.10.2 as ${String(asn)}; neighbor 169.254.10.1 a
     this.#device = spawn('ip', ['netns', 'exec', this.#net.name('device'), '/usr/lib/frr/bgpd',
       '-f', join(directory, 'frr.conf'), '-z', join(directory, 'zapi'), '-i',
       join(directory, 'pid'), '--vty_socket', directory, '-n', '-S'], { stdio: 'ignore' })
+  }
+
+  /** A stock GoBGP as the device. */
+  gobgp (config: string): void {
+    const file = join(this.directory, 'gobgpd.toml')
+    writeFileSync(file, config)
+    this.#device = spawn('ip', ['netns', 'exec', this.#net.name('device'), 'gobgpd', '-f', file,
+      '--api-hosts', '127.0.0.1:50051', '--pprof-disable'], { stdio: 'ignore' })
+  }
+
+  async gobgpCli (...words: readonly string[]): Promise<CommandResult> {
+    return await tryCommand('ip',
+      ['netns', 'exec', this.#net.name('device'), 'gobgp', ...words])
   }
 
   /** Packets of the device to the gateway are lost, or pass again. */
@@ -313,4 +328,52 @@ router bgp 65010
   await site.until('the route', () => site.prefixes.length === 1)
   t.deepEqual(site.prefixes, ['192.168.7.0/24'])
   t.deepEqual(site.session?.paths[0]?.asPath, [65_010])
+})
+
+test.serial('stock GoBGP is understood as BIRD is', async (t) => {
+  await using site = await Site.open()
+  site.gobgp(`[global.config]
+  as = 65010
+  router-id = "169.254.10.2"
+[[neighbors]]
+  [neighbors.config]
+    neighbor-address = "169.254.10.1"
+    peer-as = 64512
+  [neighbors.timers.config]
+    connect-retry = 1
+    hold-time = 30
+`)
+  await eventually('a route of its own', async () =>
+    (await site.gobgpCli('global', 'rib', 'add', '192.168.7.0/24', 'med', '50')).code === 0)
+  await site.until('the route', () => site.prefixes.length === 1)
+  t.like(site.session?.paths[0], { cidr: '192.168.7.0/24', asPath: [65_010], med: 50 })
+  const { stdout } = await site.gobgpCli('neighbor', '169.254.10.1', 'adj-in')
+  t.regex(stdout, /10\.0\.0\.0\/16 +169\.254\.10\.1 +64512 .*Med: 100/)
+  await site.gobgpCli('global', 'rib', 'del', '192.168.7.0/24')
+  await site.until('no route', () => site.prefixes.length === 0)
+  t.true(site.session?.isUp)
+})
+
+test.serial('while the other tunnel is replaced, the MED is lower', async (t) => {
+  await using site = await Site.open()
+  await site.device([LAN])
+  const med = async (wanted: number): Promise<void> => {
+    await eventually(`a MED of ${String(wanted)}`, async () =>
+      (await site.birdc('show', 'route', 'all', 'for', '10.0.0.0/16'))
+        .includes(`BGP.med: ${String(wanted)}\n`))
+  }
+  await med(100)
+  const { snapshot } = site.replica
+  const { vpnId: vpnConnectionId } = site
+  const outsideIpAddress =
+    snapshot.tables.vpnConnection.get(vpnConnectionId)?.tunnels[1]?.outsideIpAddress ?? ''
+  await site.replica.transact(() => planReplaceVpnTunnel(
+    new AccountView(snapshot, ACCOUNT, 'us-east-1'), { vpnConnectionId, outsideIpAddress },
+    CONTEXT))
+  await med(50)
+  await site.replica.transact(() => planIpsecSession(snapshot, { vpnConnectionId, outsideIpAddress,
+    isUp: true, sinceMs: CONTEXT.nowMs, message: null, generation: CONTEXT.nowMs,
+    negotiated: null }))
+  await med(100)
+  t.deepEqual(site.prefixes, ['192.168.7.0/24'])
 })

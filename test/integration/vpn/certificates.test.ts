@@ -54,7 +54,9 @@ test.serial('certificates of one authority, a gateway at any address, and one it
           kind: 'certificate',
           certificate: ours.certificate,
           privateKey: ours.privateKey,
-          authorities: [authority.certificate]
+          issuer: authority.certificate,
+          chain: [],
+          revocationLists: []
         }
       } satisfies Partial<TunnelConfig>)
       const { engine } = here.edge

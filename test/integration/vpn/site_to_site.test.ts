@@ -10,7 +10,7 @@
 import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ReachAnswer, TraceAnswer } from '../../../daemon/api/admin/contract.ts'
@@ -47,27 +47,40 @@ interface Site {
 }
 
 async function makeSite (lab: Lab, staticRoutesOnly: boolean): Promise<Site> {
+  const vgwId = await createGateway(lab)
+  const network = await attachVpc(lab, vgwId)
+  const connected = await connect(lab, vgwId, FIRST_OFFICE, 65_010, staticRoutesOnly)
+  return { ...network, vgwId, ...connected }
+}
+
+async function createGateway (lab: Lab): Promise<string> {
+  const { VpnGateway } = await lab.ec2.send(new ec2.CreateVpnGatewayCommand({ Type: 'ipsec.1' }))
+  return VpnGateway?.VpnGatewayId ?? ''
+}
+
+/** Gives a gateway a VPC with an instance. */
+async function attachVpc (
+  lab: Lab, vgwId: string): Promise<Pick<Site, 'instance' | 'routeTableId'>> {
   const vpc = await lab.vpc('10.0.0.0/16')
   const subnet = await lab.subnet(vpc, '10.0.1.0/24')
   await openGroup(lab, vpc)
-  const { VpnGateway } = await lab.ec2.send(new ec2.CreateVpnGatewayCommand({ Type: 'ipsec.1' }))
-  const vgwId = VpnGateway?.VpnGatewayId ?? ''
   await lab.ec2.send(new ec2.AttachVpnGatewayCommand({ VpnGatewayId: vgwId, VpcId: vpc.id }))
-  const connected = await connect(lab, vgwId, FIRST_OFFICE, 65_010, staticRoutesOnly)
   const { RouteTables = [] } = await lab.ec2.send(new ec2.DescribeRouteTablesCommand({
     Filters: [
       { Name: 'vpc-id', Values: [vpc.id] }, { Name: 'association.main', Values: ['true'] }
     ]
   }))
   const routeTableId = RouteTables[0]?.RouteTableId ?? ''
-  return { instance: await lab.instance(subnet, { host: 'host-1' }), vgwId, routeTableId,
-    ...connected }
+  return { instance: await lab.instance(subnet, { host: 'host-1' }), routeTableId }
 }
 
 async function connect (lab: Lab, vgwId: string, { address }: Office, asn: number,
-  staticRoutesOnly: boolean): Promise<Pick<Site, 'vpnId' | 'tunnels'>> {
-  const { CustomerGateway } = await lab.ec2.send(new ec2.CreateCustomerGatewayCommand(
-    { Type: 'ipsec.1', BgpAsn: asn, IpAddress: address }))
+  staticRoutesOnly: boolean, certificateArn?: string
+): Promise<Pick<Site, 'vpnId' | 'tunnels'>> {
+  const { CustomerGateway } = await lab.ec2.send(new ec2.CreateCustomerGatewayCommand({
+    Type: 'ipsec.1', BgpAsn: asn,
+    ...certificateArn === undefined ? { IpAddress: address } : { CertificateArn: certificateArn }
+  }))
   const { VpnConnection } = await lab.ec2.send(new ec2.CreateVpnConnectionCommand({
     Type: 'ipsec.1', CustomerGatewayId: CustomerGateway?.CustomerGatewayId ?? '',
     VpnGatewayId: vgwId, Options: { StaticRoutesOnly: staticRoutesOnly }
@@ -79,10 +92,14 @@ async function connect (lab: Lab, vgwId: string, { address }: Office, asn: numbe
   }
 }
 
-/** Runs `body` with the customer gateway up. @param office which of them, where there are two */
+/**
+ * Runs `body` with the customer gateway up.
+ * @param office which of them, where there are two
+ * @param domain whom its certificate is for; none: it has a key
+ */
 async function withCustomer (
   lab: Lab, { vpnId }: Pick<Site, 'vpnId'>, body: (name: string) => Promise<void>,
-  office: Office = FIRST_OFFICE
+  office: Office = FIRST_OFFICE, domain: string | null = null
 ): Promise<void> {
   const path = mkdtempSync(join(tmpdir(), 'vpclab-site-'))
   const name = `cgw${office.letter}${String(process.pid % 100_000)}`
@@ -92,11 +109,17 @@ async function withCustomer (
       '--format', format))
     return file
   }
+  const exported = join(path, 'certificate')
+  const certificates = domain === null ? [] : ['--certificates', exported]
   try {
     await command('chmod', '755', path)
+    if (domain !== null) {
+      await command(VPCCTL, '--lab', lab.name, 'certificate', 'export', domain, exported)
+    }
     await command(SCRIPT, 'up', name, '--wan', routerNamespace(lab.name),
       '--next-hop', '198.51.100.1', '--address', office.address, '--lan', office.lan,
-      '--strongswan', await config('strongswan'), '--bird', await config('bird'))
+      '--strongswan', await config('strongswan'), '--bird', await config('bird'),
+      ...certificates)
     await body(name)
   } catch (error) {
     const status = await tryCommand(VPCCTL, ['--lab', lab.name, 'vpn', 'status', vpnId])
@@ -115,7 +138,7 @@ async function telemetry (lab: Lab, vpnId: string): Promise<Map<string, ec2.VgwT
     .map((one) => [one.OutsideIpAddress ?? '', one]))
 }
 
-async function whenUp (lab: Lab, { vpnId, tunnels }: Site, status = 'UP',
+async function whenUp (lab: Lab, { vpnId, tunnels }: Pick<Site, 'vpnId' | 'tunnels'>, status = 'UP',
   which: readonly string[] = tunnels): Promise<void> {
   await eventually(`${which.join()} ${status}`, async () => {
     const seen = await telemetry(lab, vpnId)
@@ -126,7 +149,7 @@ async function whenUp (lab: Lab, { vpnId, tunnels }: Site, status = 'UP',
 const fromLan = (name: string, to: string) =>
   tryCommand('ip', ['netns', 'exec', `${name}-lan`, 'ping', '-c', '1', '-W', '1', to])
 
-async function pingsBothWays (name: string, { instance }: Site): Promise<void> {
+async function pingsBothWays (name: string, { instance }: Pick<Site, 'instance'>): Promise<void> {
   await eventually('a ping from the customer', async () =>
     (await fromLan(name, instance.ipv4)).code === 0, 30_000)
   await eventually('a ping to the customer', async () =>
@@ -215,18 +238,49 @@ test.serial('BGP: routes are learned and propagated, and the other tunnel takes 
     await eventually('no route is left', async () => !await propagated(), UP_MS_MAX)
   }))
 
-test.serial('a hub: one office reaches the other through the gateway, without a route of the VPC',
-  withLab({ edges: 2 }, async (t, lab) => {
-    const site = await makeSite(lab, false)
-    const second = await connect(lab, site.vgwId, SECOND_OFFICE, 65_020, false)
-    await withCustomer(lab, site, async (one) => {
-      await withCustomer(lab, second, async (other) => {
-        await eventually('a ping from office to office', async () =>
-          (await fromLan(one, '192.168.8.10')).code === 0, UP_MS_MAX)
-        t.is((await fromLan(other, LAN_HOST)).code, 0)
-      }, SECOND_OFFICE)
-    })
-  }))
+/** The AS path that an office's BIRD has heard for a prefix, by one of its tunnels. */
+async function asPathAt (name: string, cidr: string): Promise<string> {
+  const { stdout } = await tryCommand('birdc', ['-s', `/run/vpclab-cgw/${name}/bird.sock`, 'show',
+    'route', 'all', 'for', cidr])
+  return /BGP\.as_path: (.*)/.exec(stdout)?.[1] ?? ''
+}
+
+test.serial('a hub without a VPC: offices with key and certificate reach each other; it moves, ' +
+  'and is revoked; a VPC joins', withLab({ edges: 2 }, async (t, lab) => {
+  const vgwId = await createGateway(lab)
+  const run = (...words: string[]): Promise<string> => command(VPCCTL, '--lab', lab.name, ...words)
+  await run('certificate', 'create-authority', 'vpn.example.com')
+  const arn = (await run('certificate', 'request', 'branch.example.com', '-q')).trim()
+  const one = await connect(lab, vgwId, FIRST_OFFICE, 65_010, false, arn)
+  const other = await connect(lab, vgwId, SECOND_OFFICE, 65_020, false)
+  await withCustomer(lab, other, async (second) => {
+    await withCustomer(lab, one, async (first) => {
+      await eventually('a ping from office to office', async () =>
+        (await fromLan(first, '192.168.8.10')).code === 0, UP_MS_MAX)
+      t.is((await fromLan(second, LAN_HOST)).code, 0)
+      t.is(await asPathAt(first, SECOND_OFFICE.lan), '64512 65020')
+      t.is(await asPathAt(second, LAN), '64512 65010')
+    }, FIRST_OFFICE, 'branch.example.com')
+    // The same certificate, at another address, while the tunnels of the old one are not yet down.
+    await withCustomer(lab, one, async (first) => {
+      await eventually('a ping from the new address', async () =>
+        (await fromLan(first, '192.168.8.10')).code === 0, UP_MS_MAX)
+      const { instance, routeTableId } = await attachVpc(lab, vgwId)
+      await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
+        { GatewayId: vgwId, RouteTableId: routeTableId }))
+      await pingsBothWays(first, { instance })
+      await run('certificate', 'revoke', 'branch.example.com')
+      await whenUp(lab, one, 'DOWN')
+      await eventually('why', async () => [...(await telemetry(lab, one.vpnId)).values()]
+        .every(({ StatusMessage = '' }) => /^IPSEC IS DOWN: .*revoked/.test(StatusMessage)))
+      t.regex(await run('vpn', 'status', one.vpnId), /was revoked/)
+      await eventually('the device is told so', () =>
+        /received AUTHENTICATION_FAILED notify/.test(
+          readFileSync(`/run/vpclab-cgw/${first}/t1/charon.log`, 'utf8')))
+      await whenUp(lab, other)
+    }, { ...FIRST_OFFICE, address: '198.51.100.202' }, 'branch.example.com')
+  }, SECOND_OFFICE)
+}))
 
 test.serial('an edge is killed: the other tunnel carries on; the daemon is: both come back',
   withLab({ edges: 2, expectedWarnings: [/data plane worker ended/] }, async (t, lab) => {

@@ -1,9 +1,11 @@
 /** EC2 actions on VPN connections. Rules: model/vpn_connection.ts, vpn_tunnel.ts, vpn_status.ts. */
 import type * as Ec2 from '@aws-sdk/client-ec2'
 import { AwsError } from '../../../model/aws_error.ts'
+import { certificateArn } from '../../../model/certificate.ts'
 import { requireRecord } from '../../../model/resource_kind.ts'
 import type { AccountView } from '../../../model/snapshot.ts'
 import { printTags, tagsFromSpecifications } from '../../../model/tag.ts'
+import { endpointCertificate } from '../../../model/vpn_certificate.ts'
 import {
   planCreateVpnConnection, planCreateVpnConnectionRoute, planDeleteVpnConnection,
   planDeleteVpnConnectionRoute, planModifyVpnConnection, planModifyVpnConnectionOptions,
@@ -73,10 +75,12 @@ function printConnection (
 function printTelemetry (
   view: AccountView, connection: VpnConnection, tunnel: VpnTunnel): Ec2.VgwTelemetry {
   const telemetry = telemetryOf(view.snapshot, connection, tunnel)
+  const endpoint = endpointCertificate(view.snapshot, connection, tunnel.outsideIpAddress)
   return {
     OutsideIpAddress: telemetry.outsideIpAddress, Status: telemetry.status,
     StatusMessage: telemetry.statusMessage, AcceptedRouteCount: telemetry.acceptedRouteCount,
-    LastStatusChange: new Date(telemetry.lastStatusChangeMs)
+    LastStatusChange: new Date(telemetry.lastStatusChangeMs),
+    CertificateArn: endpoint === undefined ? undefined : certificateArn(endpoint)
   }
 }
 
@@ -285,13 +289,13 @@ const changes: readonly Action[] = [
 
   defineWrite<Ec2.ModifyVpnTunnelOptionsRequest, string, Ec2.ModifyVpnTunnelOptionsResult>({
     name: 'ModifyVpnTunnelOptions',
-    plan: (view, input) => {
+    plan: (view, input, context) => {
       refuseUnbuilt('ModifyVpnTunnelOptions',
         { ...input, PreSharedKeyStorage: input.PreSharedKeyStorage === 'Standard' ? undefined
           : input.PreSharedKeyStorage, SkipTunnelReplacement: undefined },
         ['VpnConnectionId', 'VpnTunnelOutsideIpAddress', 'TunnelOptions'])
       return planModifyVpnTunnelOptions(view, { ...tunnelOf(input),
-        options: tunnelFromInput('ModifyVpnTunnelOptions', input.TunnelOptions ?? {}) })
+        options: tunnelFromInput('ModifyVpnTunnelOptions', input.TunnelOptions ?? {}) }, context)
     },
     print: printChanged
   }),
@@ -299,8 +303,7 @@ const changes: readonly Action[] = [
   defineWrite<Ec2.ModifyVpnTunnelCertificateRequest, string,
     Ec2.ModifyVpnTunnelCertificateResult>({
     name: 'ModifyVpnTunnelCertificate',
-    plan: (view, input, context) =>
-      planModifyVpnTunnelCertificate(view, tunnelOf(input), context),
+    plan: (view, input) => planModifyVpnTunnelCertificate(view, tunnelOf(input)),
     print: printChanged
   }),
 
