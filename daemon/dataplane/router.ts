@@ -108,6 +108,7 @@ export class Router implements RouterParts {
   readonly #icmp = new IcmpErrors()
   readonly #answers = new GatewayAnswers(this.#icmp)
   readonly #gatherRun: GatherRun
+  readonly #sendNow: () => void
   readonly #ask: (key: MappingKey) => void
   readonly #tapAt: number
   readonly #memories = new SharedMemories()
@@ -124,6 +125,11 @@ export class Router implements RouterParts {
     this.transmit = new Transmit(arena.bytes, arena.words, arena.tx, txMax, arena.scratchAt)
     this.parking = new Parking(arena.bytes, arena.scratchAt + transmitBytes(txMax))
     this.#gatherRun = (run, at, bytesMax) => arena.gatherRun(run, at, bytesMax)
+    this.#sendNow = () => {
+      this.tap?.transmitted(arena.tx, this.transmit.count)
+      arena.transmit(this.transmit.count)
+      this.transmit.reset()
+    }
     this.node = new NodePort(this,
       arena.scratchAt + transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES,
       this.#gatherRun)
@@ -138,7 +144,9 @@ export class Router implements RouterParts {
   /** @param esp its results stand behind `scratchBytes` of the scratch area */
   openVpn (esp: Esp, espAt: number): void {
     const receive = (rx: Int32Array, count: number): void => { this.receiveBurst(rx, count) }
-    this.vpn = new VpnPort(esp, this, this.#gatherRun, receive)
+    this.vpn = new VpnPort(esp, this, {
+      gatherRun: this.#gatherRun, received: receive, sendNow: this.#sendNow
+    })
     this.transmit.tunnels = this.vpn
     this.transmit.bareAt = espAt
   }

@@ -190,14 +190,17 @@ export function connectionMessage (config: TunnelConfig): ViciMessage {
   }
 }
 
-/** Argument of `load-shared`; null when there is no shared key. The key belongs to the outside
- * address, which one tunnel has: a peer behind NAT may call itself anything. */
+/**
+ * Argument of `load-shared`; null when there is no shared key. The key belongs to the outside
+ * address, which one tunnel has: a peer behind NAT may call itself anything. A peer that does not
+ * say whom it calls (IDr is optional, RFC 7296 section 2.15) is found by its own address.
+ */
 export function sharedKeyMessage (config: TunnelConfig): ViciMessage | null {
   if (config.authentication.kind !== 'psk') return null
   return {
     id: config.name,
     type: 'IKE',
     data: config.authentication.secret,
-    owners: [config.localId, ...(config.remoteId === null ? [] : [config.remoteId])]
+    owners: [config.localId, config.remoteId ?? config.remoteAddress].filter((id) => id !== null)
   }
 }

@@ -24,6 +24,7 @@
 #include "esp_sa.h"
 #include "failure.h"
 #include "join.h"
+#include "tun.h"
 
 #define ESP_ADDRESS_BYTES    16
 #define ESP_BUCKETS          16384
@@ -33,7 +34,8 @@
 #define ESP_RANDOM_BYTES     4096
 /* Of one super-packet; older kernels cut no more (UDP_MAX_SEGMENTS). */
 #define ESP_RUN_SEGMENTS_MAX 64
-#define ESP_RUN_BYTES_MAX    65000
+/* A device cuts what is as long as its limit: the TUN of the edge that such a one goes to. */
+#define ESP_RUN_BYTES_MAX    (TUN_GSO_BYTES_MAX - 1)
 
 struct esp_association {
   struct esp_sa *sa; /* NULL: the number is free */
@@ -107,9 +109,9 @@ void esp_close(struct esp *esp);
 void esp_install(struct esp *esp, uint32_t index, const struct esp_association *a);
 void esp_remove(struct esp *esp, uint32_t index);
 
-/* Every result so far ends. */
-static inline void esp_recycle(struct esp *esp) {
-  esp->out_used = 0;
+/* Results that were made since `used` bytes of `out` were in use end. */
+static inline void esp_recycle(struct esp *esp, uint32_t used) {
+  if (used < esp->out_used) esp->out_used = used;
 }
 
 /* Seals, or opens, `count` jobs. Returns results. `now_ms`: wall clock, for statistics. */

@@ -10,113 +10,52 @@
 import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ReachAnswer, TraceAnswer } from '../../../daemon/api/admin/contract.ts'
 import { routerNamespace } from '../../../daemon/host/paths.ts'
-import { Background, command, eventually, inside, ROOT, tryCommand } from '../../harness/command.ts'
+import { Background, command, eventually, inside, tryCommand } from '../../harness/command.ts'
 import type { Instance } from '../../harness/instance.ts'
 import { openGroup } from '../../harness/internet.ts'
 import type { Lab } from '../../harness/lab.ts'
+import {
+  customerGateway, mainRouteTable, telemetry, VPCCTL, vpnConnection, vpnGateway, VPN_UP_MS_MAX,
+  whenTunnels, withCustomer
+} from '../../harness/vpn.ts'
+import type { Office, VpnConnection } from '../../harness/vpn.ts'
 import { withLab } from '../../harness/with_lab.ts'
 
-const SCRIPT = `${ROOT}/scripts/netns/customer_gateway.sh`
-const VPCCTL = `${ROOT}/bin/vpcctl`
 const CUSTOMER = '198.51.100.200'
 const LAN = '192.168.7.0/24'
 const LAN_HOST = '192.168.7.10'
-const UP_MS_MAX = 90_000
-
-interface Office {
-  readonly letter: string
-  readonly address: string
-  readonly lan: string
-}
 
 const FIRST_OFFICE: Office = { letter: 'a', address: CUSTOMER, lan: LAN }
 const SECOND_OFFICE: Office = { letter: 'b', address: '198.51.100.201', lan: '192.168.8.0/24' }
 
-interface Site {
+interface Site extends VpnConnection {
   readonly instance: Instance
-  readonly vpnId: string
   readonly vgwId: string
   readonly routeTableId: string
-  /** Outside addresses. */
-  readonly tunnels: readonly string[]
 }
 
 async function makeSite (lab: Lab, staticRoutesOnly: boolean): Promise<Site> {
   const vpc = await lab.vpc('10.0.0.0/16')
   const subnet = await lab.subnet(vpc, '10.0.1.0/24')
   await openGroup(lab, vpc)
-  const { VpnGateway } = await lab.ec2.send(new ec2.CreateVpnGatewayCommand({ Type: 'ipsec.1' }))
-  const vgwId = VpnGateway?.VpnGatewayId ?? ''
-  await lab.ec2.send(new ec2.AttachVpnGatewayCommand({ VpnGatewayId: vgwId, VpcId: vpc.id }))
+  const vgwId = await vpnGateway(lab, vpc)
   const connected = await connect(lab, vgwId, FIRST_OFFICE, 65_010, staticRoutesOnly)
-  const { RouteTables = [] } = await lab.ec2.send(new ec2.DescribeRouteTablesCommand({
-    Filters: [
-      { Name: 'vpc-id', Values: [vpc.id] }, { Name: 'association.main', Values: ['true'] }
-    ]
-  }))
-  const routeTableId = RouteTables[0]?.RouteTableId ?? ''
+  const routeTableId = await mainRouteTable(lab, vpc)
   return { instance: await lab.instance(subnet, { host: 'host-1' }), vgwId, routeTableId,
     ...connected }
 }
 
 async function connect (lab: Lab, vgwId: string, { address }: Office, asn: number,
-  staticRoutesOnly: boolean): Promise<Pick<Site, 'vpnId' | 'tunnels'>> {
-  const { CustomerGateway } = await lab.ec2.send(new ec2.CreateCustomerGatewayCommand(
-    { Type: 'ipsec.1', BgpAsn: asn, IpAddress: address }))
-  const { VpnConnection } = await lab.ec2.send(new ec2.CreateVpnConnectionCommand({
-    Type: 'ipsec.1', CustomerGatewayId: CustomerGateway?.CustomerGatewayId ?? '',
-    VpnGatewayId: vgwId, Options: { StaticRoutesOnly: staticRoutesOnly }
-  }))
-  return {
-    vpnId: VpnConnection?.VpnConnectionId ?? '',
-    tunnels: (VpnConnection?.Options?.TunnelOptions ?? [])
-      .map(({ OutsideIpAddress = '' }) => OutsideIpAddress)
-  }
+  staticRoutesOnly: boolean): Promise<VpnConnection> {
+  return await vpnConnection(lab, vgwId, await customerGateway(lab, address, asn),
+    { StaticRoutesOnly: staticRoutesOnly })
 }
 
-/** Runs `body` with the customer gateway up. @param office which of them, where there are two */
-async function withCustomer (
-  lab: Lab, { vpnId }: Pick<Site, 'vpnId'>, body: (name: string) => Promise<void>,
-  office: Office = FIRST_OFFICE
-): Promise<void> {
-  const path = mkdtempSync(join(tmpdir(), 'vpclab-site-'))
-  const name = `cgw${office.letter}${String(process.pid % 100_000)}`
-  const config = async (format: string): Promise<string> => {
-    const file = join(path, format)
-    writeFileSync(file, await command(VPCCTL, '--lab', lab.name, 'vpn', 'config', vpnId,
-      '--format', format))
-    return file
-  }
-  try {
-    await command('chmod', '755', path)
-    await command(SCRIPT, 'up', name, '--wan', routerNamespace(lab.name),
-      '--next-hop', '198.51.100.1', '--address', office.address, '--lan', office.lan,
-      '--strongswan', await config('strongswan'), '--bird', await config('bird'))
-    await body(name)
-  } finally {
-    await command(SCRIPT, 'down', name)
-    rmSync(path, { recursive: true })
-  }
-}
-
-async function telemetry (lab: Lab, vpnId: string): Promise<Map<string, ec2.VgwTelemetry>> {
-  const { VpnConnections = [] } = await lab.ec2.send(new ec2.DescribeVpnConnectionsCommand(
-    { VpnConnectionIds: [vpnId] }))
-  return new Map((VpnConnections[0]?.VgwTelemetry ?? [])
-    .map((one) => [one.OutsideIpAddress ?? '', one]))
-}
-
-async function whenUp (lab: Lab, { vpnId, tunnels }: Site, status = 'UP',
-  which: readonly string[] = tunnels): Promise<void> {
-  await eventually(`${which.join()} ${status}`, async () => {
-    const seen = await telemetry(lab, vpnId)
-    return which.every((address) => seen.get(address)?.Status === status)
-  }, UP_MS_MAX)
+async function whenUp (lab: Lab, { vpnId, tunnels }: Site,
+  status: ec2.TelemetryStatus = 'UP', which: readonly string[] = tunnels): Promise<void> {
+  await whenTunnels(lab, vpnId, status, which)
 }
 
 const fromLan = (name: string, to: string) =>
@@ -137,7 +76,7 @@ test.serial('a static connection: pings both ways, ESP alone on the internet, li
     await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
       { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
     t.is((await telemetry(lab, site.vpnId)).get(site.tunnels[0] ?? '')?.Status, 'DOWN')
-    await withCustomer(lab, site, async (name) => {
+    await withCustomer(lab, site.vpnId, FIRST_OFFICE, async (name) => {
       await whenUp(lab, site)
       const router = routerNamespace(lab.name)
       const capture = new Background('ip', inside(router, ['tshark', '-l', '-n', '-i', name,
@@ -177,12 +116,12 @@ test.serial('BGP: routes are learned and propagated, and the other tunnel takes 
         GatewayId === site.vgwId)
     }
     t.false(await propagated())
-    await withCustomer(lab, site, async (name) => {
+    await withCustomer(lab, site.vpnId, FIRST_OFFICE, async (name) => {
       await whenUp(lab, site)
       await eventually('a route by each tunnel', async () => {
         const seen = [...(await telemetry(lab, site.vpnId)).values()]
         return seen.every(({ StatusMessage }) => StatusMessage === '1 BGP ROUTES')
-      }, UP_MS_MAX)
+      }, VPN_UP_MS_MAX)
       t.true(await propagated())
       await pingsBothWays(name, site)
       const trace = JSON.parse(await command(VPCCTL, '--lab', lab.name, 'trace', site.instance.eni,
@@ -208,19 +147,19 @@ test.serial('BGP: routes are learned and propagated, and the other tunnel takes 
       t.true(await propagated())
     })
     await whenUp(lab, site, 'DOWN')
-    await eventually('no route is left', async () => !await propagated(), UP_MS_MAX)
+    await eventually('no route is left', async () => !await propagated(), VPN_UP_MS_MAX)
   }))
 
 test.serial('a hub: one office reaches the other through the gateway, without a route of the VPC',
   withLab({ edges: 2 }, async (t, lab) => {
     const site = await makeSite(lab, false)
     const second = await connect(lab, site.vgwId, SECOND_OFFICE, 65_020, false)
-    await withCustomer(lab, site, async (one) => {
-      await withCustomer(lab, second, async (other) => {
+    await withCustomer(lab, site.vpnId, FIRST_OFFICE, async (one) => {
+      await withCustomer(lab, second.vpnId, SECOND_OFFICE, async (other) => {
         await eventually('a ping from office to office', async () =>
-          (await fromLan(one, '192.168.8.10')).code === 0, UP_MS_MAX)
+          (await fromLan(one, '192.168.8.10')).code === 0, VPN_UP_MS_MAX)
         t.is((await fromLan(other, LAN_HOST)).code, 0)
-      }, SECOND_OFFICE)
+      })
     })
   }))
 
@@ -231,7 +170,7 @@ test.serial('an edge is killed: the other tunnel carries on; the daemon is: both
       { VpnConnectionId: site.vpnId, DestinationCidrBlock: LAN }))
     await lab.ec2.send(new ec2.EnableVgwRoutePropagationCommand(
       { GatewayId: site.vgwId, RouteTableId: site.routeTableId }))
-    await withCustomer(lab, site, async (name) => {
+    await withCustomer(lab, site.vpnId, FIRST_OFFICE, async (name) => {
       await whenUp(lab, site)
       await pingsBothWays(name, site)
       await transfersTcp(t, name, site)
