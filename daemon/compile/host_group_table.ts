@@ -3,8 +3,8 @@
  * that no host can have, and so stands wherever a host's number stands.
  *
  *     EDGE_GROUP   every edge that is up; each of them serves every packet
- *     tunnelGroup  of those, the ones whose tunnels a virtual private gateway sends into, so that no
- *                  other edge has to hand on what is for them; all, while it has no tunnel that is up
+ *     tunnelGroup  of those, the ones whose tunnels a virtual private gateway sends into, so that
+ *                  no other edge has to hand on what is for them; all, while no tunnel is up
  *     shardGroup   the owners of the slots of a HyperPlane resource
  */
 import { HOST_GROUP_ANY, HOST_GROUP_SHARD } from '../dataplane/tables/update.ts'

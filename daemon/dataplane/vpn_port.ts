@@ -10,8 +10,9 @@
  * Packets wait until `flush`, which the loop calls after each burst. Each packet of protocol 50 is
  * a descriptor of its own, so that one super-packet may become hundreds: whenever there is no room
  * for what the next ones may become, that which is ready is sent first (`sendNow`), and nothing is
- * lost. What was opened enters the router again as if it had been received, from PORT_TUNNEL, with RX_SOURCE_AT at the outside
- * address, which names the tunnel: so it can be parked like any other packet.
+ * lost. What was opened enters the router again as if it had been received, from PORT_TUNNEL, with
+ * RX_SOURCE_AT at the outside address, which names the tunnel: so it can be parked like any other
+ * packet.
  */
 import { loadI32, loadU16 } from '../wire/bytes.ts'
 import { PROTOCOL_UDP } from '../wire/ip_protocol.ts'

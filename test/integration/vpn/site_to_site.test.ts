@@ -189,10 +189,12 @@ test.serial('an edge is killed: the other tunnel carries on; the daemon is: both
       await whenUp(lab, site)
       await pingsBothWays(name, site)
       // The daemon is killed, and with it the edges; charon stays behind, of no use any more.
+      const killedMs = Date.now()
       await lab.kill()
       await lab.restart()
       await whenUp(lab, site)
       await pingsBothWays(name, site)
+      t.log(`pings again ${String(Date.now() - killedMs)} ms after the daemon was killed`)
     })
   }))
 
