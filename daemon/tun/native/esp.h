@@ -26,6 +26,11 @@
 #include "join.h"
 #include "tun.h"
 
+#define PROTOCOL_IPV4        4 /* of an inner packet, in ESP's trailer */
+#define PROTOCOL_IPV6        41
+#define PROTOCOL_ESP         50
+#define ECN_MASK             0x03 /* of a traffic class */
+
 #define ESP_ADDRESS_BYTES    16
 #define ESP_BUCKETS          16384
 /* Changes of address that wait to be told. */
@@ -131,6 +136,10 @@ static inline bool esp_has_room(const struct esp *esp, uint32_t bytes) {
 }
 static inline uint8_t *esp_out(const struct esp *esp) {
   return esp->config.arena + esp->config.out_at + esp->out_used;
+}
+/* Traffic class of an IP header, whose version has been looked at. */
+static inline uint8_t esp_traffic_class(const uint8_t *l3) {
+  return l3[0] >> 4 == 4 ? l3[IPV4_AT_TRAFFIC_CLASS] : (uint8_t)(read_u16(l3) >> 4);
 }
 /* Counts a packet; false when the SA is used up. */
 bool esp_account(struct esp *esp, uint32_t association, uint32_t bytes);
