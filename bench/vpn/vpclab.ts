@@ -128,15 +128,17 @@ function firstEdge ({ vpnId }: VpnConnection): number {
   return Number.parseInt(vpnId.slice(-8), 16) % EDGES
 }
 
-/** Has the router send IKE of an address on from another port, which is what a NAT does. */
+/** Has the router give IKE of an address another port, both ways: what a NAT does, without state. */
 async function changePortOfIke (lab: Lab, address: string, isOn: boolean): Promise<void> {
+  const port = String(IKE_PORT_BEHIND_NAT)
   const rules = `table ip bench
 delete table ip bench
-table ip bench { chain source { type nat hook postrouting priority 100;
-  ${isOn ? `ip saddr ${address} udp sport 500 snat to ${address}:${IKE_PORT_BEHIND_NAT}` : ''}
+table ip bench { chain forward { type filter hook forward priority 0;
+  ${isOn ? `ip saddr ${address} udp sport 500 udp sport set ${port}
+  ip daddr ${address} udp dport ${port} udp dport set 500` : ''}
 }; }`
   await command('ip', ...inside(routerNamespace(lab.name),
-    ['sh', '-c', `echo '${rules}' | nft -f - && conntrack -F 2> /dev/null || true`]))
+    ['sh', '-c', `echo '${rules}' | nft -f -`]))
 }
 
 /** With one cipher of ESP alone, and something that differs each time: so a tunnel begins anew. */
