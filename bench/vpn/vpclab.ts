@@ -128,7 +128,7 @@ function firstEdge ({ vpnId }: VpnConnection): number {
   return Number.parseInt(vpnId.slice(-8), 16) % EDGES
 }
 
-/** Has the router give IKE of an address another port, both ways: what a NAT does, without state. */
+/** Has the router give IKE of an address another port, both ways: a NAT without state. */
 async function changePortOfIke (lab: Lab, address: string, isOn: boolean): Promise<void> {
   const port = String(IKE_PORT_BEHIND_NAT)
   const rules = `table ip bench
