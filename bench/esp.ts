@@ -37,17 +37,18 @@ const hash = (name: EspHash, keyBytes: number, icvBytes: number): EspTransform =
 const gcm = (keyBytes: number): EspTransform => ({
   kind: 'aes-gcm', key: KEYS.slice(0, keyBytes), salt: KEYS.slice(0, 4), icvBytes: 16
 })
-const TRANSFORMS: Readonly<Record<string, EspTransform>> = {
+const TRANSFORMS = {
   aes128gcm: gcm(16),
   aes256gcm: gcm(32),
   aes256cbcSha1: hash('sha1', 20, 12),
   aes256cbcSha256: hash('sha256', 32, 16)
-}
+} as const
 
 interface Figures {
   readonly sealMbitPerSecond: number
   readonly openMbitPerSecond: number
   readonly sealPacketNs: number
+  readonly openPacketNs: number
   readonly sealSmallPacketNs: number
 }
 
@@ -143,8 +144,9 @@ class Rig {
   close (): void { this.#esp.close() }
 }
 
-function measure (transform: EspTransform): Figures {
-  const rig = new Rig(transform)
+/** What one cipher costs. */
+export function measureEsp (cipher: keyof typeof TRANSFORMS): Figures {
+  const rig = new Rig(TRANSFORMS[cipher])
   const large = tcpSegment(SUPER_PAYLOAD_BYTES)
   const small = echoRequest(SMALL_PAYLOAD_BYTES)
   const runs = (packet: Buffer, gso: boolean): ReturnType<Rig['round']>[] =>
@@ -158,14 +160,15 @@ function measure (transform: EspTransform): Figures {
     sealMbitPerSecond: mbit(supers.map(({ sealNs }) => sealNs)),
     openMbitPerSecond: mbit(supers.map(({ openNs }) => openNs)),
     sealPacketNs: significant(median(supers.map(({ sealNs, packets }) => sealNs / packets))),
+    openPacketNs: significant(median(supers.map(({ openNs, packets }) => openNs / packets))),
     sealSmallPacketNs: significant(
       median(singles.map(({ sealNs, packets }) => sealNs / packets)))
   }
 }
 
 export async function run (args: readonly string[]): Promise<void> {
-  const result = Object.fromEntries(
-    Object.entries(TRANSFORMS).map(([name, transform]) => [name, measure(transform)]))
+  const ciphers = Object.keys(TRANSFORMS) as (keyof typeof TRANSFORMS)[]
+  const result = Object.fromEntries(ciphers.map((cipher) => [cipher, measureEsp(cipher)]))
   for (const [name, figures] of Object.entries(result)) {
     console.error(`${name.padEnd(16)} seal ${String(figures.sealMbitPerSecond)} Mbit/s ` +
       `(${String(figures.sealPacketNs)} ns a packet, ${String(figures.sealSmallPacketNs)} ns a ` +

@@ -33,6 +33,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     claim: 'what sealing and opening ESP costs: Mbit/s of one core, by cipher',
     load: () => import('./esp.ts')
   },
+  vpn: {
+    claim: 'what an IPsec tunnel carries, against plain veth and strongSwan in user space',
+    load: () => import('./vpn.ts')
+  },
   api: {
     claim: 'API calls per second on the embedded store, and cold start of the SDK',
     load: () => import('./api.ts')

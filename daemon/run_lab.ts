@@ -79,7 +79,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   const keyRing = openKeys(lab, config)
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
-  const { trail, recorder, history } = await openPast(lab, store.engine, log)
+  const { trail, recorder, history, closePast } = await openPast(lab, store.engine, log)
   const certificates = openCertificates(lab, replica, log)
   const theLab = openLab(lab, config, { replica, log, fill, keys: certificates.keys })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
@@ -121,8 +121,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
     () => certificates.stop(),
     () => theLab.stop(),
     () => { replica.close() },
-    () => { history.close() },
-    () => { trail.close() },
+    closePast,
     store.close,
     () => { rmSync(adminSocketPath(lab), { force: true }) },
     () => { releaseLab(lab) }
@@ -137,8 +136,8 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   await admin.listen({ path: adminSocketPath(lab) })
   chmodSync(adminSocketPath(lab), 0o600)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
-  const { revision } = replica.snapshot
-  log.info({ endpointUrl, metricsUrl, hosts: config.hosts.length, revision }, 'the lab is up')
+  log.info({ endpointUrl, metricsUrl, hosts: config.hosts.length,
+    revision: replica.snapshot.revision }, 'the lab is up')
 }
 
 function openLab (
@@ -210,12 +209,16 @@ async function openPast (lab: string, engine: StoreEngine, log: Log): Promise<{
   readonly trail: AuditTrail
   readonly recorder: CallRecorder
   readonly history: ChangeHistory
+  readonly closePast: () => void
 }> {
   const trail = new AuditTrail({ directory: auditDirectory(lab), log })
+  const history = await ChangeHistory.open(historyPath(lab), { engine, clock: systemClock, log })
   return {
-    trail,
-    recorder: new CallRecorder({ trail, clock: systemClock, random: systemRandom }),
-    history: await ChangeHistory.open(historyPath(lab), { engine, clock: systemClock, log })
+    trail, history, recorder: new CallRecorder({ trail, ...SYSTEM }),
+    closePast: () => {
+      history.close()
+      trail.close()
+    }
   }
 }
 

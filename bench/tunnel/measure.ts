@@ -28,6 +28,13 @@ export interface TunnelFigures {
 
 interface Transfer { readonly gbps: number, readonly cpuSecondsPerGB: number }
 
+interface Datagrams {
+  readonly receivedPerSecond: number
+  readonly gbps: number
+  /** Fraction of what was sent. */
+  readonly lost: number
+}
+
 interface IperfSum {
   readonly bits_per_second: number
   readonly bytes: number
@@ -42,9 +49,9 @@ interface IperfResult {
 }
 
 const FLOOD_PINGS = 5000
-const UDP_PAYLOAD_BYTES = 64
+export const UDP_PAYLOAD_BYTES = 64
 /** Linux's USER_HZ: unit of /proc/stat. */
-const TICKS_PER_SECOND = 100
+export const TICKS_PER_SECOND = 100
 
 /** One run of every measurement. @param seconds duration of each transfer */
 export async function measure (system: TunnelSystem, seconds: number): Promise<TunnelFigures> {
@@ -59,7 +66,7 @@ export async function measure (system: TunnelSystem, seconds: number): Promise<T
     tcp1ReverseGbps: tcp1Reverse.gbps,
     tcp4ForwardGbps: tcp4Forward.gbps,
     tcp4ReverseGbps: tcp4Reverse.gbps,
-    udp64Pps: await udp64(system, seconds),
+    udp64Pps: (await udp(system, seconds, UDP_PAYLOAD_BYTES, 0)).receivedPerSecond,
     rttUs: await floodPing(system),
     cpuSecondsPerGB: (tcp1Forward.cpuSecondsPerGB + tcp1Reverse.cpuSecondsPerGB) / 2
   }
@@ -79,14 +86,21 @@ export async function tcp (
   }
 }
 
-async function udp64 (system: TunnelSystem, seconds: number): Promise<number> {
+/** Datagrams of `payloadBytes`. @param rate as iperf3 takes it: bit/s, 0 for as fast as it can */
+export async function udp (
+  system: TunnelSystem, seconds: number, payloadBytes: number, rate: number
+): Promise<Datagrams> {
   const { end } = await iperf(system, [
-    '-u', '-b', '0', '-l', String(UDP_PAYLOAD_BYTES), '-t', String(seconds)])
+    '-u', '-b', String(rate), '-l', String(payloadBytes), '-t', String(seconds)])
   const sum = end.sum
   if (sum?.packets === undefined || sum.lost_packets === undefined) {
     throw new Error(`iperf3 over ${system.name} reports no datagrams`)
   }
-  return (sum.packets - sum.lost_packets) / sum.seconds
+  const receivedPerSecond = (sum.packets - sum.lost_packets) / sum.seconds
+  return {
+    receivedPerSecond, gbps: receivedPerSecond * payloadBytes * 8 / 1e9,
+    lost: sum.lost_packets / sum.packets
+  }
 }
 
 async function iperf (system: TunnelSystem, options: readonly string[]): Promise<IperfResult> {

@@ -215,7 +215,10 @@ test('what a tunnel learns leads to the gateway, and no more once it is down', (
   t.deepEqual([...learned?.routeTables?.[0]?.targetKind ?? []].slice(1), [TARGET_GATEWAY])
   const { high, low } = idBits(vpnGateway.id)
   t.deepEqual([...learned?.routeTables?.[0]?.targetEnis ?? []], [high, low])
+  // The hosts send to the one edge that has the tunnel; to every edge while there is none.
+  t.deepEqual(learned?.hostGroups?.map(({ members }) => members.length), [1])
   lab.world.put('ipsecSession', { ...tunnel, isUp: false, negotiated: null })
   const { 'host-1': lost } = lab.commit()
   t.deepEqual([...lost?.routeTables?.[0]?.targetKind ?? []], [TARGET_LOCAL])
+  t.deepEqual(lost?.hostGroups?.map(({ members }) => members.length), [2])
 })

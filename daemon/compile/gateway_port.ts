@@ -17,7 +17,7 @@ import { routeTableOfGateway } from '../model/route_table.ts'
 import type { RouteTable } from '../model/route_table.ts'
 import { networkOfGateway, vpnGatewayOf } from '../model/vpn_gateway.ts'
 import type { CompileContext, Mark, UpdateDraft } from './compiled_table.ts'
-import { EDGE_GROUP } from './host_group_table.ts'
+import { EDGE_GROUP, tunnelGroup } from './host_group_table.ts'
 
 /**
  * Largest packet to a virtual private gateway, bytes: what a tunnel's outside takes. The tunnel
@@ -46,7 +46,7 @@ export function gatewaysOf (vpcId: string, { snapshot, indexes }: CompileContext
   const vpn = vpnGatewayOf(snapshot, vpcId) ?? snapshot.tables.vpnGateway.get(vpcId)
   if (vpn !== undefined) {
     const { high, low } = idBits(vpn.id)
-    gateways.push(high, low, edges, VPN_MTU, edges)
+    gateways.push(high, low, indexes.host.indexOf(tunnelGroup(vpn.id)), VPN_MTU, edges)
   }
   return Uint32Array.from(gateways)
 }

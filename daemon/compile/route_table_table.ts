@@ -12,16 +12,15 @@ import {
 } from '../dataplane/tables/update.ts'
 import { cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
-import type { AppliedChange } from '../model/commit_feed.ts'
 import { isPrefixListId } from '../model/prefix_list_reference.ts'
 import { effectiveRoutes } from '../model/route_order.ts'
 import { routeState, targetId } from '../model/route_target.ts'
 import type { RouteTarget } from '../model/route_target.ts'
 import type { Route, RouteTable } from '../model/route_table.ts'
-import type { Snapshot } from '../model/snapshot.ts'
 import { otherSide } from '../model/vpc_peering.ts'
 import { heldVpcIndex, packPrefixes } from './compiled_table.ts'
 import type { CompileContext, CompiledTable } from './compiled_table.ts'
+import { vpnGatewaysOf } from './vpn_table.ts'
 
 export const routeTableTable: CompiledTable = {
   name: 'routeTables',
@@ -94,19 +93,6 @@ export const routeTableTable: CompiledTable = {
     routeTargets.delete(key)
     draft.removedRouteTables.push(indexes.routeTable.retire(key, revision))
   }
-}
-
-/** Virtual private gateways whose routes a change of a connection or a session can change. */
-function vpnGatewaysOf (
-  change: Extract<AppliedChange, { noun: 'vpnConnection' | 'ipsecSession' | 'bgpSession' }>,
-  { tables }: Snapshot
-): string[] {
-  const ids = [change.previous, change.record].flatMap((record) => {
-    if (record === null) return []
-    if ('vpnGatewayId' in record) return [record.vpnGatewayId]
-    return [tables.vpnConnection.get(record.vpnConnectionId)?.vpnGatewayId ?? []].flat()
-  })
-  return [...new Set(ids)]
 }
 
 /** TARGET_* of a target that is up. */

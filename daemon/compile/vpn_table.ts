@@ -9,6 +9,8 @@ import {
   VPN_ROUTE_WORDS
 } from '../dataplane/tables/update.ts'
 import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
+import type { AppliedChange } from '../model/commit_feed.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import { connectionsOf } from '../model/vpn_connection.ts'
 import { edgesOfTunnels } from '../model/vpn_placement.ts'
 import { bestPaths } from '../model/vpn_route.ts'
@@ -62,6 +64,30 @@ export const vpnTable: CompiledTable = {
   remove (_key, _context, draft) {
     draft.vpns.push({ tunnels: new Uint32Array(0), routes: new Uint32Array(0) })
   }
+}
+
+/** Virtual private gateways whose routes a change of a connection or a session can change. */
+export function vpnGatewaysOf (
+  change: Extract<AppliedChange, { noun: 'vpnConnection' | 'ipsecSession' | 'bgpSession' }>,
+  { tables }: Snapshot
+): string[] {
+  const ids = [change.previous, change.record].flatMap((record) => {
+    if (record === null) return []
+    if ('vpnGatewayId' in record) return [record.vpnGatewayId]
+    return [tables.vpnConnection.get(record.vpnConnectionId)?.vpnGatewayId ?? []].flat()
+  })
+  return [...new Set(ids)]
+}
+
+/** Names of the edges whose tunnels a gateway sends into now. */
+export function edgesInUse (snapshot: Snapshot, vpnGatewayId: string): string[] {
+  const used = new Set(bestPaths(snapshot, vpnGatewayId)
+    .map(({ outsideIpAddress }) => outsideIpAddress))
+  return [...new Set(connectionsOf(snapshot, vpnGatewayId).flatMap((connection) => {
+    const edges = edgesOfTunnels(snapshot, connection)
+    return connection.tunnels.flatMap(({ outsideIpAddress }, at) =>
+      used.has(outsideIpAddress) ? edges[at] ?? [] : [])
+  }))]
 }
 
 function wordOf (address: string): number { return addressPrefix(address).words[3] ?? 0 }

@@ -1,6 +1,7 @@
 /**
- * IPv4 fragmentation of what is larger than the path and may be fragmented, RFC 791 §3.2. Pieces
- * are built in the transmit scratch area, because each needs its header directly before its
+ * Fragmentation of what is larger than the path and may be fragmented: IPv4's, RFC 791 §3.2, and
+ * IPv6's of what NAT64 has made of IPv4, RFC 7915 §4, which brings its fragment header along.
+ * Pieces are built in the transmit scratch area, because each needs its header directly before its
  * payload.
  *
  *     plain packet   complete the L4 checksum, then cut at multiples of 8 bytes
@@ -8,7 +9,8 @@
  *     UDP super      build each datagram whole, then fragment it: its boundaries mean something
  *
  * Options: all go into the first fragment, into later ones only those whose "copied" flag is set. A
- * packet that is a fragment already keeps its offset, its flag and its identification.
+ * packet that is a fragment already keeps its offset, its flag and its identification. IPv6 options
+ * are of no packet that is cut here.
  */
 import { assertHot } from '../base/assert.ts'
 import { CSUM_NEEDED, GSO_NONE, GSO_UDP, GSO_ECN } from '../tun/descriptor.ts'
@@ -21,6 +23,10 @@ import {
   IPV4_FRAGMENT_OFFSET_MASK, IPV4_HEADER_BYTES_MIN, IPV4_OPTION_AT_LENGTH, IPV4_OPTION_COPIED,
   IPV4_OPTION_END, IPV4_OPTION_NOP, IPV4_VERSION, ipv4HeaderBytes, ipv4WriteChecksum
 } from '../wire/ipv4.ts'
+import {
+  IPV6_ADDRESS_BYTES, IPV6_AT_PAYLOAD_LENGTH, IPV6_AT_SRC, IPV6_FRAGMENT_AT_IDENTIFICATION,
+  IPV6_FRAGMENT_AT_OFFSET, IPV6_FRAGMENT_HEADER_BYTES, IPV6_FRAGMENT_MORE, IPV6_HEADER_BYTES
+} from '../wire/ipv6.ts'
 import { UDP_AT_CHECKSUM, UDP_AT_LENGTH, UDP_HEADER_BYTES } from '../wire/udp.ts'
 import { COUNT_FRAGMENTS } from './counters.ts'
 import { DROP_NONE, DROP_TOO_BIG, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
@@ -29,6 +35,11 @@ import type { RouterParts } from './router_parts.ts'
 import { completeChecksum } from './segment.ts'
 
 const INVARIANT_FRAGMENT_OF_RUN = 3001
+/** IPv6 header and fragment header: all that stands before the upper layer. */
+const IPV6_FRAGMENT_HEADERS_BYTES = IPV6_HEADER_BYTES + IPV6_FRAGMENT_HEADER_BYTES
+const IPV6_AT_FRAGMENT_FIELD = IPV6_HEADER_BYTES + IPV6_FRAGMENT_AT_OFFSET
+/** The low half, which was IPv4's. */
+const IPV6_AT_IDENTIFICATION = IPV6_HEADER_BYTES + IPV6_FRAGMENT_AT_IDENTIFICATION + 2
 
 /**
  * Sends the packet in pieces that fit `p.mtu`; the context is used up.
@@ -64,7 +75,9 @@ function emitUdpSuper (p: PacketContext, parts: RouterParts): number {
   const fromAt = p.at
   const gsoSize = p.gsoSize
   const payloadBytes = p.totalBytes - headersBytes
-  const identification = readU16(bytes, p.at + IPV4_AT_IDENTIFICATION)
+  const isIpv4 = p.version === IPV4_VERSION
+  const identificationAt = isIpv4 ? IPV4_AT_IDENTIFICATION : IPV6_AT_IDENTIFICATION
+  const identification = readU16(bytes, p.at + identificationAt)
   const units = Math.floor((p.mtu - ipBytes) / FRAGMENT_UNIT_BYTES)
   if (units <= 0) return DROP_TOO_BIG
   const pieces = Math.ceil((UDP_HEADER_BYTES + gsoSize) / (units * FRAGMENT_UNIT_BYTES))
@@ -80,26 +93,67 @@ function emitUdpSuper (p: PacketContext, parts: RouterParts): number {
     bytes.copyWithin(datagramAt, fromAt, fromAt + headersBytes)
     bytes.copyWithin(datagramAt + headersBytes, pieceAt, pieceAt + pieceBytes)
     const udpAt = datagramAt + ipBytes
-    writeU16(bytes, datagramAt + IPV4_AT_TOTAL_LENGTH, headersBytes + pieceBytes)
-    writeU16(bytes, datagramAt + IPV4_AT_IDENTIFICATION, identification + segment)
+    if (isIpv4) writeU16(bytes, datagramAt + IPV4_AT_TOTAL_LENGTH, headersBytes + pieceBytes)
+    writeU16(bytes, datagramAt + identificationAt, identification + segment)
     writeU16(bytes, udpAt + UDP_AT_LENGTH, UDP_HEADER_BYTES + pieceBytes)
-    writeUdpChecksum(bytes, datagramAt, udpAt, UDP_HEADER_BYTES + pieceBytes)
+    writeUdpChecksum(bytes, datagramAt, isIpv4, udpAt, UDP_HEADER_BYTES + pieceBytes)
     const drop = emitDatagram(p, parts, datagramAt, headersBytes + pieceBytes)
     if (drop !== DROP_NONE) return drop
   }
   return DROP_NONE
 }
 
-function writeUdpChecksum (bytes: Uint8Array, ipAt: number, udpAt: number, udpBytes: number): void {
+function writeUdpChecksum (
+  bytes: Uint8Array, ipAt: number, isIpv4: boolean, udpAt: number, udpBytes: number
+): void {
   writeU16(bytes, udpAt + UDP_AT_CHECKSUM, 0)
-  const pseudo =
-    pseudoHeaderSum(bytes, ipAt + IPV4_AT_SRC, 2 * IPV4_ADDRESS_BYTES, PROTOCOL_UDP, udpBytes)
+  const addressesAt = ipAt + (isIpv4 ? IPV4_AT_SRC : IPV6_AT_SRC)
+  const addressesBytes = 2 * (isIpv4 ? IPV4_ADDRESS_BYTES : IPV6_ADDRESS_BYTES)
+  const pseudo = pseudoHeaderSum(bytes, addressesAt, addressesBytes, PROTOCOL_UDP, udpBytes)
   const checksum = checksumFinish(checksumAdd(pseudo, bytes, udpAt, udpBytes))
   writeU16(bytes, udpAt + UDP_AT_CHECKSUM, checksum === 0 ? 0xffff : checksum)
 }
 
-/** Cuts one complete IPv4 packet. */
+/** Cuts one complete packet. */
 function emitDatagram (
+  p: PacketContext, parts: RouterParts, fromAt: number, totalBytes: number
+): number {
+  return p.version === IPV4_VERSION ? emitIpv4(p, parts, fromAt, totalBytes)
+    : emitIpv6(p, parts, fromAt, totalBytes)
+}
+
+function emitIpv6 (
+  p: PacketContext, parts: RouterParts, fromAt: number, totalBytes: number
+): number {
+  const { bytes, transmit, counters } = parts
+  const headerBytes = IPV6_FRAGMENT_HEADERS_BYTES
+  const pieceBytesMax =
+    Math.floor((p.mtu - headerBytes) / FRAGMENT_UNIT_BYTES) * FRAGMENT_UNIT_BYTES
+  if (pieceBytesMax <= 0) return DROP_TOO_BIG
+  const payloadBytes = totalBytes - headerBytes
+  const pieces = Math.ceil(payloadBytes / pieceBytesMax)
+  if (!transmit.canMake(pieces, totalBytes + pieces * headerBytes)) return DROP_TRANSMIT_QUEUE_FULL
+  const field = readU16(bytes, fromAt + IPV6_AT_FRAGMENT_FIELD)
+  for (let done = 0; done < payloadBytes; done += pieceBytesMax) {
+    const pieceBytes = Math.min(pieceBytesMax, payloadBytes - done)
+    const at = transmit.allocate(headerBytes + pieceBytes)
+    bytes.copyWithin(at, fromAt, fromAt + headerBytes)
+    const pieceAt = fromAt + headerBytes + done
+    bytes.copyWithin(at + headerBytes, pieceAt, pieceAt + pieceBytes)
+    // The offset counts bytes, in the upper 13 bits.
+    const more = done + pieceBytes < payloadBytes ? IPV6_FRAGMENT_MORE : 0
+    writeU16(bytes, at + IPV6_AT_FRAGMENT_FIELD, (field + done) | more)
+    writeU16(bytes, at + IPV6_AT_PAYLOAD_LENGTH, IPV6_FRAGMENT_HEADER_BYTES + pieceBytes)
+    p.at = at
+    p.bytes = headerBytes + pieceBytes
+    p.totalBytes = p.bytes
+    transmit.send(p, parts.tables.ports)
+  }
+  counters.add(COUNT_FRAGMENTS, pieces)
+  return DROP_NONE
+}
+
+function emitIpv4 (
   p: PacketContext, parts: RouterParts, fromAt: number, totalBytes: number
 ): number {
   const { bytes, transmit, counters } = parts

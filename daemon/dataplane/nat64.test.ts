@@ -7,9 +7,10 @@ import { CSUM_NEEDED, GSO_TCPV4, GSO_TCPV6 } from '../tun/descriptor.ts'
 import { readU16, readU32, writeU16, writeU32 } from '../wire/bytes.ts'
 import { checksumAdd, checksumFinish, checksumFold, pseudoHeaderSum } from '../wire/checksum.ts'
 import {
-  PROTOCOL_AUTHENTICATION, PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_ICMP, PROTOCOL_ICMPV6,
-  PROTOCOL_ROUTING, PROTOCOL_TCP, PROTOCOL_UDP
+  PROTOCOL_AUTHENTICATION, PROTOCOL_DESTINATION_OPTIONS, PROTOCOL_FRAGMENT, PROTOCOL_ICMP,
+  PROTOCOL_ICMPV6, PROTOCOL_ROUTING, PROTOCOL_TCP, PROTOCOL_UDP
 } from '../wire/ip_protocol.ts'
+import { ipv4WriteChecksum } from '../wire/ipv4.ts'
 import { TCP_FLAG_ACK, TCP_FLAG_RST, TCP_FLAG_SYN } from '../wire/tcp.ts'
 import {
   NAT_COUNT_IN_FROM_DESTINATION, NAT_COUNT_IN_FROM_SOURCE, NAT_COUNT_OUT_TO_DESTINATION,
@@ -308,8 +309,46 @@ test('what has grown too large for the VPC is answered by the gateway, as IPv4',
   t.is(world.drops()[`${String(NAT)}/too-big`], 3)
   const fits = back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1462 })
   check(t, world.back(fits)[0].packet, lengthIs(1510), goodChecksums())
-  t.deepEqual(world.back(back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472 })), [],
-    'who lets it be fragmented is told nothing')
+})
+
+test('what has grown too large and may be fragmented comes as fragments of IPv6', (t) => {
+  const world = newNat64World({ pathMtu: 1510 })
+  const port = openUdp(world)
+  const whole = back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472 })
+  for (const [from, offset, more] of [[whole, 0, 0], [
+    back({ protocol: PROTOCOL_UDP, dstPort: port, payloadBytes: 1472,
+      fragment: { offsetBytes: 0, more: true } }), 0, 1
+  ]] as const) {
+    writeU16(from, 4, 0x4711)
+    if (more === 1) writeU16(from, 26, 0x1234) // fragments of the test have no checksum
+    ipv4WriteChecksum(from, 0, 20)
+    const sent = world.back(from)
+    t.deepEqual(sent.map(({ packet }) => packet.length), [1504, 72], 'largest multiple of 8')
+    const [first, second] = sent.map(({ packet }) => packet)
+    check(t, first, srcIs(REMOTE_IN_IPV6), dstIs(INSIDE), ttlIs(62))
+    for (const packet of [first, second]) {
+      t.is(packet[6], PROTOCOL_FRAGMENT)
+      t.is(packet[40], PROTOCOL_UDP)
+      t.is(readU32(packet, 44), 0x4711)
+      t.is(readU16(packet, 4), packet.length - 40)
+    }
+    t.is(readU16(first, 42), offset | 1)
+    t.is(readU16(second, 42), (offset + 1456) | more)
+    // Put together they are the datagram that came, with a checksum for its new addresses.
+    const datagram = new Uint8Array(40 + 1480)
+    datagram.set(first.subarray(0, 40))
+    datagram.set(first.subarray(48), 40)
+    datagram.set(second.subarray(48), 40 + 1456)
+    datagram[6] = PROTOCOL_UDP
+    writeU16(datagram, 4, 1480)
+    if (more === 0) check(t, datagram, lengthIs(1520), goodChecksums())
+    t.deepEqual(datagram.slice(48), from.slice(28))
+  }
+  t.deepEqual(world.drops(), {})
+  const [segments] = world.back(back({ dstPort: open(world), payloadBytes: 4000 }), 1, {
+    gsoType: GSO_TCPV4, gsoSize: 1460, segments: 3, csum: CSUM_NEEDED, csumField: 20 | (16 << 16)
+  })
+  t.is(segments.gsoSize, 1450, 'a stream is cut into smaller segments')
 })
 
 test('super-packets change their family by one rewrite, both ways', (t) => {

@@ -16,17 +16,15 @@ import type { Esp } from '../tun/esp.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
 import {
   ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SEAL, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
-  dropIsCacheable,
-  prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
+  dropIsCacheable, prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
 import {
-  COUNT_FAST_PATH, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH,
-  PORT_NONE
+  COUNT_FAST_PATH, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH, PORT_NONE
 } from './counters.ts'
 import type { Counters } from './counters.ts'
 import {
-  DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT,
-  DROP_NONE, DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED,
+  DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NONE,
+  DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED,
   DROP_VPN_NO_TUNNEL
 } from './drop_reason.ts'
 import { emitPacket } from './emit.ts'
@@ -108,6 +106,7 @@ export class Router implements RouterParts {
   readonly #icmp = new IcmpErrors()
   readonly #answers = new GatewayAnswers(this.#icmp)
   readonly #gatherRun: GatherRun
+  readonly #sendNow: () => void
   readonly #ask: (key: MappingKey) => void
   readonly #tapAt: number
   readonly #memories = new SharedMemories()
@@ -122,13 +121,17 @@ export class Router implements RouterParts {
     this.tables = tables
     this.counters = counters
     this.transmit = new Transmit(arena.bytes, arena.words, arena.tx, txMax, arena.scratchAt)
-    this.parking = new Parking(arena.bytes, arena.scratchAt + transmitBytes(txMax))
+    const parkedAt = arena.scratchAt + transmitBytes(txMax)
+    this.parking = new Parking(arena.bytes, parkedAt)
+    this.#tapAt = parkedAt + PARKED_BYTES
     this.#gatherRun = (run, at, bytesMax) => arena.gatherRun(run, at, bytesMax)
-    this.node = new NodePort(this,
-      arena.scratchAt + transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES,
-      this.#gatherRun)
+    this.#sendNow = () => {
+      this.tap?.transmitted(arena.tx, this.transmit.count)
+      arena.transmit(this.transmit.count)
+      this.transmit.reset()
+    }
+    this.node = new NodePort(this, this.#tapAt + TAP_BYTES + MIRROR_BYTES, this.#gatherRun)
     this.#ask = ask
-    this.#tapAt = arena.scratchAt + transmitBytes(txMax) + PARKED_BYTES
     this.mirror = new Mirror(this, this.#tapAt + TAP_BYTES, this.#gatherRun, (key) => {
       this.counters.add(COUNT_RESOLVE_REQUESTS, 1)
       ask(key)
@@ -137,8 +140,9 @@ export class Router implements RouterParts {
 
   /** @param esp its results stand behind `scratchBytes` of the scratch area */
   openVpn (esp: Esp, espAt: number): void {
-    const receive = (rx: Int32Array, count: number): void => { this.receiveBurst(rx, count) }
-    this.vpn = new VpnPort(esp, this, this.#gatherRun, receive)
+    const received = (rx: Int32Array, count: number): void => { this.receiveBurst(rx, count) }
+    const [gatherRun, sendNow] = [this.#gatherRun, this.#sendNow]
+    this.vpn = new VpnPort(esp, this, { gatherRun, received, sendNow })
     this.transmit.tunnels = this.vpn
     this.transmit.bareAt = espAt
   }
@@ -190,9 +194,7 @@ export class Router implements RouterParts {
     }
   }
 
-  /**
-   * Looks at all packets of a batch, brings their flows into the cache, then takes each in turn.
-   */
+  /** Looks at all packets of a batch, brings their flows into the cache, then takes each. */
   #receiveBatch (rx: Int32Array, first: number, count: number): void {
     const { flows } = this.tables
     for (let item = 0; item < count; item++) {

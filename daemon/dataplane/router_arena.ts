@@ -14,6 +14,7 @@ export interface RouterArena {
   readonly tx: Int32Array
   readonly scratchAt: number
   gatherRun: GatherRun
+  transmit(txCount: number): void
 }
 
 /** Bytes of scratch area that a router needs. */

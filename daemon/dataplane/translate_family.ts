@@ -115,19 +115,20 @@ function toIpv6 (p: PacketContext, parts: RouterParts): void {
   const old = addressSum(bytes, p.at, IPV4_VERSION)
   const identification = readU16(bytes, p.at + IPV4_AT_IDENTIFICATION)
   const fragment = readU16(bytes, p.at + IPV4_AT_FRAGMENT)
-  const headerBytes = IPV6_HEADER_BYTES + (p.isFragment === 0 ? 0 : IPV6_FRAGMENT_HEADER_BYTES)
+  // What is to be cut (fragment.ts) gets the header of its fragments; segments need none.
+  const isTcpSuper = p.gsoType !== GSO_NONE && p.protocol === PROTOCOL_TCP
+  const isInPieces = p.isFragment !== 0 || (p.mustFragment !== 0 && !isTcpSuper)
+  const headerBytes = IPV6_HEADER_BYTES + (isInPieces ? IPV6_FRAGMENT_HEADER_BYTES : 0)
   moveStart(p, p.l4At - headerBytes)
   const { at } = p
   writeIpv6(bytes, at, p.trafficClass, p.totalBytes - IPV6_HEADER_BYTES, p.ttl, p.protocol)
   writeSource(p, bytes, at)
   writeDestination(p, bytes, at + IPV6_AT_DST)
-  if (p.isFragment !== 0) {
+  if (isInPieces) {
     p.fragmentAt = at + IPV6_HEADER_BYTES
     writeFragmentHeader(bytes, at, p.protocol, identification, fragment)
   }
-  if (p.gsoType !== GSO_NONE && p.protocol === PROTOCOL_TCP) {
-    p.gsoType = GSO_TCPV6 | (p.gsoType & GSO_ECN)
-  }
+  if (isTcpSuper) p.gsoType = GSO_TCPV6 | (p.gsoType & GSO_ECN)
   followPseudoHeader(p, bytes, old, addressSum(bytes, at, IPV6_VERSION))
 }
 

@@ -88,10 +88,16 @@ export class Transmit {
     this.#madeBytes = 0
   }
 
+  /** How many descriptors more fit. */
+  get room (): number { return this.#txMax - this.count }
+
   /** Whether `descriptors` more fit. */
   hasRoom (descriptors: number): boolean {
     return this.count + descriptors <= this.#txMax
   }
+
+  /** Whether the byte at `at` of the arena is of a made packet. */
+  hasMade (at: number): boolean { return at >= this.#madeAt && at < this.#madeAt + MADE_BYTES }
 
   /** Whether `packets` made packets of `bytesSum` bytes together fit, descriptors and memory. */
   canMake (packets: number, bytesSum: number): boolean {

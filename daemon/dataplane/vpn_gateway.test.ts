@@ -9,7 +9,7 @@
  * other opens.
  */
 import test from 'ava'
-import { PORT_UNDERLAY } from '../tun/descriptor.ts'
+import { CSUM_NEEDED, GSO_TCPV4, PORT_UNDERLAY } from '../tun/descriptor.ts'
 import type { EspSa } from '../tun/esp_sa.ts'
 import { Esp, ESP_STATISTICS_BYTES } from '../tun/esp.ts'
 import { addressWords, prefixWords } from '../wire/address.ts'
@@ -20,6 +20,7 @@ import type { Sent } from './testing/memory_nic.ts'
 import { ipPacket, vpcPacket } from './testing/packets.ts'
 import { PORT_KIND_VPN_GATEWAY } from './tables/update.ts'
 import type { VpnData } from './tables/update.ts'
+import { ESP_RESULTS_MAX } from './vpn_port.ts'
 
 const GATEWAY = 30
 const HERE = '192.0.2.1'
@@ -97,7 +98,7 @@ function withEsp (lab: Lab): void {
   const espAt = lab.nic.bytes.length - (1 << 20)
   lab.loop.router.openVpn(new Esp({
     arena: lab.nic.bytes.buffer as ArrayBuffer, outAt: espAt, outBytes: 1 << 20, jobsMax: 512,
-    resultsMax: 512, statistics: new ArrayBuffer(ESP_STATISTICS_BYTES), outerMtu: 1500
+    resultsMax: ESP_RESULTS_MAX, statistics: new ArrayBuffer(ESP_STATISTICS_BYTES), outerMtu: 1500
   }), espAt)
 }
 
@@ -216,4 +217,38 @@ test('damaged ESP, and ESP of unknown keys, is dropped with its reason', (t) => 
   t.deepEqual(arrive(lab, damaged), [])
   t.deepEqual(arrive(lab, unknown), [])
   t.deepEqual(lab.drops(), { '30/esp-authentication': 1, '30/esp-no-sa': 1 })
+})
+
+/** A super-packet of TCP that the ENI sends, in pieces as the underlay brings it. */
+function feedSuper (lab: Lab, payloadBytes: number, gsoSize: number): void {
+  const inner = ipPacket({ src: '10.0.1.10', dst: '192.168.7.9', payloadBytes })
+  lab.nic.feed({
+    nicPort: PORT_UNDERLAY, source: addressWords(hostAddress(2)), firstBytes: 1500,
+    packet: vpcPacket({
+      vni: 100, sourceEni: [ENI_HIGH, 1], destinationEni: [GATEWAY_HIGH, GATEWAY]
+    }, inner),
+    gsoType: GSO_TCPV4, gsoSize, csum: CSUM_NEEDED, csumField: 20 | 16 << 16,
+    segments: Math.ceil(payloadBytes / gsoSize)
+  })
+}
+
+test('a super-packet of the smallest segments becomes thousands of packets, none lost', (t) => {
+  const lab = edge()
+  feedSuper(lab, 60_000, 30)
+  lab.pass()
+  lab.pass()
+  t.deepEqual(lab.drops(), {})
+  t.is(lab.takeSent().length, 2000)
+})
+
+test('a burst of more than the memory for what is made and sealed is sealed whole', (t) => {
+  const lab = edge()
+  for (let number = 0; number < 30; number++) feedSuper(lab, 60_000, 1398)
+  lab.pass()
+  lab.pass()
+  t.deepEqual(lab.drops(), {})
+  const sent = lab.takeSent()
+  t.is(sent.length, 30 * Math.ceil(60_000 / 1398))
+  t.deepEqual(sent.map(({ packet }) => new DataView(packet.buffer).getUint32(24)),
+    sent.map((_sent, at) => at + 1))
 })

@@ -7,9 +7,12 @@
  *     uplink ◀── seal ◀── waiting ◀── router, [inside]
  *     uplink ◀── from an outside address ◀── [ike]
  *
- * Packets wait until `flush`, which the loop calls after each burst. What was opened enters the
- * router again as if it had been received, from PORT_TUNNEL, with RX_SOURCE_AT at the outside
- * address, which names the tunnel: so it can be parked like any other packet.
+ * Packets wait until `flush`, which the loop calls after each burst. Each packet of protocol 50 is
+ * a descriptor of its own, so that one super-packet may become hundreds: whenever there is no room
+ * for what the next ones may become, that which is ready is sent first (`sendNow`), and nothing is
+ * lost. What was opened enters the router again as if it had been received, from PORT_TUNNEL, with
+ * RX_SOURCE_AT at the outside address, which names the tunnel: so it can be parked like any other
+ * packet.
  */
 import { loadI32, loadU16 } from '../wire/bytes.ts'
 import { PROTOCOL_UDP } from '../wire/ip_protocol.ts'
@@ -17,8 +20,8 @@ import {
   IPV4_AT_DST, IPV4_AT_PROTOCOL, IPV4_AT_SRC, IPV4_HEADER_BYTES_MIN, IPV4_VERSION, ipv4HeaderBytes
 } from '../wire/ipv4.ts'
 import {
-  RX_AT, RX_BYTES, RX_CSUM, RX_CSUM_FIELD, RX_GSO_SIZE, RX_GSO_TYPE, RX_PORT, RX_SEGMENTS,
-  RX_SOURCE_AT, RX_TOTAL_BYTES, RX_WORDS
+  GSO_NONE, PACKET_BYTES_MAX, RX_AT, RX_BYTES, RX_CSUM, RX_CSUM_FIELD, RX_GSO_SIZE, RX_GSO_TYPE,
+  RX_PORT, RX_SEGMENTS, RX_SOURCE_AT, RX_TOTAL_BYTES, RX_WORDS
 } from '../tun/descriptor.ts'
 import type { Esp } from '../tun/esp.ts'
 import {
@@ -45,10 +48,16 @@ import type { Tables } from './tables/tables.ts'
 export const PORT_TUNNEL = NIC_PORTS_MAX
 /** Packets, or super-packets, that wait at once, each way. */
 export const ESP_JOBS_MAX = 512
-/** Results of one flush, each way. */
+/** Results of one call: as many as a super-packet has segments (SEGMENTS_MAX, native/segment.h). */
 export const ESP_RESULTS_MAX = 2048
 /** Memory for results, bytes. */
 export const ESP_OUT_BYTES = 4 << 20
+/** IP and TCP with all options that there can be. */
+const HEADERS_BYTES_MAX = 120
+/** Outer headers, ESP and its padding: more than any cipher takes. */
+const ESP_AROUND_BYTES_MAX = 160
+/** Fragments of the largest packet, at the least MTU that a tunnel has. */
+const LARGEST_FRAGMENTS = 64
 const IKE_PORT = 500
 const UDP_AT_DESTINATION = 2
 const UDP_PORTS_BYTES = 4
@@ -78,9 +87,12 @@ class Waiting {
   readonly words = new Int32Array(ESP_JOBS_MAX * ESP_WORDS)
   /** Port of each one's gateway: whose drop it would be. */
   readonly ports = new Int32Array(ESP_JOBS_MAX)
+  /** How many results each may become at most, and of how many bytes together. */
+  readonly #results = new Int32Array(ESP_JOBS_MAX)
+  readonly #bytes = new Int32Array(ESP_JOBS_MAX)
 
   /** @returns DROP_NONE or DROP_TRANSMIT_QUEUE_FULL */
-  add (p: PacketContext, sa: number, portIndex: number): number {
+  add (p: PacketContext, sa: number, portIndex: number, results: number, bytes: number): number {
     if (this.count === ESP_JOBS_MAX) return DROP_TRANSMIT_QUEUE_FULL
     const { words } = this
     const at = this.count * ESP_WORDS
@@ -91,17 +103,40 @@ class Waiting {
     words[at + ESP_CSUM] = p.csum
     words[at + ESP_CSUM_FIELD] = p.csumField
     words[at + ESP_SA] = sa
+    this.#results[this.count] = results
+    this.#bytes[this.count] = bytes
     this.ports[this.count++] = portIndex
     return DROP_NONE
   }
 
-  /** Hands all over as jobs. @returns how many */
-  load (esp: Esp): number {
-    const { count } = this
-    esp.jobs.set(this.words.subarray(0, count * ESP_WORDS))
-    this.count = 0
-    return count
+  /** Whether there is room for what the packet `at` may become. */
+  fits (at: number, results: number, bytes: number): boolean {
+    return this.#results[at] <= results && this.#bytes[at] <= bytes
   }
+
+  /**
+   * Hands packets over as jobs, from `first` on: one, and as many more as there is room for.
+   * @returns how many
+   */
+  load (esp: Esp, first: number, results: number, bytes: number): number {
+    let end = first
+    do {
+      results -= this.#results[end]
+      bytes -= this.#bytes[end]
+      end++
+    } while (end < this.count && this.fits(end, results, bytes))
+    esp.jobs.set(this.words.subarray(first * ESP_WORDS, end * ESP_WORDS))
+    return end - first
+  }
+}
+
+/** What a VpnPort asks of the router. */
+interface VpnPortRouter {
+  readonly gatherRun: GatherRun
+  /** Takes what was opened, as the router takes a burst. */
+  readonly received: (rx: Int32Array, count: number) => void
+  /** Sends what is in `transmit`, at once. */
+  readonly sendNow: () => void
 }
 
 export class VpnPort {
@@ -111,23 +146,20 @@ export class VpnPort {
   /** Wall clock, ms, set by the loop. */
   wallMs = 0
   readonly #parts: RouterParts
-  readonly #gatherRun: GatherRun
-  readonly #received: (rx: Int32Array, count: number) => void
+  readonly #router: VpnPortRouter
   readonly #toOpen = new Waiting()
   readonly #toSeal = new Waiting()
-  readonly #opened = new Int32Array(ESP_RESULTS_MAX * RX_WORDS)
+  readonly #opened: Int32Array
   /** Port of the NIC at the inside address of a tunnel, and back. */
   readonly #insideNicPorts = new Map<number, number>()
   readonly #tunnelsInside = new Map<number, number>()
   #sealing = 0
 
-  /** @param received takes what was opened, as the router takes a burst */
-  constructor (esp: Esp, parts: RouterParts, gatherRun: GatherRun,
-    received: (rx: Int32Array, count: number) => void) {
+  constructor (esp: Esp, parts: RouterParts, router: VpnPortRouter) {
     this.tunnels = new EspTunnels(esp)
     this.#parts = parts
-    this.#gatherRun = gatherRun
-    this.#received = received
+    this.#router = router
+    this.#opened = new Int32Array(esp.resultsMax * RX_WORDS)
   }
 
   get isIdle (): boolean { return this.#toOpen.count + this.#toSeal.count === 0 }
@@ -162,7 +194,7 @@ export class VpnPort {
     if (tables.vpn.foundHostIndex !== tables.hostIndex) return false
     const gateway = tables.ports.findEni(tables.vpn.foundGatewayHigh, tables.vpn.foundGatewayLow)
     if (!this.#isIke(p)) {
-      const drop = this.#toOpen.add(p, 0, gateway)
+      const drop = this.#toOpen.add(p, 0, gateway, p.segments, p.bytes)
       if (drop !== DROP_NONE) counters.drop(gateway, drop, p.segments)
     } else if (this.#hearsIke(p.at)) transmit.deliver(p, this.ikeNicPort)
     else counters.drop(gateway, DROP_PORT_CLOSED, p.segments)
@@ -217,7 +249,7 @@ export class VpnPort {
     if (!tables.vpn.findTunnel(tunnel)) return
     const gateway = tables.ports.findEni(tables.vpn.foundGatewayHigh, tables.vpn.foundGatewayLow)
     const sa = this.tunnels.selected(tunnel >>> 0)
-    const drop = sa === 0 ? DROP_VPN_NO_TUNNEL : this.#toSeal.add(p, sa, gateway)
+    const drop = sa === 0 ? DROP_VPN_NO_TUNNEL : this.#waitForSeal(p, sa, gateway)
     if (drop !== DROP_NONE) counters.drop(gateway, drop, p.segments)
   }
 
@@ -230,6 +262,7 @@ export class VpnPort {
    */
   seal (p: PacketContext): number {
     const { bytes, transmit } = this.#parts
+    this.#makeRoom(p)
     const tunnel = p.target >>> 0
     const sa = this.tunnels.selected(tunnel)
     if (sa === 0) return DROP_VPN_NO_TUNNEL
@@ -239,14 +272,44 @@ export class VpnPort {
     if (p.decrementTtl !== 0) transmit.decrementTtl(p)
     p.mtu = this.tunnels.esp.mtu(sa)
     this.#sealing = sa
-    if (p.wireBytesMax <= p.mtu) return this.#toSeal.add(p, sa, p.portIndex)
+    if (p.wireBytesMax <= p.mtu) return this.#waitForSeal(p, sa, p.portIndex)
     return p.dontFragment !== 0 ? DROP_TOO_BIG : emitFragments(p, this.#parts)
   }
 
   /** A fragment of the packet that is being taken. */
   sealFragment (p: PacketContext): void {
-    const drop = this.#toSeal.add(p, this.#sealing, p.portIndex)
+    const drop = this.#waitForSeal(p, this.#sealing, p.portIndex)
     if (drop !== DROP_NONE) this.#parts.counters.drop(p.portIndex, drop, 1)
+  }
+
+  /**
+   * Seals and sends what waits, where there might not be room for one more of the largest packets.
+   * A packet that stands in memory of `transmit` itself must do without.
+   */
+  #makeRoom (p: PacketContext): void {
+    const { transmit } = this.#parts
+    const isTight = this.#toSeal.count > ESP_JOBS_MAX / 2 ||
+      !transmit.canMake(LARGEST_FRAGMENTS, 2 * PACKET_BYTES_MAX)
+    if (!isTight || transmit.hasMade(p.at)) return
+    const { used } = this.tunnels.esp
+    this.#seal()
+    this.#sendNow(used)
+  }
+
+  /** @param used bytes of ESP's memory that are still needed */
+  #sendNow (used: number): void {
+    this.#router.sendNow()
+    this.tunnels.esp.recycle(used)
+  }
+
+  /** A super-packet is cut at the tunnel's MTU. @returns DROP_* */
+  #waitForSeal (p: PacketContext, sa: number, portIndex: number): number {
+    const payload = this.tunnels.esp.mtu(sa) - HEADERS_BYTES_MAX
+    const results = p.gsoType === GSO_NONE ? 1
+      : Math.ceil(p.bytes / Math.max(1, Math.min(p.gsoSize, payload)))
+    if (results > this.tunnels.esp.resultsMax) return DROP_TRANSMIT_QUEUE_FULL
+    const bytes = p.bytes + results * (HEADERS_BYTES_MAX + ESP_AROUND_BYTES_MAX)
+    return this.#toSeal.add(p, sa, portIndex, results, bytes)
   }
 
   /** Copies a run into one piece. @returns false when there is no room */
@@ -256,7 +319,7 @@ export class VpnPort {
     if (at < 0) return false
     bytes.copyWithin(at, p.at, p.at + p.bytes)
     const rest = p.totalBytes - p.bytes
-    if (this.#gatherRun(p.run, at + p.bytes, rest) !== rest) return false
+    if (this.#router.gatherRun(p.run, at + p.bytes, rest) !== rest) return false
     p.l4At += at - p.at
     p.at = at
     p.bytes = p.totalBytes
@@ -275,30 +338,56 @@ export class VpnPort {
   /** The burst has sent everything. */
   afterBurst (): void { this.tunnels.esp.recycle() }
 
+  /**
+   * In as many batches as the router has room for. What is opened has half of the memory: it may be
+   * sealed for another tunnel.
+   */
   #open (): void {
+    const { transmit } = this.#parts
+    const openedBytesMax = this.tunnels.esp.outBytes / 2
+    const waiting = this.#toOpen
+    for (let first = 0; first < waiting.count;) {
+      if (first > 0 || !waiting.fits(first, transmit.room, openedBytesMax)) {
+        this.#seal()
+        this.#sendNow(0)
+      }
+      first += this.#openBatch(first)
+    }
+    waiting.count = 0
+  }
+
+  /** @returns how many of those that wait it has taken */
+  #openBatch (first: number): number {
     const { esp } = this.tunnels
     const { words, ports } = this.#toOpen
-    const count = esp.open(this.#toOpen.load(esp), this.wallMs)
+    const taken = this.#toOpen.load(esp, first, this.#parts.transmit.room, esp.outBytes / 2)
+    const count = esp.open(taken, this.wallMs)
     let opened = 0
     for (let at = 0; at < count * ESP_WORDS; at += ESP_WORDS) {
-      const job = esp.results[at + ESP_JOB]
+      const job = first + esp.results[at + ESP_JOB]
       const status = esp.results[at + ESP_STATUS]
-      if (status === ESP_DONE) opened += this.#takeInner(at, ports[job], opened)
+      if (status === ESP_DONE) opened += this.#takeInner(at, job, opened)
       else if (isForIke(status)) this.#handToIke(words, job * ESP_WORDS)
       else if (status !== ESP_KEEPALIVE && status !== ESP_DUMMY) {
         this.#parts.counters.drop(ports[job], dropOfStatus(status), esp.results[at + ESP_SEGMENTS])
       }
     }
-    if (opened > 0) this.#received(this.#opened, opened)
+    if (opened > 0) this.#router.received(this.#opened, opened)
+    return taken
   }
 
-  /** @param at of the result @returns how many packets are for the router: 0 or 1 */
-  #takeInner (at: number, gateway: number, opened: number): number {
+  /**
+   * @param at of the result
+   * @param job which of those that wait it is of
+   * @returns how many packets are for the router: 0 or 1
+   */
+  #takeInner (at: number, job: number, opened: number): number {
     const { bytes, view, tables, counters } = this.#parts
     const { results } = this.tunnels.esp
     const tunnel = results[at + ESP_TUNNEL]
     const innerAt = results[at + ESP_AT]
-    const outerAt = this.#toOpen.words[results[at + ESP_JOB] * ESP_WORDS + ESP_AT]
+    const gateway = this.#toOpen.ports[job]
+    const outerAt = this.#toOpen.words[job * ESP_WORDS + ESP_AT]
     const segments = results[at + ESP_SEGMENTS]
     // The SA is of the tunnel that the packet was sent to: of no other gateway's.
     if (loadI32(view, outerAt + IPV4_AT_DST) !== tunnel || !tables.vpn.findTunnel(tunnel)) {
@@ -343,19 +432,38 @@ export class VpnPort {
     else counters.drop(PORT_NONE, DROP_PORT_CLOSED, 1)
   }
 
+  /** In as many batches as there is room for. */
   #seal (): void {
+    const { esp } = this.tunnels
+    const waiting = this.#toSeal
+    const { used } = esp
+    for (let first = 0; first < waiting.count;) {
+      const isTight = !waiting.fits(first, esp.resultsMax, esp.outBytes - esp.used)
+      if (isTight) this.#sendNow(used)
+      first += this.#sealBatch(first)
+    }
+    waiting.count = 0
+  }
+
+  /** @returns how many of those that wait it has taken */
+  #sealBatch (first: number): number {
     const { transmit, counters, tables } = this.#parts
     const { esp } = this.tunnels
     const { ports } = this.#toSeal
-    const count = esp.seal(this.#toSeal.load(esp), this.wallMs)
+    const taken = this.#toSeal.load(esp, first, esp.resultsMax, esp.outBytes - esp.used)
+    const count = esp.seal(taken, this.wallMs)
     for (let at = 0; at < count * ESP_WORDS; at += ESP_WORDS) {
       const status = esp.results[at + ESP_STATUS]
       const drop = status !== ESP_DONE ? dropOfStatus(status)
-        : tables.uplinkNicPort === 0 ? DROP_PORT_CLOSED
-          : transmit.hasRoom(1) ? DROP_NONE : DROP_TRANSMIT_QUEUE_FULL
+        : tables.uplinkNicPort === 0 ? DROP_PORT_CLOSED : DROP_NONE
+      if (!transmit.hasRoom(1)) this.#router.sendNow()
       if (drop === DROP_NONE) transmit.sendAsIs(esp.results, at, tables.uplinkNicPort)
-      else counters.drop(ports[esp.results[at + ESP_JOB]], drop, esp.results[at + ESP_SEGMENTS])
+      else {
+        const gateway = ports[first + esp.results[at + ESP_JOB]]
+        counters.drop(gateway, drop, esp.results[at + ESP_SEGMENTS])
+      }
     }
+    return taken
   }
 }
 

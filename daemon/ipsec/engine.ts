@@ -141,6 +141,7 @@ export class IpsecEngine {
     if (client !== null) {
       await client.request('unload-conn', { name })
       await client.request('unload-shared', { id: name }).catch(() => undefined)
+      await this.#loadKeys(client, config.remoteAddress)
       await terminate(client, { ike: name })
       await this.#unloadKey(client, name)
       this.#options.onListen(config.tunnel, false)
@@ -186,8 +187,7 @@ export class IpsecEngine {
 
   async #load (client: ViciClient, config: TunnelConfig): Promise<void> {
     const { authentication, name } = config
-    const shared = sharedKeyMessage(config)
-    if (shared !== null) await client.request('load-shared', shared)
+    await this.#loadKeys(client, config.remoteAddress)
     if (authentication.kind === 'certificate') {
       const { id } = await client.request('load-key',
         { type: 'any', data: authentication.privateKey })
@@ -202,6 +202,16 @@ export class IpsecEngine {
     if (config.startupAction === 'add') await loading
     this.#options.onListen(config.tunnel, true)
     await loading
+  }
+
+  /** Loads the shared keys of all tunnels to one address: whose they are depends on them all. */
+  async #loadKeys (client: ViciClient, remoteAddress: string | null): Promise<void> {
+    const tunnels = [...this.#tunnels.values()]
+    for (const config of tunnels) {
+      if (config.remoteAddress !== remoteAddress) continue
+      const shared = sharedKeyMessage(config, tunnels)
+      if (shared !== null) await client.request('load-shared', shared)
+    }
   }
 
   /** Has charon forget a private key that no other tunnel uses. */

@@ -53,8 +53,12 @@ test('versions, dead peer detection and the start are as the options say', (t) =
   t.is(child({})['start_action'], 'none')
 })
 
-test('a shared key belongs to the outside address, and to the peer\'s identity', (t) => {
-  t.deepEqual(sharedKeyMessage(exampleTunnel())?.['owners'], ['198.51.100.1'])
+test('a shared key belongs to the outside address, and to the peer\'s identity or address', (t) => {
+  t.deepEqual(sharedKeyMessage(exampleTunnel())?.['owners'], ['198.51.100.1', '203.0.113.9'])
+  t.deepEqual(sharedKeyMessage(exampleTunnel(), [exampleTunnel({ name: 'other' })])?.['owners'],
+    ['198.51.100.1'], 'nor is another\'s key to fit')
+  t.deepEqual(sharedKeyMessage(exampleTunnel({ remoteAddress: null }))?.['owners'],
+    ['198.51.100.1'])
   t.deepEqual(sharedKeyMessage(exampleTunnel({ remoteId: 'cgw' }))?.['owners'],
     ['198.51.100.1', 'cgw'])
   const authentication = {

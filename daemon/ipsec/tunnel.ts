@@ -208,14 +208,22 @@ export function certificateMessages ({ authentication }: TunnelConfig): ViciMess
   ]
 }
 
-/** Argument of `load-shared`; null when there is no shared key. The key belongs to the outside
- * address, which one tunnel has: a peer behind NAT may call itself anything. */
-export function sharedKeyMessage (config: TunnelConfig): ViciMessage | null {
+/**
+ * Argument of `load-shared`; null when there is no shared key. The key belongs to the outside
+ * address, which one tunnel has: a peer behind NAT may call itself anything. A peer that does not
+ * say whom it calls (IDr is optional, RFC 7296 section 2.15) is found by its own address, where no
+ * other tunnel has that one: charon takes any key that fits, and it would be another customer's.
+ */
+export function sharedKeyMessage (
+  config: TunnelConfig, others: Iterable<TunnelConfig> = []): ViciMessage | null {
   if (config.authentication.kind !== 'psk') return null
+  const isAlone = [...others].every((other) =>
+    other.name === config.name || other.remoteAddress !== config.remoteAddress)
   return {
     id: config.name,
     type: 'IKE',
     data: config.authentication.secret,
-    owners: [config.localId, ...(config.remoteId === null ? [] : [config.remoteId])]
+    owners: [config.localId, config.remoteId ?? (isAlone ? config.remoteAddress : null)]
+      .filter((id) => id !== null)
   }
 }

@@ -17,6 +17,7 @@ export interface NativeNic {
   /** FEATURE_* bits. */
   features(): number
   burst(txCount: number, timeoutMs: number): number
+  transmit(txCount: number): void
   gatherRun(run: number, at: number, bytesMax: number): number
   /** Port, errno name, port, errno name ... */
   takeFailures(): readonly (number | string)[]
@@ -30,7 +31,8 @@ export interface NativeEsp {
   setPerPacket(on: 0 | 1): void
   seal(count: number, nowMs: number): number
   open(count: number, nowMs: number): number
-  recycle(): void
+  used(): number
+  recycle(used: number): void
   takeMappings(list: ArrayBuffer): number
   close(): void
 }

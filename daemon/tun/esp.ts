@@ -92,6 +92,10 @@ export class Esp {
   readonly jobs: Int32Array
   /** [resultsMax × ESP_WORDS] what the last call made. */
   readonly results: Int32Array
+  /** How many results one call makes at most. */
+  readonly resultsMax: number
+  /** Memory for results, bytes. */
+  readonly outBytes: number
   /** [ESP_SAS_MAX × ESP_STATISTICS_WORDS] */
   readonly statistics: Float64Array
   readonly #native: NativeEsp
@@ -109,6 +113,8 @@ export class Esp {
     this.jobs = new Int32Array(jobs)
     this.results = new Int32Array(results)
     this.statistics = new Float64Array(options.statistics, 0, ESP_SAS_MAX * ESP_STATISTICS_WORDS)
+    this.resultsMax = options.resultsMax
+    this.outBytes = options.outBytes
     this.#outerMtu = options.outerMtu
     try {
       this.#native = new (loadAddon().Esp)(
@@ -172,8 +178,11 @@ export class Esp {
   /** Opens the first `count` jobs. @param nowMs wall clock @returns results */
   open (count: number, nowMs: number): number { return this.#native.open(count, nowMs) }
 
-  /** Bytes of all results so far end. */
-  recycle (): void { this.#native.recycle() }
+  /** Bytes of memory that results hold. */
+  get used (): number { return this.#native.used() }
+
+  /** Bytes of results end: of those that were made when `used` was this, or more. */
+  recycle (used = 0): void { this.#native.recycle(used) }
 
   /** Changes of address since the last call; a peer that moves is among them with each packet. */
   takeMappings (): EspMapping[] {

@@ -89,6 +89,12 @@ export interface Nic {
   burst(txCount: number, timeoutMs: number): number
 
   /**
+   * Sends `txCount` descriptors, and receives nothing: what the last burst has received stays. For
+   * whoever makes more of it than fits into `tx`.
+   */
+  transmit(txCount: number): void
+
+  /**
    * Copies the further pieces of a run of the last burst to `at` of the arena, at most `bytesMax`
    * bytes: for a super-packet that must live longer than its burst.
    * @returns the bytes copied; -1 when they do not fit
@@ -243,6 +249,11 @@ class AddonNic implements Nic {
     assertHot(txCount >= 0 && txCount <= this.#txMax, INVARIANT_BURST_TX_COUNT)
     assertHot(timeoutMs >= 0 && timeoutMs <= BURST_TIMEOUT_MAX_MS, INVARIANT_BURST_TIMEOUT)
     return this.#native.burst(txCount, timeoutMs)
+  }
+
+  transmit (txCount: number): void {
+    assertHot(txCount >= 0 && txCount <= this.#txMax, INVARIANT_BURST_TX_COUNT)
+    this.#native.transmit(txCount)
   }
 
   gatherRun (run: number, at: number, bytesMax: number): number {

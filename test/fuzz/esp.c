@@ -95,7 +95,7 @@ static struct esp *the_esp(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct input in = {data, size};
   struct esp *esp = the_esp();
-  esp_recycle(esp);
+  esp_recycle(esp, 0);
   install(esp, OUTBOUND, true, true);
   install(esp, INBOUND, false, false);
   install(esp, INBOUND_UDP, false, true);

@@ -56,6 +56,9 @@ kernel-libipsec kernel-netlink socket-default vici updown
     return peer
   }
 
+  /** Process id of charon. */
+  get pid (): number { return this.#charon.child.pid ?? -1 }
+
   /** Runs swanctl on it. */
   swanctl (...args: readonly string[]): Promise<CommandResult> {
     const uri = args[0] === '--version' ? ['--daemon'] : []

@@ -113,14 +113,14 @@ export function becomeIpv6 (
   if (p.protocol === PROTOCOL_UDP && p.isFragment !== 0 && p.isLaterFragment === 0 &&
     loadU16(view, p.l4At + UDP_AT_CHECKSUM) === 0) return DROP_NAT_FRAGMENT
   if (p.protocol === PROTOCOL_ICMP) {
-    const drop = icmpIsError(p.icmpType) ? takeErrorInIpv6(p, view)
-      : takeEcho(p, echoTypeInIpv6(p.icmpType))
+    const isError = icmpIsError(p.icmpType)
+    const drop = isError ? takeErrorInIpv6(p, view) : takeEcho(p, echoTypeInIpv6(p.icmpType))
     if (drop !== DROP_NONE) return drop
     p.protocol = PROTOCOL_ICMPV6
+    if (isError) p.dontFragment = 1 // it is made anew, as short as it must be
   }
   changeFamily(p, IPV6_VERSION,
     IPV6_HEADER_BYTES + (p.isFragment === 0 ? 0 : IPV6_FRAGMENT_HEADER_BYTES))
-  p.dontFragment = 1
   p.src0 = NAT64_WORD
   p.src1 = 0
   p.src2 = 0

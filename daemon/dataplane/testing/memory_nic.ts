@@ -129,10 +129,14 @@ export class MemoryNic implements Nic {
     return pieces.length
   }
 
-  burst (txCount: number): number {
+  transmit (txCount: number): void {
     for (let packet = 0; packet < txCount; packet++) {
       this.sent.push(this.#copySent(packet * TX_WORDS))
     }
+  }
+
+  burst (txCount: number): number {
+    this.transmit(txCount)
     this.#usedBytes = 0
     this.#runs.length = 0
     let received = 0

@@ -6,6 +6,7 @@
  *     openUnderlay(namespacePath, address, port)   setPeer(peer, address, port)
  *     setPerPacket(0 | 1)                          features() → bits: tso 1, uso 2, gso 4, gro 8
  *     burst(txCount, timeoutMs) → rxCount          gatherRun(run, at, bytesMax) → bytes
+ *     transmit(txCount)
  *     takeFailures() → [port, errno name, ...]     close()
  *
  * ../nic.ts is the only caller: it checks arguments and words errors. What is checked here keeps
@@ -278,19 +279,34 @@ static napi_value features(napi_env env, napi_callback_info info) {
                            (nic->underlay.gro ? FEATURE_UDP_GRO : 0));
 }
 
+/* A number of transmit descriptors. */
+static bool take_tx_count(napi_env env, napi_value value, const struct nic *nic, int32_t *count) {
+  if (!take_int(env, value, count)) return false;
+  if (*count >= 0 && (uint32_t)*count <= nic->config.tx_max) return true;
+  napi_throw_range_error(env, NULL, "more descriptors than the array has");
+  return false;
+}
+
 static napi_value burst(napi_env env, napi_callback_info info) {
   napi_value a[2], self;
   int32_t tx_count, timeout_ms;
   struct nic *nic;
   if (!take_arguments(env, info, 2, a, &self) || (nic = take_nic(env, self)) == NULL ||
-      !take_int(env, a[0], &tx_count) || !take_int(env, a[1], &timeout_ms)) {
-    return NULL;
-  }
-  if (tx_count < 0 || (uint32_t)tx_count > nic->config.tx_max) {
-    napi_throw_range_error(env, NULL, "more descriptors than the array has");
+      !take_tx_count(env, a[0], nic, &tx_count) || !take_int(env, a[1], &timeout_ms)) {
     return NULL;
   }
   return make_int(env, nic_burst(nic, (uint32_t)tx_count, timeout_ms));
+}
+
+static napi_value transmit(napi_env env, napi_callback_info info) {
+  napi_value a[1], self;
+  int32_t tx_count;
+  struct nic *nic;
+  if (take_arguments(env, info, 1, a, &self) && (nic = take_nic(env, self)) != NULL &&
+      take_tx_count(env, a[0], nic, &tx_count)) {
+    nic_transmit(nic, (uint32_t)tx_count);
+  }
+  return NULL;
 }
 
 static napi_value gather_run(napi_env env, napi_callback_info info) {
@@ -340,6 +356,7 @@ NAPI_MODULE_INIT() {
       {.utf8name = "setPerPacket", .method = set_per_packet},
       {.utf8name = "features", .method = features},
       {.utf8name = "burst", .method = burst},
+      {.utf8name = "transmit", .method = transmit},
       {.utf8name = "gatherRun", .method = gather_run},
       {.utf8name = "takeFailures", .method = take_failures},
       {.utf8name = "close", .method = close_nic},

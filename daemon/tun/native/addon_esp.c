@@ -2,7 +2,8 @@
  *
  *     new Esp(arena, outAt, outBytes, jobs, results, statistics)
  *     install(words, bytes, hardBytes, hardPackets)    remove(index)     setPerPacket(0 | 1)
- *     seal(count, nowMs) → results    open(count, nowMs) → results       recycle()
+ *     seal(count, nowMs) → results    open(count, nowMs) → results
+ *     used() → bytes                  recycle(used)
  *     takeMappings(list) → entries    close()
  *
  * ../esp.ts is the only caller. Layout of `words` and `bytes`: INSTALL_* below, and there.
@@ -244,11 +245,22 @@ static napi_value open_batch(napi_env env, napi_callback_info info) {
   return run_batch(env, info, esp_open_batch);
 }
 
-static napi_value recycle(napi_env env, napi_callback_info info) {
+static napi_value used(napi_env env, napi_callback_info info) {
   napi_value self;
   struct esp *esp;
-  if (take_arguments(env, info, 0, NULL, &self) && (esp = take_esp(env, self)) != NULL)
-    esp_recycle(esp);
+  if (!take_arguments(env, info, 0, NULL, &self) || (esp = take_esp(env, self)) == NULL)
+    return NULL;
+  return make_int(env, esp->out_used);
+}
+
+static napi_value recycle(napi_env env, napi_callback_info info) {
+  napi_value a[1], self;
+  int32_t used;
+  struct esp *esp;
+  if (take_arguments(env, info, 1, a, &self) && (esp = take_esp(env, self)) != NULL &&
+      take_int(env, a[0], &used) && used >= 0) {
+    esp_recycle(esp, (uint32_t)used);
+  }
   return NULL;
 }
 
@@ -291,6 +303,7 @@ void export_esp(napi_env env, napi_value exports) {
       {.utf8name = "setPerPacket", .method = set_per_packet},
       {.utf8name = "seal", .method = seal},
       {.utf8name = "open", .method = open_batch},
+      {.utf8name = "used", .method = used},
       {.utf8name = "recycle", .method = recycle},
       {.utf8name = "takeMappings", .method = take_mappings},
       {.utf8name = "close", .method = close_esp},

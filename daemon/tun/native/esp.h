@@ -24,6 +24,12 @@
 #include "esp_sa.h"
 #include "failure.h"
 #include "join.h"
+#include "tun.h"
+
+#define PROTOCOL_IPV4        4 /* of an inner packet, in ESP's trailer */
+#define PROTOCOL_IPV6        41
+#define PROTOCOL_ESP         50
+#define ECN_MASK             0x03 /* of a traffic class */
 
 #define ESP_ADDRESS_BYTES    16
 #define ESP_BUCKETS          16384
@@ -33,7 +39,8 @@
 #define ESP_RANDOM_BYTES     4096
 /* Of one super-packet; older kernels cut no more (UDP_MAX_SEGMENTS). */
 #define ESP_RUN_SEGMENTS_MAX 64
-#define ESP_RUN_BYTES_MAX    65000
+/* A device cuts what is as long as its limit: the TUN of the edge that such a one goes to. */
+#define ESP_RUN_BYTES_MAX    (TUN_GSO_BYTES_MAX - 1)
 
 struct esp_association {
   struct esp_sa *sa; /* NULL: the number is free */
@@ -107,9 +114,9 @@ void esp_close(struct esp *esp);
 void esp_install(struct esp *esp, uint32_t index, const struct esp_association *a);
 void esp_remove(struct esp *esp, uint32_t index);
 
-/* Every result so far ends. */
-static inline void esp_recycle(struct esp *esp) {
-  esp->out_used = 0;
+/* Results that were made since `used` bytes of `out` were in use end. */
+static inline void esp_recycle(struct esp *esp, uint32_t used) {
+  if (used < esp->out_used) esp->out_used = used;
 }
 
 /* Seals, or opens, `count` jobs. Returns results. `now_ms`: wall clock, for statistics. */
@@ -129,6 +136,10 @@ static inline bool esp_has_room(const struct esp *esp, uint32_t bytes) {
 }
 static inline uint8_t *esp_out(const struct esp *esp) {
   return esp->config.arena + esp->config.out_at + esp->out_used;
+}
+/* Traffic class of an IP header, whose version has been looked at. */
+static inline uint8_t esp_traffic_class(const uint8_t *l3) {
+  return l3[0] >> 4 == 4 ? l3[IPV4_AT_TRAFFIC_CLASS] : (uint8_t)(read_u16(l3) >> 4);
 }
 /* Counts a packet; false when the SA is used up. */
 bool esp_account(struct esp *esp, uint32_t association, uint32_t bytes);

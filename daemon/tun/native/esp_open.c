@@ -6,12 +6,8 @@
 #include "descriptor.h"
 #include "esp.h"
 
-#define PROTOCOL_IPV4  4
-#define PROTOCOL_IPV6  41
-#define PROTOCOL_ESP   50
 #define PROTOCOL_NONE  59 /* RFC 4303 section 2.6: a dummy packet */
 #define KEEPALIVE_BYTE 0xff
-#define ECN_MASK       0x03
 #define ECN_NOT_ECT    0
 #define ECN_ECT_1      1
 #define ECN_ECT_0      2
@@ -38,18 +34,17 @@ static int32_t read_outer(uint8_t *l3, uint32_t bytes, struct outer *o) {
     if (o->l4_at < IPV4_HEADER_BYTES_MIN) return ESP_MALFORMED;
     if (read_u16(l3 + IPV4_AT_FRAGMENT) & IPV4_IS_FRAGMENT) return ESP_FRAGMENT;
     o->protocol = l3[IPV4_AT_PROTOCOL];
-    o->traffic_class = l3[IPV4_AT_TRAFFIC_CLASS];
     o->source = l3 + IPV4_AT_SOURCE;
     o->address_bytes = IPV4_ADDRESSES_BYTES / 2;
   } else if (o->version == 6 && bytes >= IPV6_HEADER_BYTES) {
     o->l4_at = IPV6_HEADER_BYTES;
     o->protocol = l3[IPV6_AT_NEXT_HEADER];
-    o->traffic_class = (uint8_t)(read_u16(l3) >> 4);
     o->source = l3 + IPV6_AT_SOURCE;
     o->address_bytes = ESP_ADDRESS_BYTES;
   } else {
     return ESP_MALFORMED;
   }
+  o->traffic_class = esp_traffic_class(l3);
   o->destination = o->source + o->address_bytes;
   if (o->protocol == PROTOCOL_UDP) {
     if (bytes < o->l4_at + UDP_HEADER_BYTES) return ESP_MALFORMED;
@@ -116,7 +111,7 @@ static uint32_t inner_bytes(const uint8_t *l3, uint32_t bytes, uint8_t next_head
 /* Brings a congestion mark inside (RFC 6040 section 4.2). False: the packet must be dropped. */
 static bool bring_mark_inside(uint8_t *l3, uint8_t outer) {
   bool ipv4 = l3[0] >> 4 == 4;
-  uint8_t inner = ipv4 ? l3[IPV4_AT_TRAFFIC_CLASS] : (uint8_t)(read_u16(l3) >> 4);
+  uint8_t inner = esp_traffic_class(l3);
   uint8_t inner_ecn = inner & ECN_MASK, outer_ecn = outer & ECN_MASK, ecn = inner_ecn;
   if (outer_ecn == ECN_CE) {
     if (inner_ecn == ECN_NOT_ECT) return false;

@@ -8,21 +8,10 @@
 #include "esp.h"
 #include "segment.h"
 
-#define OUTER_TTL     64
-#define PROTOCOL_IPV4 4
-#define PROTOCOL_IPV6 41
-#define PROTOCOL_ESP  50
-#define ECN_MASK      0x03
-#define PORTS_BYTES   4
-
-/* Traffic class of an inner header, whose version has been looked at. */
-static uint8_t traffic_class_of(const uint8_t *l3) {
-  if (l3[0] >> 4 == 4) return l3[IPV4_AT_TRAFFIC_CLASS];
-  return (uint8_t)(read_u16(l3) >> 4);
-}
+#define OUTER_TTL 64
 
 static uint8_t outer_traffic_class(const struct esp_association *a, const uint8_t *l3) {
-  uint8_t inner = traffic_class_of(l3), outer = 0;
+  uint8_t inner = esp_traffic_class(l3), outer = 0;
   if (a->flags & ESP_FLAG_COPY_DSCP) outer |= inner & (uint8_t)~ECN_MASK;
   if (!(a->flags & ESP_FLAG_NO_ECN)) outer |= inner & ECN_MASK;
   return outer;
@@ -122,6 +111,12 @@ static void end_run(struct esp *esp) {
   run->result = NULL;
 }
 
+/* A job, or a part of it, becomes nothing. */
+static void put_drop(struct esp *esp, uint32_t job, uint32_t association, int32_t status) {
+  end_run(esp);
+  esp_put_result(esp, job, association, status, 1);
+}
+
 static bool run_takes(const struct esp *esp, uint32_t association, uint32_t esp_bytes,
                       uint8_t traffic_class, bool dont_fragment) {
   const struct esp_run *run = &esp->run;
@@ -168,8 +163,7 @@ static void seal_packet(struct esp *esp, uint32_t job, uint32_t association,
     esp->out_used += header;
   }
   if (status != ESP_DONE) {
-    end_run(esp);
-    esp_put_result(esp, job, association, status, 1);
+    put_drop(esp, job, association, status);
     return;
   }
   uint8_t *at = esp_out(esp), *inner = at + ESP_HEADER_BYTES + esp_iv_bytes(sa);
@@ -207,8 +201,7 @@ static void seal_super_packet(struct esp *esp, uint32_t job, uint32_t associatio
     packet->gso_size = (uint16_t)(a->mtu - headers.payload_at);
   }
   if (!segmenter_open(&segmenter, packet, NULL, 0)) {
-    end_run(esp);
-    esp_put_result(esp, job, association, ESP_MALFORMED, 1);
+    put_drop(esp, job, association, ESP_MALFORMED);
     return;
   }
   for (uint32_t bytes; (bytes = segmenter_next_bytes(&segmenter)) > 0;) {
@@ -217,8 +210,7 @@ static void seal_super_packet(struct esp *esp, uint32_t job, uint32_t associatio
     uint32_t parts = segmenter_next(&segmenter, header, iov);
     if (parts == 0) return;
     if (bytes > a->mtu) {
-      end_run(esp);
-      esp_put_result(esp, job, association, ESP_TOO_BIG, 1);
+      put_drop(esp, job, association, ESP_TOO_BIG);
       return;
     }
     const struct text text = {iov, parts, bytes};
@@ -232,8 +224,7 @@ static void seal_job(struct esp *esp, uint32_t job) {
   uint8_t *l3 = esp_job_bytes(esp, words);
   if (association == 0 || association >= ESP_SAS_MAX || esp->associations[association].sa == NULL ||
       !esp->associations[association].sa->seals) {
-    end_run(esp);
-    esp_put_result(esp, job, 0, ESP_NO_SA, 1);
+    put_drop(esp, job, 0, ESP_NO_SA);
     return;
   }
   uint32_t bytes = (uint32_t)words[ESP_BYTES];
@@ -241,8 +232,7 @@ static void seal_job(struct esp *esp, uint32_t job) {
   bool known = l3 != NULL && (l3[0] >> 4 == 4 || (l3[0] >> 4 == 6 && bytes >= IPV6_HEADER_BYTES));
   bool gso = words[ESP_GSO_TYPE] != GSO_NONE, partial = words[ESP_CSUM] & CSUM_NEEDED;
   if (!known || bytes > PACKET_BYTES_MAX) {
-    end_run(esp);
-    esp_put_result(esp, job, association, ESP_MALFORMED, 1);
+    put_drop(esp, job, association, ESP_MALFORMED);
     return;
   }
   uint8_t traffic_class = outer_traffic_class(a, l3);
@@ -261,8 +251,7 @@ static void seal_job(struct esp *esp, uint32_t job) {
   if (partial && !complete_checksum(l3, bytes, (uint32_t)words[ESP_CSUM_FIELD]))
     status = ESP_MALFORMED;
   if (status != ESP_DONE) {
-    end_run(esp);
-    esp_put_result(esp, job, association, status, 1);
+    put_drop(esp, job, association, status);
     return;
   }
   const struct iovec part = {l3, bytes};

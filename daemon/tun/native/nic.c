@@ -272,7 +272,7 @@ static void transmit_to_underlay(struct nic *nic, const int32_t *tx, const struc
                (uint32_t)header_bytes);
 }
 
-static void transmit(struct nic *nic, uint32_t tx_count) {
+void nic_transmit(struct nic *nic, uint32_t tx_count) {
   const int32_t *tx = nic->config.tx;
   for (uint32_t i = 0; i < tx_count; i++, tx += TX_WORDS) {
     struct packet packet;
@@ -485,7 +485,7 @@ static void receive(struct nic *nic, int timeout_ms) {
 
 uint32_t nic_burst(struct nic *nic, uint32_t tx_count, int timeout_ms) {
   count(nic, COUNTER_BURSTS, 1);
-  transmit(nic, tx_count);
+  nic_transmit(nic, tx_count);
   nic->rx_count = 0;
   nic->run_count = 0;
   coalescer_recycle(&nic->coalescer);

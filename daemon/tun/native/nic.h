@@ -109,6 +109,8 @@ int nic_open_underlay(struct nic *nic, const char *namespace_path, const union e
 /* One datagram per packet, and over IPv4 without UDP checksum. */
 void nic_set_per_packet(struct nic *nic, bool on);
 
+/* Sends tx_count descriptors. What was received stays as it is. */
+void nic_transmit(struct nic *nic, uint32_t tx_count);
 /* Sends tx_count descriptors and receives. Returns valid receive descriptors. */
 uint32_t nic_burst(struct nic *nic, uint32_t tx_count, int timeout_ms);
 

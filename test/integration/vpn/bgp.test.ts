@@ -285,11 +285,13 @@ test.serial('a killed BIRD comes back, and its routes were there all the time', 
   const { pid } = site
   const seen = new Set<boolean>()
   const follow = site.replica.onCommit(() => { seen.add(site.prefixes.length >= 1) })
+  const killedMs = Date.now()
   process.kill(pid, 'SIGKILL')
   await eventually('a session of another BIRD', async () => {
     const text = await site.gatewayBirdc('show', 'protocols')
     return text.includes('Established') && site.pid !== pid
   })
+  t.log(`a session again after ${String(Date.now() - killedMs)} ms`)
   await site.device([LAN, '192.168.8.0/24 unreachable'])
   await site.until('a new route', () => site.prefixes.length === 2)
   follow.close()

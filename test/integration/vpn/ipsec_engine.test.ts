@@ -9,7 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exampleTunnel } from '../../../daemon/ipsec/testing/example_tunnel.ts'
 import type { TunnelConfig } from '../../../daemon/ipsec/tunnel.ts'
-import { Background, command, eventually, inside } from '../../harness/command.ts'
+import {
+  ESP_AUTHENTICATION, ESP_MALFORMED, ESP_REPLAY
+} from '../../../daemon/tun/esp_descriptor.ts'
+import { Background, command, eventually, inside, ROOT } from '../../harness/command.ts'
 import { VPC_DEVICE } from '../../harness/ipsec_edge.ts'
 import type { IpsecEdge } from '../../harness/ipsec_edge.ts'
 import { Namespaces, VETH_NAME } from '../../harness/namespaces.ts'
@@ -49,8 +52,41 @@ const SETS: readonly (readonly [string, PeerOptions])[] = [
     { version: 1, ike: 'aes128-sha1-modp1024', esp: 'aes128-sha1-modp1024' }]
 ]
 
+/** Options of a tunnel that the peer leaves open, and what swanctl then lists on our side. */
+const OPTIONS: Partial<TunnelConfig> = {
+  phase1: {
+    encryption: ['AES256'], integrity: ['SHA2-384'], dhGroups: [20], lifetimeSeconds: 1200
+  },
+  phase2: {
+    encryption: ['AES128'], integrity: ['SHA2-256'], dhGroups: [19], lifetimeSeconds: 1000
+  },
+  ikeVersions: ['ikev2'], rekeyMarginSeconds: 100, rekeyFuzzPercentage: 10
+}
+const OPTIONS_OFFERED: PeerOptions = {
+  ike: 'aes128-sha256-modp2048, aes256-sha384-ecp384',
+  esp: 'aes256gcm16-ecp256, aes128-sha256-ecp256'
+}
+
+/** @returns what swanctl lists of our side's SAs */
+async function listSas ({ engine }: IpsecEdge): Promise<string> {
+  return await command('swanctl', '--list-sas', '--uri', `unix://${engine.charon.paths.vici}`)
+}
+
 test.serial('stock strongSwan brings the tunnel up, and both sides answer pings', async (t) => {
   await using here = await site()
+  await bringUp(here, exampleTunnel(OPTIONS), OPTIONS_OFFERED)
+  await here.edge.engine.rekey(NAME)
+  await eventually('PFS is seen with the second keys', async () =>
+    (await listSas(here.edge)).includes('ESP:AES_CBC-128/HMAC_SHA2_256_128/ECP_256'))
+  const listed = await listSas(here.edge)
+  t.regex(listed, /ESTABLISHED, IKEv2/)
+  t.regex(listed, /AES_CBC-256\/HMAC_SHA2_384_192\/PRF_HMAC_SHA2_384\/ECP_384/)
+  const times = [...listed.matchAll(/rekeying in (\d+)s/g)].map(([, seconds]) => Number(seconds))
+  const [ike = 0, child = 0] = times
+  t.true(ike > 1070 && ike <= 1100, `IKE: ${listed}`)
+  t.true(child > 870 && child <= 900, `child: ${listed}`)
+  await here.edge.engine.close(NAME)
+  await here.peer.swanctl('--terminate', '--ike', 'aws', '--force')
   for (const [what, options] of SETS) {
     await t.notThrowsAsync(bringUp(here, exampleTunnel(), options), what)
     await here.edge.engine.close(NAME)
@@ -117,6 +153,37 @@ test.serial('keys are made anew under a ping, by either side', async (t) => {
   }
 })
 
+const ATTACKER = `${ROOT}/test/harness/programs/ike_attacker.py`
+const FLOODER = '203.0.113.10'
+const FLOOD_PACKETS = 1000
+
+test.serial('a flood of IKE hurts no tunnel, and copies of a packet, damaged or not, are dropped ' +
+  'and counted', async (t) => {
+  await using here = await site()
+  const { net, edge, peer } = here
+  const attack = (...args: string[]): Background => new Background('ip', inside(net.name('cgw'),
+    ['python3', '-u', ATTACKER, VETH_NAME, OUTSIDE, ...args]))
+  const counted = (status: number): number => edge.outcomes.get(status) ?? 0
+  // One source floods with requests that each begin an IKE SA, from the first of another one on.
+  await net.ip('cgw', 'address', 'add', `${FLOODER}/24`, 'dev', VETH_NAME)
+  const flood = attack(FLOODER, String(FLOOD_PACKETS))
+  await flood.printed('listening')
+  await bringUp(here, exampleTunnel(), {})
+  await flood.printed('sent')
+  const ping = new Background('ip', inside(net.name('cgw'),
+    ['ping', '-i', '0.05', '-c', '60', '-W', '5', INSTANCE]))
+  t.is((await peer.swanctl('--rekey', '--child', 'net')).code, 0)
+  t.true(flood.running)
+  await flood.stop()
+  const malformed = counted(ESP_MALFORMED)
+  const copies = attack()
+  await copies.printed('sent')
+  await eventually('each of them is counted', () => counted(ESP_REPLAY) === 1 &&
+    counted(ESP_AUTHENTICATION) === 2 && counted(ESP_MALFORMED) > malformed)
+  await ping.ended()
+  t.regex(ping.output, / 0% packet loss/)
+})
+
 /** SPIs of the child, as charon lists them. */
 async function spis (edge: IpsecEdge): Promise<string> {
   const [ikeSa] = await edge.engine.describe(NAME)
@@ -141,6 +208,7 @@ test.serial('charon is killed, its SAs go, and the next one brings the tunnel up
   await bringUp(here, exampleTunnel(), {})
   const before = edge.engine.charon.pid
   if (before === null) throw new Error('charon is not up')
+  const killedMs = Date.now()
   process.kill(before, 'SIGKILL')
   await eventually('no SA is left', () => edge.engine.counts.sas === 0)
   t.is(edge.engine.status(NAME)?.state, 'down')
@@ -148,7 +216,7 @@ test.serial('charon is killed, its SAs go, and the next one brings the tunnel up
     edge.engine.charon.pid !== null && edge.engine.charon.pid !== before)
   await peer.swanctl('--terminate', '--ike', 'aws', '--force')
   await bringUp(here, exampleTunnel(), {})
-  t.pass()
+  t.log(`up again after ${String(Date.now() - killedMs)} ms`)
 })
 
 /** Has the gateway's packets from port 4500 leave from another one; the NAT forgets in a second. */
@@ -224,6 +292,30 @@ async function sendTcp (t: ExecutionContext, net: Namespaces): Promise<void> {
   }
 }
 
+/** Datagrams lost of a stream that lasts until either side has made the keys anew. */
+async function lostUnderRekey (
+  net: Namespaces, edge: IpsecEdge, other: IpsecEdge): Promise<number> {
+  const server = new Background('ip',
+    inside(net.name('lan'), ['iperf3', '-s', '-1', '--forceflush']))
+  try {
+    await server.printed('Server listening')
+    const client = net.run('vpc', 'iperf3', '-c', LAN_HOST, '-u', '-b', '10M', '-l', '1200', '-t',
+      '3', '-J')
+    await server.printed('connected to')
+    for (const { engine } of [edge, other]) {
+      const before = await spis(edge)
+      await engine.rekey(NAME)
+      await eventually('keys are new', async () => await spis(edge) !== before)
+    }
+    const { end } = JSON.parse((await client).stdout) as
+      { end: { sum: { packets: number, lost_packets: number } } }
+    if (end.sum.packets < 1000) throw new Error(`only ${String(end.sum.packets)} datagrams`)
+    return end.sum.lost_packets
+  } finally {
+    await server.stop()
+  }
+}
+
 const isUp = ({ engine }: IpsecEdge): boolean => engine.status(NAME)?.state === 'up'
 
 test.serial('without a NAT ESP is protocol 50, and TCP passes both ways', async (t) => {
@@ -269,4 +361,5 @@ test.serial('behind a NAT runs of ESP cross in UDP, and are joined again', async
   t.like(edge.engine.status(NAME), { inUdp: true, peerAddress: ROUTER, peerId: CGW })
   await sendTcp(t, net)
   t.true(edge.joined > 100, `${String(edge.joined)} super-packets`)
+  t.is(await lostUnderRekey(net, edge, other), 0)
 })
