@@ -79,7 +79,7 @@ test('history tells what changed, by whose call, and how it was before', async (
     /routes\[192\.0\.2\.0\/24\]\.state: "blackhole" → \(none\)/)
   const tooEarly = await vpcctl('history', 'show', table, '--at', '-1d')
   t.regex(tooEarly.stderr, /was not there yet at -1d/)
-  t.is((await vpcctl('history', 'show', 'igw-0123456789abcdef0')).code, 2)
+  t.is((await vpcctl('history', 'show', 'ami-0123456789abcdef0')).code, 2)
   t.is((await vpcctl('history', 'show', table, '--at', 'yesterday')).code, 2)
 
   t.regex(await output('audit', 'show', created.eventId), /destinationCidrBlock +192\.0\.2\.0\/24/)

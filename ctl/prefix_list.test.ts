@@ -33,7 +33,8 @@ test('a prefix list is made, changed, restored, referred to and deleted', async 
   await shows(/^rtb-\w+ .*\nsg-\w+ /m, 'prefix-list', 'references', 'branches')
   t.is((await vpcctl('prefix-list', 'delete', 'branches')).code, 1, 'in use')
   await shows(/^# +the route to pl-\w+ in the route table "private".*: files have no/m, 'export')
-  await shows(/^# +the rule for pl-\w+ in the security group "servers": files have no/m, 'export')
+  await shows(new RegExp('^# +the rule for pl-\\w+ in the security group "servers" of the VPC ' +
+    '"web": files have no', 'm'), 'export')
 
   const rule = (await run('security-group', 'rules', 'servers', '--query',
     '[?PrefixListId].SecurityGroupRuleId', '-q')).trim()
