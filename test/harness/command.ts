@@ -82,13 +82,20 @@ export class Background {
     return this.output
   }
 
-  /** Waits until it has printed `text`. */
-  async printed (text: string): Promise<void> {
-    await eventually(`"${text}" in the output of ${this.child.spawnfile}`, () => {
-      if (this.output.includes(text)) return true
-      if (!this.running) throw new Error(`${this.child.spawnfile} ended: ${this.output}`)
-      return false
-    })
+  /** Waits until it has printed `text`, or what matches it. */
+  async printed (text: string | RegExp): Promise<void> {
+    const { spawnfile } = this.child
+    try {
+      await eventually(`${String(text)} in the output of ${spawnfile}`, () => {
+        if (typeof text === 'string' ? this.output.includes(text) : text.test(this.output)) {
+          return true
+        }
+        if (!this.running) throw new Error(`${spawnfile} ended`)
+        return false
+      })
+    } catch (error) {
+      throw new Error(`${(error as Error).message}: ${this.output}`, { cause: error })
+    }
   }
 }
 
