@@ -47,10 +47,13 @@ export class Instance {
     return new Background('ip', inside(this.namespace, [program, ...args]))
   }
 
-  /** Pings an address, `count` times 20 ms apart, waiting 1 s for the last answers. */
+  /**
+   * Pings an address, `count` times. The interval is also how long ping waits for the last answer
+   * when there was one before (iputils: two round trips, at least an interval; else `-W`).
+   */
   async ping (address: string, count = 5, ...options: readonly string[]): Promise<PingResult> {
     const { stdout } = await this.try(
-      'ping', '-q', '-n', '-i', '0.02', '-W', '1', '-c', String(count), ...options, address)
+      'ping', '-q', '-n', '-i', '0.1', '-W', '1', '-c', String(count), ...options, address)
     return parsePing(stdout)
   }
 
