@@ -18,7 +18,10 @@ What the lab is made of; kept from its first start on:
   --hosts N | name:zone,…  hosts, over the zones in turn, or each with its zone (default 2; 0: the
                          API alone)
   --zones N              Availability Zones that N hosts stand in (default 2)
-  --edges N              edges, the doors to the internet (default 3; 0 without hosts)
+  --edges N              edges, the doors to the internet (default 3; 0 without hosts, and on
+                         machines of a lab of several)
+  --machine NAME=ADDRESS this machine's name in a lab of several, and where the others reach it;
+                         needs an etcd (docs/cluster.md). Hosts are then called NAME-1, NAME-2 …
   --region NAME          default us-east-1
   --underlay ipv4|ipv6   address family between the hosts (default ipv4)
   --underlay-mtu BYTES   default 9216
@@ -53,6 +56,7 @@ const OPTIONS = {
   'hosts': { type: 'string' },
   'zones': { type: 'string' },
   'edges': { type: 'string' },
+  'machine': { type: 'string' },
   'uplink': { type: 'string' },
   'region': { type: 'string' },
   'underlay': { type: 'string' },
@@ -106,6 +110,7 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       hosts: values.hosts,
       zones: values.zones,
       edges: values.edges,
+      machine: values.machine,
       uplink: values.uplink,
       store: values.store,
       underlay: values.underlay,

@@ -47,6 +47,7 @@ import { BucketWriter } from './flow_logs/bucket_writer.ts'
 import { FlowLogs } from './flow_logs/flow_logs.ts'
 import { LogGroups } from './flow_logs/log_groups.ts'
 import { Lab } from './host/lab.ts'
+import type { Cluster } from './host/lab.ts'
 import { hostRecords, writeConfig } from './host/lab_config.ts'
 import type { LabConfig } from './host/lab_config.ts'
 import { RESOLV_CONF_VARIABLE, machineResolvers } from './host/machine_resolvers.ts'
@@ -57,6 +58,8 @@ import {
 } from './host/paths.ts'
 import { releaseLab } from './host/pid_file.ts'
 import { readConsole } from './host/vm_process.ts'
+import { checkBeside, planJoin } from './model/lab.ts'
+import type { Machine } from './model/lab.ts'
 import { defaultVpcOf, planCreateDefaultVpc } from './model/default_vpc.ts'
 import { isQuotaName, quotaOverrides } from './model/quota.ts'
 import { AccountView, put, remove } from './model/snapshot.ts'
@@ -72,16 +75,19 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   // A socket that a killed daemon left must not pass for a lab that is up.
   rmSync(adminSocketPath(lab), { force: true })
   writeConfig(lab, config)
-  const store = await openStore({ ...SYSTEM, lab, store: config.store, log })
+  const store = await openStore(
+    { ...SYSTEM, lab, store: config.store, machine: config.machine?.name ?? null, log })
   const replica = await Replica.open(store.engine)
   const isNew = replica.snapshot.revision === 0
-  await replica.transact(() => ({ changes: labRecords(config, replica), result: null }))
+  const machine = await joinLab(config, replica)
   const keyRing = openKeys(lab, config)
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
   const { trail, recorder, history, closePast } = await openPast(lab, store.engine, log)
-  const certificates = openCertificates(lab, replica, log)
-  const theLab = openLab(lab, config, { replica, log, fill, keys: certificates.keys })
+  const certificates = openCertificates(lab, config, replica, log)
+  const cluster = machine === null || store.members === null ? null
+    : { machine, members: store.members }
+  const theLab = openLab(lab, config, { replica, log, fill, keys: certificates.keys, cluster })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const bgp = openBgp(lab, config, { replica, log })
@@ -132,7 +138,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   })
   await theLab.start()
   await flowLogs.start()
-  stacks.engine.start()
+  whileLeading(cluster, () => { stacks.engine.start() }, () => { void stacks.engine.stop() })
   await admin.listen({ path: adminSocketPath(lab) })
   chmodSync(adminSocketPath(lab), 0o600)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
@@ -147,6 +153,7 @@ function openLab (
     readonly log: Log
     readonly fill: () => Promise<number>
     readonly keys: PrivateKeys
+    readonly cluster: Cluster | null
   }
 ): Lab {
   const { keys, ...rest } = parts
@@ -175,7 +182,7 @@ function openFlowLogs (
 }
 
 /** Certificate authorities, and the certificates of AWS's side of tunnels. */
-function openCertificates (lab: string, replica: Replica, log: Log): {
+function openCertificates (lab: string, config: LabConfig, replica: Replica, log: Log): {
   readonly keys: PrivateKeys
   readonly services: readonly Service[]
   readonly stop: () => Promise<void>
@@ -183,17 +190,18 @@ function openCertificates (lab: string, replica: Replica, log: Log): {
   const keys = new PrivateKeys(privateKeysDirectory(lab))
   const authorities =
     new Authorities({ keys, ledger: replica, clock: systemClock, random: systemRandom })
-  const endpoints = new EndpointCertificates(authorities, replica, log)
+  const isWithEdges = config.machine === null || config.edges > 0
+  const endpoints = isWithEdges ? new EndpointCertificates(authorities, replica, log) : null
   return {
     keys, services: [createAcmPcaService(authorities), createAcmService(authorities)],
-    stop: () => endpoints.stop()
+    stop: async () => { await endpoints?.stop() }
   }
 }
 
 /** BGP over the tunnels of VPN connections, in the namespaces of their gateways. */
 function openBgp (lab: string, config: LabConfig,
   { replica, log }: { readonly replica: Replica, readonly log: Log }): BgpController | null {
-  if (config.hosts.length === 0) return null
+  if (config.edges === 0) return null
   return new BgpController({
     replica, clock: systemClock, log,
     namespaceOf: (vpnGatewayId) => namespaceName(lab, vpnGatewayId),
@@ -222,14 +230,36 @@ async function openPast (lab: string, engine: StoreEngine, log: Log): Promise<{
   }
 }
 
+/**
+ * Brings what the lab is made of into its records.
+ * @returns this machine, in a lab of several; else null
+ * @throws VpclabError VPCLAB_ERR_CONFIG when it cannot be a part of the lab
+ */
+async function joinLab (config: LabConfig, replica: Replica): Promise<Machine | null> {
+  const { result } = await replica.transact(() => {
+    const { machine } = config
+    if (machine === null) return { changes: labRecords(config, replica, 0), result: null }
+    const join = planJoin(replica.snapshot, { id: machine.name, address: machine.address })
+    return {
+      changes: [...join.changes, ...labRecords(config, replica, join.result.number)],
+      result: join.result
+    }
+  })
+  return result
+}
+
 /** Hosts and quotas as records, where they are not there or differ. */
-function labRecords (config: LabConfig, replica: Replica): Change[] {
+function labRecords (config: LabConfig, replica: Replica, machineNumber: number): Change[] {
   const { host: hosts, quotaOverride: quotas } = replica.snapshot.tables
+  const own = hostRecords(config, machineNumber)
+  checkBeside(own, [...hosts.values()])
   const changes: Change[] = []
-  for (const record of hostRecords(config)) {
+  for (const record of own) {
     const differs = JSON.stringify(hosts.get(record.id)) !== JSON.stringify(record)
     if (differs) changes.push(put('host', record))
   }
+  // In a lab of several machines the first one has said which quotas there are.
+  if (config.machine !== null && replica.snapshot.revision > 0) return changes
   const overrides = quotaOverrides(config.quotaProfile, config.quotas)
   for (const [id, value] of overrides) {
     if (quotas.get(id)?.value !== value) changes.push(put('quotaOverride', { id, value }))
@@ -277,6 +307,24 @@ async function listenMetrics (
 ): Promise<string | null> {
   if (port === null) return null
   return await listen(server, METRICS_ADDRESS, port, '--metrics-port') + METRICS_PATH
+}
+
+/** Whatever is to be done by one daemon: at once in a lab of one machine, else as the leader. */
+function whileLeading (cluster: Cluster | null, begin: () => void, end: () => void): void {
+  if (cluster === null) {
+    begin()
+    return
+  }
+  const { members } = cluster
+  let isLeading = false
+  const look = (): void => {
+    if (members.isLeader === isLeading) return
+    isLeading = members.isLeader
+    if (isLeading) begin()
+    else end()
+  }
+  members.onChange(look)
+  look()
 }
 
 function openStacks (

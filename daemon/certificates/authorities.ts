@@ -164,6 +164,13 @@ export class Authorities {
     return await revoking
   }
 
+  /** @throws AwsError InvalidStateException when another machine of the lab has the key */
+  #keyPath (authorityId: string): string {
+    if (this.keys.read(authorityId) !== null) return this.keys.path(authorityId)
+    throw new AwsError('InvalidStateException', `The private key of ${authorityId} is not on ` +
+      'this machine: call the endpoint of the one that the authority was made on')
+  }
+
   async #revoke (authorityId: string, serial: string, reason: string): Promise<Done<null>> {
     const { tables } = this.snapshot
     const authority = tables.certificateAuthority.get(authorityId)
@@ -181,7 +188,7 @@ export class Authorities {
     const all = tables.issuedCertificate.by('authorityId', authorityId)
       .filter((one) => one.revoked !== null)
     const revocationList = await makeRevocationList(this.keys.directory, {
-      keyPath: this.keys.path(authorityId), authority: certificate,
+      keyPath: this.#keyPath(authorityId), authority: certificate,
       digest: digestOf(authority.signingAlgorithm), number: all.length + 1,
       revoked: [...all, revoked].map(({ id, revoked: how }) => ({
         serial: id, atMs: how?.atMs ?? 0, reason: REVOCATION_REASONS.get(how?.reason ?? '') ?? null
@@ -208,7 +215,7 @@ export class Authorities {
     }
     const serial = this.#newSerial()
     const certificate = await issueCertificate(this.keys.directory, {
-      keyPath: this.keys.path(authority.id), authority: isRoot ? null : authority.certificate,
+      keyPath: this.#keyPath(authority.id), authority: isRoot ? null : authority.certificate,
       csr: input.csr, serial, profile: input.profile, digest: digestOf(input.signingAlgorithm),
       notBeforeMs: input.notBeforeMs ?? this.nowMs - BACKDATE_MS, notAfterMs: input.notAfterMs
     }).catch((error: unknown) => {

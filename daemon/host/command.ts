@@ -48,13 +48,15 @@ export function runIp (...args: readonly string[]): Promise<string> {
 
 /**
  * Lines of `ip` for one namespace in one process.
+ * @param namespace null: the daemon's own
  * @param options before the batch, `-6` or `-j`
  * @returns standard output of all lines, one after another
  */
 export function runIpBatch (
-  namespace: string, lines: readonly string[], options: readonly string[] = []
+  namespace: string | null, lines: readonly string[], options: readonly string[] = []
 ): Promise<string> {
-  return runCommand('ip', ['-n', namespace, ...options, '-batch', '-'], lines.join('\n') + '\n')
+  const where = namespace === null ? [] : ['-n', namespace]
+  return runCommand('ip', [...where, ...options, '-batch', '-'], lines.join('\n') + '\n')
 }
 
 function commandError (

@@ -1,5 +1,6 @@
 /**
- * One lab on one machine: the underlay, an agent per host, and what watches over them.
+ * One lab on one machine: the underlay, an agent per host of the machine, and what watches over
+ * them. A lab may be on several machines, with a daemon each (store/members.ts).
  *
  *     Replica ── commits ──▶ Directory ──▶ agents        (always in this order)
  *     NamespaceMonitor ── names ──▶ topology | agents    what somebody changed by hand
@@ -17,14 +18,15 @@ import { portMtu } from '../compile/port_table.ts'
 import { HyperplaneController } from '../hyperplane/controller.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
-import { planReapTerminated } from '../model/instance_agent.ts'
-import { isEdge, planHostLiveness } from '../model/lab.ts'
+import { planInstanceReached, planReapTerminated } from '../model/instance_agent.ts'
+import { isEdge, isLost, planHostLiveness, planMachineLiveness } from '../model/lab.ts'
 import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import { planVpnTimers } from '../model/vpn_connection.ts'
-import type { Host } from '../model/lab.ts'
+import type { Host, Machine } from '../model/lab.ts'
 import { planReapPeerings } from '../model/vpc_peering_plan.ts'
 import type { Log } from '../observe/log.ts'
 import { ServicesLink } from '../services/link.ts'
+import type { Members } from '../store/members.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
@@ -33,6 +35,7 @@ import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
 import { layerIds, removeLayer } from './instance_root.ts'
 import { Limiter } from './limiter.ts'
+import { ensureMachineLink } from './machine_link.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
 import {
   instanceLogPath, internetNamespace, namespaceName, namespacePath, routerNamespace,
@@ -69,8 +72,15 @@ export interface LabOptions {
   readonly flowCapacity: number
   /** Fills an emptied lab with what every lab begins with; returns the revision of the last one. */
   readonly fill: () => Promise<number>
+  /** This machine and the others, in a lab of several; null: the lab is on this one alone. */
+  readonly cluster: Cluster | null
   /** Private key of a certificate, PEM; null where there is none. */
   readonly keyOf: (certificateId: string) => string | null
+}
+
+export interface Cluster {
+  readonly machine: Machine
+  readonly members: Members
 }
 
 interface Waiter {
@@ -145,8 +155,13 @@ export class Lab {
 
   get agents (): readonly HostAgent[] { return this.#agents }
 
-  /** Newest revision that every agent has applied. */
+  /** Newest revision that every agent has applied, on all machines that are heard of. */
   get appliedRevision (): number {
+    const { cluster } = this.#options
+    return Math.min(this.#appliedHere, ...cluster?.members.applied.values() ?? [])
+  }
+
+  get #appliedHere (): number {
     let applied = this.#options.replica.snapshot.revision
     for (const agent of this.#agents) applied = Math.min(applied, agent.appliedRevision)
     const posted = this.#services.oldestPostedRevision
@@ -158,15 +173,21 @@ export class Lab {
    * @throws VpclabError VPCLAB_ERR_COMMAND, VPCLAB_ERR_AGENT
    */
   async start (): Promise<void> {
-    const hosts = [...this.#options.replica.snapshot.tables.host.values()]
+    const hosts = this.#hosts()
     if (hosts.length > 0) await this.#startHosts(hosts)
+    this.#options.cluster?.members.onChange(() => {
+      void this.#noteMachines()
+      this.#onApplied()
+    })
+    void this.#noteMachines()
     this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
   }
 
   async #startHosts (hosts: readonly Host[]): Promise<void> {
     const { lab, replica, clock, log, spinUs, flowCapacity } = this.#options
-    const repair = await ensureTopology(lab, desiredHosts(hosts))
-    log.info({ hosts: hosts.length, lines: repair.lineCount }, 'the underlay is up')
+    const repair = await ensureTopology(lab, this.#desiredHosts(hosts))
+    const lineCount = repair.lineCount + await this.#ensureMachineLink()
+    log.info({ hosts: hosts.length, lines: lineCount }, 'the underlay is up')
     await this.#ensureInternet(hosts)
     await this.#removeStrays()
     await this.#monitor.start()
@@ -197,8 +218,8 @@ export class Lab {
     this.#services.start() // with the indices that the agents have just given out
     const opened = this.#agents.map(async (agent) => { await this.#openServices(agent) })
     await Promise.all([...started, ...opened])
-    this.hyperplane.begin()
-    this.#vpn.begin()
+    if (edgesOf(hosts).length > 0) this.hyperplane.begin()
+    if (edgesOf(hosts).length > 0) this.#vpn.begin()
     this.#capture.start()
   }
 
@@ -254,7 +275,10 @@ export class Lab {
     if (stored < revision) return `the store itself is at ${String(stored)}`
     const behind = this.#agents.filter((agent) => agent.appliedRevision < revision)
       .map((agent) => `${agent.host.id} is at ${String(agent.appliedRevision)}`)
-    return behind.join(', ')
+    const elsewhere = [...this.#options.cluster?.members.applied ?? []]
+      .filter(([, applied]) => applied < revision)
+      .map(([machine, applied]) => `the machine ${machine} is at ${String(applied)}`)
+    return [...behind, ...elsewhere].join(', ')
   }
 
   /**
@@ -298,6 +322,7 @@ export class Lab {
     this.hyperplane.onCommit(changes)
     this.#vpn.onCommit(changes)
     this.#services.onCommit(revision, changes)
+    if (changes.some(({ noun }) => noun === 'machine')) this.#scheduleRepair()
     this.#onApplied()
   }
 
@@ -313,6 +338,7 @@ export class Lab {
   }
 
   #onApplied (): void {
+    this.#options.cluster?.members.publish(this.#appliedHere)
     for (const listener of this.#appliedListeners) listener()
     if (this.#waiters.length === 0) return
     const applied = this.appliedRevision
@@ -347,12 +373,13 @@ export class Lab {
       return
     }
     this.#repairing = true
-    const { replica, lab, log } = this.#options
-    const hosts = [...replica.snapshot.tables.host.values()]
+    const { lab, log } = this.#options
+    const hosts = this.#hosts()
     try {
-      const repair = await ensureTopology(lab, desiredHosts(hosts))
+      const repair = await ensureTopology(lab, this.#desiredHosts(hosts))
       const { createdHosts } = repair
-      const lineCount = repair.lineCount + await this.#ensureInternet(hosts)
+      const lineCount = repair.lineCount + await this.#ensureMachineLink() +
+        await this.#ensureInternet(hosts)
       if (lineCount > 0) this.#vpn.reconcile()
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
@@ -367,6 +394,54 @@ export class Lab {
       log.error({ err: error }, 'the underlay could not be mended')
     } finally {
       this.#repairing = false
+    }
+  }
+
+  /** Hosts of this machine. */
+  #hosts (): Host[] {
+    const { replica, cluster } = this.#options
+    return [...replica.snapshot.tables.host.values()]
+      .filter(({ machine }) => machine === cluster?.machine.id)
+  }
+
+  #desiredHosts (hosts: readonly Host[]): DesiredHost[] {
+    const machine = this.#options.cluster?.machine.number ?? 0
+    return hosts.map(({ id: name, underlayAddress, underlayMtu }) =>
+      ({ name, underlayAddress, underlayMtu, machine }))
+  }
+
+  /** @returns how many lines of `ip` ran */
+  async #ensureMachineLink (): Promise<number> {
+    const { lab, replica, cluster } = this.#options
+    const [first] = this.#hosts()
+    if (cluster === null || first === undefined) return 0
+    const others = [...replica.snapshot.tables.machine.values()]
+      .filter(({ id }) => id !== cluster.machine.id)
+    return await ensureMachineLink(lab, cluster.machine, others, first.underlayMtu)
+  }
+
+  /**
+   * The leader notes which machines are not heard of, and ends, in the records, what is to end
+   * there: they cannot say that it has.
+   */
+  async #noteMachines (): Promise<void> {
+    const { replica, cluster, clock, log } = this.#options
+    if (this.#stopped || cluster?.members.isLeader !== true) return
+    const { members } = cluster
+    try {
+      await replica.transact(() =>
+        planMachineLiveness(replica.snapshot, (machine) => members.isHeard(machine)))
+      const { snapshot } = replica
+      for (const { id, hostName, state } of snapshot.tables.instance.values()) {
+        const host = snapshot.tables.host.get(hostName ?? '')
+        const reached = state === 'stopping' ? 'stopped' as const : 'terminated' as const
+        if (state !== 'stopping' && state !== 'shutting-down') continue
+        if (host === undefined || !isLost(snapshot, host)) continue
+        await replica.transact(() =>
+          planInstanceReached(snapshot, host.id, id, reached, { nowMs: clock.nowMs() }))
+      }
+    } catch (error) {
+      log.error({ err: error }, 'what became of lost machines could not be noted')
     }
   }
 
@@ -425,7 +500,8 @@ export class Lab {
   async #removeStrays (): Promise<void> {
     const { lab, replica, log } = this.#options
     const { instance: instances } = replica.snapshot.tables
-    const isStray = (id: string): boolean => (instances.get(id)?.hostName ?? null) === null
+    const here = new Set(this.#hosts().map(({ id }) => id))
+    const isStray = (id: string): boolean => !here.has(instances.get(id)?.hostName ?? '')
     for (const id of guestIds(lab)) if (isStray(id)) await releaseGuest(lab, id)
     for (const id of layerIds(lab)) {
       const state = instances.get(id)?.state ?? 'terminated'
@@ -441,6 +517,7 @@ export class Lab {
   }
 
   async #reap (): Promise<void> {
+    await this.#noteMachines()
     const { replica, clock, log } = this.#options
     try {
       const context = { nowMs: clock.nowMs() }
@@ -458,7 +535,3 @@ function edgesOf (hosts: readonly Host[]): string[] {
   return hosts.filter(isEdge).map(({ id }) => id)
 }
 
-function desiredHosts (hosts: readonly Host[]): DesiredHost[] {
-  return hosts.map(({ id: name, underlayAddress, underlayMtu }) =>
-    ({ name, underlayAddress, underlayMtu }))
-}

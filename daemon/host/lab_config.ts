@@ -8,6 +8,7 @@
  *     lab.json┘
  */
 import { readFileSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { VpclabError } from '../base/errors.ts'
 import { FLOW_CAPACITY_MAX } from '../dataplane/tables/flow_layout.ts'
@@ -21,7 +22,7 @@ import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
 import { replaceFile } from './replace_file.ts'
 import {
-  EDGES_MAX, edgeAddressOf, HOSTS_MAX, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN,
+  EDGES_MAX, edgeAddressOf, HOSTS_MAX, MACHINE_HOSTS_MAX, MACHINE_PORT, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN,
   underlayAddressOf
 } from './topology_plan.ts'
 
@@ -48,11 +49,16 @@ const PORT_MAX = 65_535
 
 /** A host's name is also the name of its port on the underlay's bridge (IFNAMSIZ - 1). */
 const HOST_NAME_PATTERN = /^[a-z][a-z0-9-]{0,14}$/
-const RESERVED_HOST_NAMES = ['underlay', 'preflight', 'br0', 'lo']
+const RESERVED_HOST_NAMES = ['underlay', 'preflight', 'br0', 'lo', MACHINE_PORT]
+const RESERVED_HOST_STEMS: readonly string[] = ['i', 'edge', 'internet', 'services']
+/** Its hosts' names are its own with a number of up to three digits. */
+const MACHINE_NAME_PATTERN = /^[a-z][a-z0-9]{0,10}$/
 
 const SCHEMA = z.object({
   region: z.string(),
   hosts: z.array(z.object({ name: z.string(), zoneId: z.string() })),
+  /** This machine, in a lab of several; null: the lab is on this one alone. */
+  machine: z.object({ name: z.string(), address: z.string() }).nullable().default(null),
   /** Edges: hosts that carry no instances, but the doors to the internet. */
   edges: z.int().default(0),
   /** Where the internet ends: in the lab, or behind the machine's own network. */
@@ -86,6 +92,8 @@ export interface LabFlags {
   readonly hosts?: string | undefined
   readonly zones?: string | undefined
   readonly edges?: string | undefined
+  /** `NAME=ADDRESS` */
+  readonly machine?: string | undefined
   /** `lab` or `real`. */
   readonly uplink?: string | undefined
   /** `sqlite`, or `etcd://HOST:PORT…`. */
@@ -121,14 +129,16 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   }
   const family = flags.underlay ?? saved?.underlayFamily ?? 'ipv4'
   if (family !== 'ipv4' && family !== 'ipv6') throw badFlag('--underlay', family, 'ipv4 or ipv6')
+  const machine = flags.machine === undefined ? saved?.machine ?? null : parseMachine(flags.machine)
   const hosts = flags.hosts === undefined && flags.zones === undefined && saved !== null
     ? saved.hosts
-    : parseHosts(flags.hosts ?? String(HOST_COUNT_DEFAULT), flags.zones, region)
+    : parseHosts(flags.hosts ?? String(HOST_COUNT_DEFAULT), flags.zones, region, machine)
+  const edgesDefault = hosts.length === 0 || machine !== null ? 0 : EDGE_COUNT_DEFAULT
   const config: LabConfig = {
     region,
     hosts,
-    edges: number('--edges', flags.edges,
-      saved?.edges ?? (hosts.length === 0 ? 0 : EDGE_COUNT_DEFAULT), 0,
+    machine,
+    edges: number('--edges', flags.edges, saved?.edges ?? edgesDefault, 0,
       hosts.length === 0 ? 0 : EDGES_MAX),
     uplink: uplinkOf(flags.uplink ?? saved?.uplink ?? 'lab'),
     store: storeOf(flags.store ?? saved?.store ?? STORE_SQLITE),
@@ -154,32 +164,39 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   if (config.uplink === 'real' && config.edges === 0) {
     throw badFlag('--uplink', 'real', 'lab, where there are no edges')
   }
+  if (machine !== null) checkMachine(config)
   const fault = quotaFault(config.quotas, config.quotaProfile)
   if (fault !== null) throw new VpclabError('VPCLAB_ERR_CONFIG', `--quota: ${fault}`)
   return config
 }
 
-/** The records of a lab's hosts, in order; then those of its edges, in the hosts' zones. */
-export function hostRecords (config: LabConfig): Host[] {
+/**
+ * The records of a lab's hosts, in order; then those of its edges, in the hosts' zones.
+ * @param machineNumber of the machine that they are on; 0 in a lab of one
+ */
+export function hostRecords (config: LabConfig, machineNumber = 0): Host[] {
   const { region, underlayFamily, underlayMtu, instanceSlots } = config
+  const machine = config.machine === null ? {} : { machine: config.machine.name }
   const zoneIds = [...new Set(config.hosts.map(({ zoneId }) => zoneId))]
   const hosts = config.hosts.map((host, index): Host => ({
     id: host.name,
     region: regionOfZone(host.zoneId)?.name ?? region,
     zoneId: host.zoneId,
-    underlayAddress: underlayAddressOf(index + 1, underlayFamily),
+    underlayAddress: underlayAddressOf(index + 1, underlayFamily, machineNumber),
     underlayMtu,
     roles: ['compute'],
-    instanceSlots
+    instanceSlots,
+    ...machine
   }))
   const edges = Array.from({ length: config.edges }, (_none, index): Host => ({
     id: edgeName(index + 1),
     region: regionOfZone(zoneIds[index % zoneIds.length] ?? '')?.name ?? region,
     zoneId: zoneIds[index % zoneIds.length] ?? '',
-    underlayAddress: edgeAddressOf(index + 1, underlayFamily),
+    underlayAddress: edgeAddressOf(index + 1, underlayFamily, machineNumber),
     underlayMtu,
     roles: ['edge', 'hyperplane'],
-    instanceSlots: 0
+    instanceSlots: 0,
+    ...machine
   }))
   return [...hosts, ...edges]
 }
@@ -214,14 +231,15 @@ export function writeConfig (lab: string, config: LabConfig): void {
 }
 
 function parseHosts (
-  text: string, zonesFlag: string | undefined, region: string
+  text: string, zonesFlag: string | undefined, region: string, machine: LabConfig['machine']
 ): { name: string, zoneId: string }[] {
+  const hostsMax = machine === null ? HOSTS_MAX : MACHINE_HOSTS_MAX
   if (/^\d+$/.test(text)) {
-    const count = number('--hosts', text, 0, 0, HOSTS_MAX)
+    const count = number('--hosts', text, 0, 0, hostsMax)
     const usualZones = Math.max(1, Math.min(ZONE_COUNT_DEFAULT, count))
     const zones = number('--zones', zonesFlag, usualZones, 1, ZONES_PER_REGION_MAX)
     return Array.from({ length: count }, (_, at) => ({
-      name: `host-${String(at + 1)}`, zoneId: zoneIdOf(String(at % zones + 1), region)
+      name: `${machine?.name ?? 'host'}-${String(at + 1)}`, zoneId: zoneIdOf(String(at % zones + 1), region)
     }))
   }
   if (zonesFlag !== undefined) {
@@ -229,7 +247,8 @@ function parseHosts (
   }
   const hosts = text.split(',').map((entry) => {
     const [name = '', zone = ''] = entry.split(':')
-    const reserved = RESERVED_HOST_NAMES.includes(name) || /^(i|edge|internet|services)-/.test(name)
+    const reserved = RESERVED_HOST_NAMES.includes(name) ||
+      RESERVED_HOST_STEMS.some((stem) => name.startsWith(`${stem}-`))
     if (!HOST_NAME_PATTERN.test(name) || reserved) {
       throw badFlag('--hosts', entry,
         'a number, or name:zone,… with names of at most 15 lower-case letters, digits and dashes')
@@ -239,8 +258,28 @@ function parseHosts (
   if (new Set(hosts.map((host) => host.name)).size !== hosts.length) {
     throw badFlag('--hosts', text, 'names that differ')
   }
-  if (hosts.length > HOSTS_MAX) throw badFlag('--hosts', text, `at most ${String(HOSTS_MAX)} hosts`)
+  if (hosts.length > hostsMax) throw badFlag('--hosts', text, `at most ${String(hostsMax)} hosts`)
   return hosts
+}
+
+function parseMachine (text: string): NonNullable<LabConfig['machine']> {
+  const [name = '', address = ''] = text.split('=')
+  if (!MACHINE_NAME_PATTERN.test(name) || RESERVED_HOST_STEMS.includes(name) || !isIPv4(address)) {
+    throw badFlag('--machine', text, 'NAME=ADDRESS, with a name of at most 11 lower-case letters ' +
+      'and digits, and the IPv4 address at which other machines reach this one')
+  }
+  return { name, address }
+}
+
+/** What a lab of several machines needs, and cannot have. */
+function checkMachine ({ store, underlayFamily, uplink, edges }: LabConfig): void {
+  if (store === STORE_SQLITE) {
+    throw badFlag('--store', store, 'etcd://HOST:PORT, where --machine names one of several')
+  }
+  if (underlayFamily !== 'ipv4') {
+    throw badFlag('--underlay', underlayFamily, 'ipv4 between machines')
+  }
+  if (uplink === 'real' && edges === 0) throw badFlag('--uplink', uplink, 'lab, without --edges')
 }
 
 function uplinkOf (text: string): 'lab' | 'real' {
@@ -313,8 +352,9 @@ function badFlag (flag: string, value: string, right: string): VpclabError {
 
 /** A field in the words of its flag: `host-1:use1-az1, host-2:use1-az2`, `9216`. */
 function describe (
-  value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges' | 'store']): string {
-  if (typeof value !== 'object') return String(value)
+  value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges' | 'store' | 'machine']): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  if ('address' in value) return `${value.name}=${value.address}`
   if (value.length === 0) return 'none'
   return value.map(({ name, zoneId }) => `${name}:${zoneId}`).join(', ')
 }
@@ -322,7 +362,7 @@ function describe (
 /** What namespaces and records are built on cannot change under them. */
 function checkUnchanged (config: LabConfig, saved: LabConfig): void {
   for (const field of [
-    'region', 'hosts', 'edges', 'store', 'underlayFamily', 'underlayMtu'
+    'region', 'hosts', 'edges', 'store', 'machine', 'underlayFamily', 'underlayMtu'
   ] as const) {
     const now = describe(config[field])
     const then = describe(saved[field])

@@ -4,6 +4,7 @@ import type { Random } from '../base/random.ts'
 import type { Log } from '../observe/log.ts'
 import { parseEtcdTarget } from '../store/etcd/target.ts'
 import { SqliteEngine } from '../store/sqlite_engine.ts'
+import type { Members } from '../store/members.ts'
 import type { StoreEngine } from '../store/store.ts'
 import { STORE_SQLITE } from './lab_config.ts'
 import { storePath } from './paths.ts'
@@ -12,6 +13,8 @@ export interface StoreOptions {
   readonly lab: string
   /** STORE_SQLITE, or `etcd://…` (etcd/target.ts). */
   readonly store: string
+  /** This machine, in a lab of several; null: the lab is on this one alone. */
+  readonly machine: string | null
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -19,6 +22,8 @@ export interface StoreOptions {
 
 export interface OpenStore {
   readonly engine: StoreEngine
+  /** The other machines' daemons; null: there are none. */
+  readonly members: Members | null
   readonly close: () => Promise<void>
 }
 
@@ -27,16 +32,19 @@ export interface OpenStore {
  *   of another machine runs the lab
  */
 export async function openStore (options: StoreOptions): Promise<OpenStore> {
-  const { clock, random, log } = options
+  const { clock, random, log, machine } = options
   if (options.store === STORE_SQLITE) {
     const engine = new SqliteEngine(storePath(options.lab), clock)
-    return { engine, close: async () => { await engine.close() } }
+    return { engine, members: null, close: async () => { await engine.close() } }
   }
   const target = parseEtcdTarget(options.store, options.lab)
   const { EtcdEngine } = await import('../store/etcd/etcd_engine.ts')
   const { EtcdOwner } = await import('../store/etcd/owner.ts')
-  const owner = await EtcdOwner.claim({ target, clock, random })
+  const { EtcdMembers } = await import('../store/etcd/members.ts')
+  const owner = await EtcdOwner.claim({ target, clock, random, part: machine })
   try {
+    const members = machine === null ? null
+      : await EtcdMembers.join({ target, clock, owner, name: machine })
     const engine = await EtcdEngine.open({
       target, clock, random, owner,
       onConnection: (reason) => {
@@ -46,8 +54,10 @@ export async function openStore (options: StoreOptions): Promise<OpenStore> {
     })
     return {
       engine,
+      members,
       close: async () => {
         await engine.close()
+        members?.close()
         await owner.release()
       }
     }

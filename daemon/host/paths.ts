@@ -79,6 +79,8 @@ export function pidPath (lab: string): string { return runFile(lab, 'vpcd.pid') 
 export function adminSocketPath (lab: string): string { return runFile(lab, 'admin.sock') }
 /** What a lab has changed on the machine for its uplink. */
 export function realUplinkPath (lab: string): string { return runFile(lab, 'uplink.json') }
+/** What a lab has changed on the machine to reach its other machines. */
+export function machineLinkPath (lab: string): string { return runFile(lab, 'machine_link.json') }
 /** What the Wireshark dissector reads names from; `vpcctl` writes it (ctl/names_file.ts). */
 export function namesPath (lab: string): string { return runFile(lab, 'names.tsv') }
 /** What the running instance has booted; it goes with the namespaces when the machine restarts. */

@@ -14,6 +14,7 @@ import { VpclabError } from '../base/errors.ts'
 import { runIp } from './command.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
 import { Limiter } from './limiter.ts'
+import { removeMachineLink } from './machine_link.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import {
   NAMESPACE_DIRECTORY, bgpDirectory, flowFilePath, guestDirectory, ipsecDirectory,
@@ -46,6 +47,7 @@ export async function teardownLab (lab: string): Promise<TeardownResult> {
   const daemonStopped = await stopDaemon(lab)
   for (const id of guestIds(lab)) await releaseGuest(lab, id)
   await removeRealUplink(lab)
+  await removeMachineLink(lab)
   const namespaces = namespacesOf(lab)
   const processesKilled = await removeNamespaces(namespaces)
   const flowFilePrefix =

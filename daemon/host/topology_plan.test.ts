@@ -2,7 +2,7 @@ import test from 'ava'
 import type { LinkView, NamespaceView } from './namespace_view.ts'
 import { planBridge, planHostLink, underlayAddressOf } from './topology_plan.ts'
 
-const HOST = { name: 'host-1', underlayAddress: '100.127.0.1', underlayMtu: 9216 }
+const HOST = { name: 'host-1', underlayAddress: '100.127.0.1', underlayMtu: 9216, machine: 0 }
 
 function link (name: string, fields: Partial<LinkView> = {}): LinkView {
   return { name, linkType: 'ether', macAddress: '',

@@ -11,12 +11,16 @@
  *                              ╚═══ veth ══╪═ underlay0  100.127.0.2/16   │
  *                                          └──────────────────────────────┘
  *
+ * In a lab of several machines each has such a bridge, with a port toward the machine
+ * (machine_link.ts), and a network of its own: 100.127.<machine>.0/24, beside it that of its edges.
+ *
  * The bridge plays the switches between the hosts: no spanning tree, no snooping, no address.
  * Nothing but the hosts' own traffic crosses it, so that a capture shows the encapsulation and
  * nothing else. What somebody else hangs on the bridge (a third host of a test) stays.
  */
 import { knownAddress } from '../model/cidr.ts'
-import type { NamespaceView } from './namespace_view.ts'
+import { TABLE_MAIN } from './namespace_view.ts'
+import type { NamespaceView, RouteView } from './namespace_view.ts'
 
 export const BRIDGE_DEVICE = 'br0'
 export const UNDERLAY_DEVICE = 'underlay0'
@@ -25,6 +29,10 @@ export const UNDERLAY_MTU_MIN = 1400
 export const UNDERLAY_MTU_MAX = 65_535
 /** Hosts of a lab: their addresses are numbered within 100.127.0.0/16 and fd7f::/48. */
 export const HOSTS_MAX = 1024
+/** Of one machine, where a lab has several. */
+export const MACHINE_HOSTS_MAX = 250
+/** The bridge's port toward the machine, where a lab has several. */
+export const MACHINE_PORT = 'machine'
 
 /** Edges of a lab, which stand in the same network: 100.127.64.1 and fd7f::4001 are the first. */
 export const EDGES_MAX = 32
@@ -34,17 +42,35 @@ export interface DesiredHost {
   readonly name: string
   readonly underlayAddress: string
   readonly underlayMtu: number
+  /** Number of the machine that it is on; 0 in a lab of one. */
+  readonly machine: number
 }
 
-/** @param number 1..HOSTS_MAX */
-export function underlayAddressOf (number: number, family: 'ipv4' | 'ipv6'): string {
-  if (family === 'ipv6') return `fd7f::${number.toString(16)}`
-  return `100.127.${String(number >>> 8)}.${String(number & 0xff)}`
+/**
+ * @param number 1..HOSTS_MAX
+ * @param machine number of the machine; 0 in a lab of one
+ */
+export function underlayAddressOf (
+  number: number, family: 'ipv4' | 'ipv6', machine = 0): string {
+  const place = machine * 256 + number
+  if (family === 'ipv6') return `fd7f::${place.toString(16)}`
+  return `100.127.${String(place >>> 8)}.${String(place & 0xff)}`
 }
 
 /** @param number 1..EDGES_MAX */
-export function edgeAddressOf (number: number, family: 'ipv4' | 'ipv6'): string {
-  return underlayAddressOf(EDGE_NUMBER_BASE + number, family)
+export function edgeAddressOf (
+  number: number, family: 'ipv4' | 'ipv6', machine = 0): string {
+  return underlayAddressOf(EDGE_NUMBER_BASE + number, family, machine)
+}
+
+/** All hosts and edges of a lab. */
+export const UNDERLAY_CIDR = '100.127.0.0/16'
+
+/** Networks of a machine's hosts and of its edges; in each the last address is the machine's. */
+export function machineNetworks (machine: number): { cidr: string, gateway: string }[] {
+  return [machine, machine + (EDGE_NUMBER_BASE >>> 8)].map((third) => ({
+    cidr: `100.127.${String(third)}.0/24`, gateway: `100.127.${String(third)}.254`
+  }))
 }
 
 /**
@@ -56,7 +82,22 @@ function underlayMac (address: string): string {
   return ['02', '7f', ...bits.match(/../g) ?? []].join(':')
 }
 
-function underlayPrefixLength (address: string): number { return address.includes(':') ? 48 : 16 }
+function underlayPrefixLength ({ underlayAddress, machine }: DesiredHost): number {
+  if (machine > 0) return 24
+  return underlayAddress.includes(':') ? 48 : 16
+}
+
+/** A host's ways beyond its own network: to the edges beside it, and to other machines. */
+function underlayRoutes ({ underlayAddress, machine }: DesiredHost): RouteView[] {
+  if (machine === 0) return []
+  const networks = machineNetworks(machine)
+  const isOwn = ({ gateway }: { gateway: string }): boolean =>
+    gateway.split('.')[2] === underlayAddress.split('.')[2]
+  const beside = networks.filter((network) => !isOwn(network)).map(({ cidr }) => ({ cidr, via: '' }))
+  const away = networks.filter(isOwn).map(({ gateway }) => ({ cidr: UNDERLAY_CIDR, via: gateway }))
+  return [...beside, ...away].map(({ cidr: destination, via: gateway }) => (
+    { destination, gateway, device: UNDERLAY_DEVICE, table: TABLE_MAIN, metric: 0 }))
+}
 
 /** Lines for the underlay's namespace: the bridge itself. */
 export function planBridge (mtu: number, view: NamespaceView): string[] {
@@ -124,8 +165,14 @@ export function planHostLink (
     device.addresses.some((entry) => entry.address === host.underlayAddress)
   if (!hasAddress) {
     const nodad = host.underlayAddress.includes(':') ? ' nodad' : ''
-    const prefix = String(underlayPrefixLength(host.underlayAddress))
+    const prefix = String(underlayPrefixLength(host))
     hostLines.push(`addr add ${host.underlayAddress}/${prefix} dev ${UNDERLAY_DEVICE}${nodad}`)
+  }
+  for (const { destination, gateway } of underlayRoutes(host)) {
+    const isThere = !fresh && inside.routes.some((route) =>
+      route.destination === destination && route.gateway === gateway)
+    const via = gateway === '' ? '' : ` via ${gateway}`
+    if (!isThere) hostLines.push(`route add ${destination}${via} dev ${UNDERLAY_DEVICE}`)
   }
   return { hostRemovals, underlayLines, hostLines }
 }

@@ -1,10 +1,22 @@
 /**
- * The lab itself: what is not a resource of any account. Hosts, counters and quotas are records
- * like all others, so that they are durable, watched and revisioned in the same way.
+ * The lab itself: what is not a resource of any account. Machines, hosts, counters and quotas are
+ * records like all others, so that they are durable, watched and revisioned in the same way.
  */
+import { VpclabError } from '../base/errors.ts'
 import type { Plan } from './plan.ts'
 import { put } from './snapshot.ts'
 import type { Snapshot } from './snapshot.ts'
+
+/** A machine that carries hosts of the lab, where several do (docs/cluster.md). Key: its name. */
+export interface Machine {
+  readonly id: string
+  /** 1..MACHINES_MAX, the lowest free one when it joined; its hosts are addressed by it. */
+  readonly number: number
+  /** Where the other machines reach it. */
+  readonly address: string
+  /** Set while nothing is heard of its daemon: no instance is placed there. */
+  readonly isLost?: boolean
+}
 
 /** A physical host of the lab (one host agent each). Key: its name. */
 export interface Host {
@@ -18,11 +30,18 @@ export interface Host {
   readonly roles: readonly ('compute' | 'edge' | 'hyperplane')[]
   /** Set while the host's data plane does not run: nothing is to be sent to it. Edges alone. */
   readonly isDown?: boolean
+  /** The machine that it is on; absent in a lab of one machine. */
+  readonly machine?: string
   /** Most instances the host takes; RunInstances beyond it: InsufficientInstanceCapacity. */
   readonly instanceSlots: number
 }
 
 export function isEdge ({ roles }: Host): boolean { return roles.includes('edge') }
+
+/** Whether nothing is heard of the machine that a host is on. */
+export function isLost ({ tables }: Snapshot, { machine }: Host): boolean {
+  return machine !== undefined && tables.machine.get(machine)?.isLost === true
+}
 
 /** A number that only rises. `vni`: the next VNI to give out. */
 export interface Counter {
@@ -55,4 +74,77 @@ export function planHostLiveness (
     return { changes: [], result: null }
   }
   return { changes: [put('host', { ...record, isDown })], result: null }
+}
+
+/** Machines of a lab; the third byte of an underlay address says which. */
+export const MACHINES_MAX = 63
+
+/**
+ * A machine joins the lab, or comes back.
+ * @returns its record
+ * @throws VpclabError VPCLAB_ERR_CONFIG when the lab is one machine's alone, has as many as it can,
+ *   or another one has the address
+ */
+export function planJoin (
+  { tables }: Snapshot, { id, address }: { readonly id: string, readonly address: string }
+): Plan<Machine> {
+  const machines = [...tables.machine.values()]
+  if ([...tables.host.values()].some(({ machine }) => machine === undefined)) {
+    throw refused(id, 'it was made for one machine alone')
+  }
+  const owner = machines.find((one) => one.id !== id && one.address === address)
+  if (owner !== undefined) {
+    throw refused(id, `the address ${address} is that of the machine "${owner.id}"`)
+  }
+  const taken = new Set(machines.map(({ number }) => number))
+  const known = tables.machine.get(id)
+  const free = Array.from({ length: MACHINES_MAX }, (_none, at) => at + 1)
+    .find((number) => !taken.has(number))
+  const number = known?.number ?? free
+  if (number === undefined) {
+    throw refused(id, `it has ${String(MACHINES_MAX)} machines, as many as it can`)
+  }
+  const machine: Machine = { id, number, address }
+  const isAsKnown = known?.address === address && known.isLost !== true
+  return { changes: isAsKnown ? [] : [put('machine', machine)], result: machine }
+}
+
+/**
+ * Whether a machine's hosts can stand beside those that the lab has.
+ * @throws VpclabError VPCLAB_ERR_CONFIG
+ */
+export function checkBeside (own: readonly Host[], all: readonly Host[]): void {
+  const machine = own[0]?.machine
+  const others = all.filter((host) => host.machine !== machine)
+  for (const host of own) {
+    const sameName = others.find(({ id }) => id === host.id)
+    const edge = isEdge(host) ? others.find(isEdge) : undefined
+    const otherMtu = others.find(({ underlayMtu }) => underlayMtu !== host.underlayMtu)
+    const why = sameName !== undefined
+      ? `its machine "${sameName.machine ?? ''}" has a host "${host.id}" already`
+      : edge !== undefined
+        ? `its edges are on the machine "${edge.machine ?? ''}": start this one with --edges 0`
+        : otherMtu !== undefined
+          ? `its underlay has an MTU of ${String(otherMtu.underlayMtu)}: ` +
+            `give --underlay-mtu ${String(otherMtu.underlayMtu)}`
+          : machine === undefined && others.length > 0
+            ? 'it is on several machines: name this one with --machine' : null
+    if (why !== null) throw refused(machine ?? 'this one', why)
+  }
+}
+
+function refused (id: string, why: string): VpclabError {
+  return new VpclabError('VPCLAB_ERR_CONFIG', `The machine "${id}" cannot join the lab: ${why}`)
+}
+
+/** Notes of which machines nothing is heard. */
+export function planMachineLiveness (
+  { tables }: Snapshot, isHeard: (machine: string) => boolean
+): Plan<null> {
+  return {
+    changes: [...tables.machine.values()]
+      .filter((machine) => (machine.isLost ?? false) === isHeard(machine.id))
+      .map((machine) => put('machine', { ...machine, isLost: !isHeard(machine.id) })),
+    result: null
+  }
 }

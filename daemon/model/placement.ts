@@ -1,11 +1,13 @@
 /**
- * Placement: which host an instance goes to. A compute host of the zone with a free slot, least
- * loaded first, ties by name, so that a test can tell where instances land.
+ * Placement: which host an instance goes to. A compute host of the zone with a free slot, on a
+ * machine that is heard of, least loaded first, ties by name, so that a test can tell where
+ * instances land.
  *
  * A slot is taken by every instance that names the host, whatever its state: stopped and terminated
  * ones name none.
  */
 import { AwsError } from './aws_error.ts'
+import { isLost } from './lab.ts'
 import type { Host } from './lab.ts'
 import type { AccountView } from './snapshot.ts'
 import { zoneName } from './zone.ts'
@@ -30,7 +32,7 @@ export function placeInstances (view: AccountView, request: PlacementRequest): s
   const { zoneId, minCount, maxCount, hostName, taken } = request
   const { host: hosts, instance: instances } = view.snapshot.tables
   const candidates = [...hosts.values()].filter((host) => host.roles.includes('compute') &&
-    host.region === view.region && host.zoneId === zoneId &&
+    host.region === view.region && host.zoneId === zoneId && !isLost(view.snapshot, host) &&
       (hostName === null || host.id === hostName))
   if (hostName !== null && candidates.length === 0) {
     throw new AwsError('InvalidHostID.NotFound', `The host '${hostName}' does not exist in ` +

@@ -24,7 +24,7 @@ import type { Image } from './image.ts'
 import type { Instance } from './instance.ts'
 import type { MetadataDefaults } from './instance_metadata.ts'
 import type { InternetGateway } from './internet_gateway.ts'
-import type { Counter, Host, IdempotencyRecord, QuotaOverride } from './lab.ts'
+import type { Counter, Host, IdempotencyRecord, Machine, QuotaOverride } from './lab.ts'
 import type { NatGateway } from './nat_gateway.ts'
 import type { NetworkAcl } from './network_acl.ts'
 import type { NetworkInsightsAnalysis, NetworkInsightsPath } from './network_insights.ts'
@@ -82,6 +82,7 @@ export interface NounRecords {
   trafficMirrorFilter: TrafficMirrorFilter
   trafficMirrorFilterRule: TrafficMirrorFilterRule
   trafficMirrorSession: TrafficMirrorSession
+  machine: Machine
   host: Host
   counter: Counter
   quotaOverride: QuotaOverride
@@ -139,6 +140,7 @@ const NOUN_INDEXES: {
   trafficMirrorFilter: ['ownerId'],
   trafficMirrorFilterRule: ['ownerId', 'filterId'],
   trafficMirrorSession: ['ownerId', 'networkInterfaceId', 'targetId', 'filterId'],
+  machine: [],
   host: [],
   counter: [],
   quotaOverride: [],

@@ -103,6 +103,7 @@ export async function openEndpoint (options: EndpointOptions = {}): Promise<Endp
     onCommit: (listener) => replica.onCommit(listener),
     waitApplied: () => Promise.resolve()
   })
+  stacks.engine.start()
   const logGroups = new LogGroups(join(directory, 'log_groups.sqlite'))
   const authorities = new Authorities({
     keys: new PrivateKeys(join(directory, 'private_keys')), ledger: replica, clock,

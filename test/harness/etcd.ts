@@ -1,26 +1,36 @@
-/** One etcd member of Debian's package on loopback, with its data in a folder of its own. */
+/**
+ * One etcd member of Debian's package, with its data in a folder of its own: on loopback, or at an
+ * address in a namespace.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Background, command } from './command.ts'
+import { Background, command, inside } from './command.ts'
 import { freePort } from './lab.ts'
 
+export interface EtcdPlace { readonly namespace: string, readonly address: string }
+
 export class Etcd {
+  readonly address: string
   readonly port: number
   readonly #peerPort: number
   readonly #directory: string
+  readonly #namespace: string | null
   #process: Background
 
-  private constructor (directory: string, port: number, peerPort: number) {
+  private constructor (
+    directory: string, port: number, peerPort: number, place: EtcdPlace | null) {
+    this.address = place?.address ?? '127.0.0.1'
+    this.#namespace = place?.namespace ?? null
     this.port = port
     this.#peerPort = peerPort
     this.#directory = directory
     this.#process = this.#spawn()
   }
 
-  static async start (): Promise<Etcd> {
+  static async start (place: EtcdPlace | null = null): Promise<Etcd> {
     const etcd = new Etcd(mkdtempSync(join(tmpdir(), 'vpclab-etcd-')), await freePort(),
-      await freePort())
+      await freePort(), place)
     await etcd.#ready()
     return etcd
   }
@@ -45,9 +55,11 @@ export class Etcd {
   }
 
   #spawn (): Background {
-    const client = `http://127.0.0.1:${String(this.port)}`
-    const peer = `http://127.0.0.1:${String(this.#peerPort)}`
-    return new Background('etcd', ['--name', 'one', '--data-dir', this.#directory,
+    const client = `http://${this.address}:${String(this.port)}`
+    const peer = `http://${this.address}:${String(this.#peerPort)}`
+    const where = this.#namespace === null ? [] : inside(this.#namespace, ['etcd'])
+    const program = this.#namespace === null ? 'etcd' : 'ip'
+    return new Background(program, [...where, '--name', 'one', '--data-dir', this.#directory,
       '--listen-client-urls', client, '--advertise-client-urls', client,
       '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer,
       '--initial-cluster', `one=${peer}`, '--max-txn-ops', '100000'])

@@ -15,16 +15,21 @@ import { EC2Client } from '@aws-sdk/client-ec2'
 import * as ec2 from '@aws-sdk/client-ec2'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { Agent } from 'node:http'
+import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type {
   CredentialsAnswer, DropsAnswer, FlowsAnswer, HostStatus, LabStatusAnswer, MappingAnswer,
   ResetAnswer, WaitAnswer
 } from '../../daemon/api/admin/contract.ts'
-import { internetNamespace, namespaceName, pidPath } from '../../daemon/host/paths.ts'
+import {
+  internetNamespace, namespaceName, namespacePath, pidPath
+} from '../../daemon/host/paths.ts'
 import { adminRequest } from './admin.ts'
 import { Capture } from './capture.ts'
-import { Background, ROOT, command, eventually, tryCommand } from './command.ts'
+import { Background, NODE, ROOT, command, eventually, tryCommand } from './command.ts'
 import { Instance } from './instance.ts'
 import { leftovers } from './leftovers.ts'
 
@@ -42,6 +47,8 @@ export interface LabOptions {
   readonly underlay?: 'ipv4' | 'ipv6'
   /** Further flags of vpcd. */
   readonly flags?: readonly string[]
+  /** Namespace that stands for the machine (cluster.ts); the test's own when absent. */
+  readonly namespace?: string
 }
 
 /** Two hosts in one zone: instances of one subnet can be on both. */
@@ -84,15 +91,21 @@ export class Lab {
   /** Packets that were dropped where no ENI can be named before the last reset, by reason. */
   #droppedBefore = new Map<string, number>()
 
+  /** Lets the test in, where the daemon's endpoint is in another namespace. */
+  readonly #door: Background | null
+
   private constructor (name: string, options: LabOptions, port: number, daemon: Background,
     credentials: CredentialsAnswer) {
     this.name = name
+    this.#door = options.namespace === undefined ? null : new Background(...onMachine(options,
+      NODE, [join(ROOT, 'test/harness/programs/door.ts'), doorPath(name), String(port)]))
     this.#options = options
     this.#port = port
     this.#daemons = [daemon]
     this.ec2 = new EC2Client({
       endpoint: credentials.endpointUrl,
       region: credentials.region,
+      ...(options.namespace === undefined ? {} : { requestHandler: { httpAgent: new Door(name) } }),
       credentials: {
         accessKeyId: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey
       }
@@ -111,7 +124,7 @@ export class Lab {
       return lab
     } catch (error) {
       await daemon.stop('SIGKILL')
-      await tearDown(name)
+      await tearDown(name, options)
       throw error
     }
   }
@@ -140,7 +153,8 @@ export class Lab {
   /** Removes the lab. @returns what is still there, which must be nothing */
   async down (): Promise<string[]> {
     this.ec2.destroy()
-    await tearDown(this.name)
+    await this.#door?.stop('SIGKILL')
+    await tearDown(this.name, this.#options)
     await this.#daemons.at(-1)?.ended()
     return await leftovers(this.name)
   }
@@ -350,7 +364,7 @@ function subnetIpv6Cidr (vpcCidr: string, index: number): string {
 }
 
 function startDaemon (name: string, options: LabOptions, port: number): Background {
-  return new Background(join(ROOT, 'bin/vpcd'), [
+  return new Background(...onMachine(options, join(ROOT, 'bin/vpcd'), [
     '--lab', name,
     '--hosts', options.hosts ?? TWO_HOSTS_ONE_ZONE,
     '--edges', String(options.edges ?? 0),
@@ -359,7 +373,14 @@ function startDaemon (name: string, options: LabOptions, port: number): Backgrou
     ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),
     ...(options.flags?.includes('--default-vpc') === true ? [] : ['--default-vpc', 'off']),
     ...(options.flags ?? [])
-  ])
+  ]))
+}
+
+/** A program on the machine that the lab's daemon is on. */
+function onMachine ({ namespace }: LabOptions, program: string, args: readonly string[]):
+[string, string[]] {
+  return namespace === undefined ? [program, [...args]]
+    : ['nsenter', [`--net=${namespacePath(namespace)}`, program, ...args]]
 }
 
 /** Waits until the daemon answers and every agent has applied what the store holds. */
@@ -372,9 +393,25 @@ async function whenReady (name: string, daemon: Background): Promise<void> {
   }, START_TIMEOUT_MS)
 }
 
-async function tearDown (name: string): Promise<void> {
-  await command(join(ROOT, 'bin/vpcd'), '--lab', name, '--teardown')
+async function tearDown (name: string, options: LabOptions): Promise<void> {
+  const [program, args] =
+    onMachine(options, join(ROOT, 'bin/vpcd'), ['--lab', name, '--teardown'])
+  await command(program, ...args)
 }
+
+/** Connections to the endpoint of a lab in another namespace, by the door in it. */
+class Door extends Agent {
+  readonly #path: string
+
+  constructor (lab: string) {
+    super()
+    this.#path = doorPath(lab)
+  }
+
+  override createConnection (): Socket { return connect(this.#path) }
+}
+
+function doorPath (lab: string): string { return join(tmpdir(), `vpclab-door-${lab}.sock`) }
 
 /** A TCP port of the loopback address that nobody listens on now. */
 export async function freePort (): Promise<number> {

@@ -52,6 +52,7 @@ class Daemon {
   }
 
   async call (action: string, input: object): Promise<void> {
+    this.stacks.engine.start()
     await STACK_ACTIONS[action]?.run(this.#context, CALLER, input as never)
   }
 

@@ -52,6 +52,8 @@ interface Outcome {
 interface Running {
   readonly done: Promise<void>
   readonly abort: AbortController
+  /** The order that is being carried out. */
+  readonly status: StackStatus
 }
 
 const CANCELLED = 'Resource operation cancelled'
@@ -60,27 +62,36 @@ export class StackEngine {
   readonly #dependencies: EngineDependencies
   readonly #work: ResourceWork
   readonly #running = new Map<string, Running>()
-  #stopped = false
+  #isActive = false
+  /** Resolves when nothing is under way any more, after `stop`. */
+  #ended: Promise<unknown> = Promise.resolve()
 
   constructor (dependencies: EngineDependencies) {
     this.#dependencies = dependencies
     this.#work = new ResourceWork(dependencies)
+    dependencies.onCommit((_revision, changes) => {
+      for (const { noun, id } of changes) if (noun === 'stack') this.run(id)
+    })
   }
 
-  /** Goes on with every operation that a daemon before this one has left. */
+  /** Goes on with every operation that a daemon before this one, or another one, has left. */
   start (): void {
-    for (const stack of this.#work.snapshot.tables.stack.values()) {
-      if (isBusy(stack) && !this.#running.has(stack.id)) this.run(stack.id)
-    }
+    if (this.#isActive) return
+    this.#isActive = true
+    void this.#ended.then(() => {
+      this.#work.resume()
+      for (const { id } of this.#work.snapshot.tables.stack.values()) this.run(id)
+    })
   }
 
   /** Nothing is written any more; what was under way goes on at the next start. */
   async stop (): Promise<void> {
-    this.#stopped = true
+    this.#isActive = false
     this.#work.stop()
     const running = [...this.#running.values()]
     for (const { abort } of running) abort.abort(CANCELLED)
-    await Promise.all(running.map(async ({ done }) => { await done }))
+    this.#ended = Promise.all(running.map(async ({ done }) => { await done }))
+    await this.#ended
   }
 
   /**
@@ -88,9 +99,11 @@ export class StackEngine {
    * is broken off first.
    */
   run (stackId: string): void {
+    const stack = this.#work.snapshot.tables.stack.get(stackId)
+    if (!this.#isActive || stack === undefined || !isBusy(stack)) return
     const running = this.#running.get(stackId)
     if (running !== undefined) {
-      running.abort.abort(CANCELLED)
+      if (running.status !== stack.status) running.abort.abort(CANCELLED)
       return
     }
     const abort = new AbortController()
@@ -100,10 +113,9 @@ export class StackEngine {
     }).finally(() => {
       this.#running.delete(stackId)
       // An order that came in the last moment of the one before.
-      const stack = this.#work.snapshot.tables.stack.get(stackId)
-      if (!this.#stopped && stack !== undefined && isBusy(stack)) this.run(stackId)
+      this.run(stackId)
     })
-    this.#running.set(stackId, { done, abort })
+    this.#running.set(stackId, { done, abort, status: stack.status })
   }
 
   async #operate (stackId: string, first: AbortController): Promise<void> {
@@ -115,7 +127,10 @@ export class StackEngine {
       await this.#end(stack, outcome)
       abort = new AbortController()
       const running = this.#running.get(stackId)
-      if (running !== undefined) this.#running.set(stackId, { ...running, abort })
+      const status = this.#work.snapshot.tables.stack.get(stackId)?.status
+      if (running !== undefined && status !== undefined) {
+        this.#running.set(stackId, { ...running, abort, status })
+      }
     }
   }
 

@@ -16,6 +16,7 @@ import { VpclabError } from '../../base/errors.ts'
 import { newUuid } from '../../base/ids.ts'
 import type { Random } from '../../base/random.ts'
 import { AwsError } from '../../model/aws_error.ts'
+import type { CommitListener } from '../../model/commit_feed.ts'
 import type { Ledger } from '../../model/ledger.ts'
 import { AccountView, remove } from '../../model/snapshot.ts'
 import type { Change, Snapshot } from '../../model/snapshot.ts'
@@ -41,7 +42,7 @@ export interface WorkDependencies {
   readonly random: Random
   readonly log: Logger
   /** Calls back after every commit of the store, until it is closed. */
-  readonly onCommit: (listener: () => void) => { close(): void }
+  readonly onCommit: (listener: CommitListener) => { close(): void }
   /** One call of EC2. */
   readonly invoke: (caller: Caller, action: string, input: object,
     token?: string) => Promise<object>
@@ -81,6 +82,8 @@ export class ResourceWork {
 
   /** From now on nothing is written, and what tries to ends with StoppedError. */
   stop (): void { this.#stopped = true }
+  /** Takes `stop` back. */
+  resume (): void { this.#stopped = false }
 
   /** @throws StoppedError */
   async write (changes: () => readonly Change[]): Promise<void> {

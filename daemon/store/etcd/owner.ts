@@ -1,10 +1,13 @@
 /**
- * Whose daemon runs a lab: a key under a lease, which ends when its daemon has been silent for
- * LEASE_SECONDS. Every transaction is guarded by it (etcd_engine.ts), so a daemon that was cut off
+ * Whose daemon runs a lab, or one machine's part of it: a key under a lease, which ends when its
+ * daemon has been silent for LEASE_SECONDS. Every transaction is guarded by it (etcd_engine.ts), so a daemon that was cut off
  * and comes back after another has taken over writes nothing any more.
  *
  *     machine A  vpcd ── owner = A, prolonged ──▶ etcd       A dies: the lease ends
  *     machine B  vpcd ── refused: A runs it ─── … ──▶ owner = B
+ *
+ * In a lab of several machines each has a key of its own, so that there are as many daemons as
+ * machines, and no two for one (members.ts).
  *
  * On its own machine a daemon takes over at once: that the one before has ended is what the lab's
  * lock file there says.
@@ -44,6 +47,8 @@ interface Owner extends Machine {
 export class EtcdOwner implements Ownership {
   readonly key: string
   readonly value: string
+  /** Called when the lease had ended and is there again: what else was under it is gone. */
+  onRenewed: () => void = () => undefined
   readonly #client: EtcdClient
   readonly #lease: number
   readonly #timer: NodeJS.Timeout
@@ -58,19 +63,23 @@ export class EtcdOwner implements Ownership {
     this.#timer.unref()
   }
 
+  get lease (): number { return this.#lease }
+
   /**
-   * @throws VpclabError VPCLAB_ERR_LAB_RUNNING when a daemon of another machine owns the lab,
+   * @param part the name of one of the lab's machines; null: the lab is this one's alone
+   * @throws VpclabError VPCLAB_ERR_LAB_RUNNING when a daemon of another machine owns it,
    *   VPCLAB_ERR_STORE when etcd does not answer
    */
-  static async claim ({ target, clock, random, machine = thisMachine() }: {
+  static async claim ({ target, clock, random, part = null, machine = thisMachine() }: {
     readonly target: EtcdTarget
     readonly clock: Clock
     readonly random: Random
+    readonly part?: string | null
     readonly machine?: Machine
   }): Promise<EtcdOwner> {
     const client = new EtcdClient(target, clock)
     try {
-      const key = `${target.prefix}owner`
+      const key = part === null ? `${target.prefix}owner` : machineOwnerKey(target, part)
       const lease = Buffer.from(random.bytes(LEASE_ID_BYTES)).readUIntBE(0, LEASE_ID_BYTES)
       const owner: Owner = { ...machine, pid: process.pid, lease }
       const value = JSON.stringify(owner)
@@ -94,8 +103,9 @@ export class EtcdOwner implements Ownership {
   async #keep (): Promise<void> {
     if (await this.#client.keepLease(this.#lease) > 0) return
     await this.#client.grantLease(this.#lease, LEASE_SECONDS)
-    await this.#client.txn(
+    const { succeeded } = await this.#client.txn(
       { guards: [{ key: this.key, version: 0 }], writes: [putOf(this, this.#lease)] })
+    if (succeeded) this.onRenewed()
   }
 
   /** Others may own the lab from now on. */
@@ -104,6 +114,11 @@ export class EtcdOwner implements Ownership {
     await this.#client.revokeLease(this.#lease).catch(() => undefined)
     this.#client.close()
   }
+}
+
+/** The key of whose daemon runs a machine's part of a lab. */
+export function machineOwnerKey ({ prefix }: EtcdTarget, name: string): string {
+  return `${prefix}machines/owner/${name}`
 }
 
 /** @param read what the key holds instead; null: nobody owns the lab */
