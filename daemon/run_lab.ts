@@ -59,12 +59,12 @@ import {
 import { releaseLab } from './host/pid_file.ts'
 import { readConsole } from './host/vm_process.ts'
 import { checkBeside, planJoin } from './model/lab.ts'
-import type { Machine } from './model/lab.ts'
 import { defaultVpcOf, planCreateDefaultVpc } from './model/default_vpc.ts'
 import { isQuotaName, quotaOverrides } from './model/quota.ts'
 import { AccountView, put, remove } from './model/snapshot.ts'
 import type { Change } from './model/snapshot.ts'
 import type { Log } from './observe/log.ts'
+import type { Members } from './store/members.ts'
 import { Replica } from './store/replica.ts'
 import type { StoreEngine } from './store/store.ts'
 
@@ -75,19 +75,16 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   // A socket that a killed daemon left must not pass for a lab that is up.
   rmSync(adminSocketPath(lab), { force: true })
   writeConfig(lab, config)
-  const store = await openStore(
-    { ...SYSTEM, lab, store: config.store, machine: config.machine?.name ?? null, log })
+  const store = await openStore({ ...SYSTEM, lab, config, log })
   const replica = await Replica.open(store.engine)
   const isNew = replica.snapshot.revision === 0
-  const machine = await joinLab(config, replica)
+  const cluster = await joinLab(config, replica, store.members)
   const keyRing = openKeys(lab, config)
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
   const { trail, recorder, history, closePast } = await openPast(lab, store.engine, log)
   const certificates = openCertificates(lab, config, replica, log)
-  const cluster = machine === null || store.members === null ? null
-    : { machine, members: store.members }
-  const theLab = openLab(lab, config, { replica, log, fill, keys: certificates.keys, cluster })
+  const theLab = openLab(lab, config, { replica, log, fill, certificates, cluster })
   const flowLogs = openFlowLogs(lab, config, { theLab, replica, log })
   const cloudWatch = openCloudWatch(theLab, replica)
   const bgp = openBgp(lab, config, { replica, log })
@@ -152,11 +149,11 @@ function openLab (
     readonly replica: Replica
     readonly log: Log
     readonly fill: () => Promise<number>
-    readonly keys: PrivateKeys
+    readonly certificates: { readonly keys: PrivateKeys }
     readonly cluster: Cluster | null
   }
 ): Lab {
-  const { keys, ...rest } = parts
+  const { certificates: { keys }, ...rest } = parts
   const forwarders =
     uplink === 'real' ? machineResolvers(process.env[RESOLV_CONF_VARIABLE]) : []
   return new Lab({
@@ -232,11 +229,12 @@ async function openPast (lab: string, engine: StoreEngine, log: Log): Promise<{
 
 /**
  * Brings what the lab is made of into its records.
- * @returns this machine, in a lab of several; else null
+ * @returns this machine and the others, in a lab of several; else null
  * @throws VpclabError VPCLAB_ERR_CONFIG when it cannot be a part of the lab
  */
-async function joinLab (config: LabConfig, replica: Replica): Promise<Machine | null> {
-  const { result } = await replica.transact(() => {
+async function joinLab (
+  config: LabConfig, replica: Replica, members: Members | null): Promise<Cluster | null> {
+  const { result: joined } = await replica.transact(() => {
     const { machine } = config
     if (machine === null) return { changes: labRecords(config, replica, 0), result: null }
     const join = planJoin(replica.snapshot, { id: machine.name, address: machine.address })
@@ -245,7 +243,7 @@ async function joinLab (config: LabConfig, replica: Replica): Promise<Machine | 
       result: join.result
     }
   })
-  return result
+  return joined === null || members === null ? null : { machine: joined, members }
 }
 
 /** Hosts and quotas as records, where they are not there or differ. */

@@ -8,7 +8,7 @@
  * with equal flags, or none, succeeds, one with others is refused. `reset` empties a running lab.
  */
 import { resolve } from 'node:path'
-import type { HostStatus, LabStatusAnswer } from '../../daemon/api/admin/contract.ts'
+import type { HostStatus, LabStatusAnswer, MachineStatus } from '../../daemon/api/admin/contract.ts'
 import {
   type Command, defineCommand, type CommandOption, type Input, TIMEOUT_OPTION, timeoutMs
 } from '../command.ts'
@@ -47,6 +47,10 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
     flags: '--store <store>',
     description: 'where the records are: sqlite, a file of the lab, or etcd://host:port ' +
       '(default: sqlite)'
+  },
+  {
+    flags: '--machine <name=address>',
+    description: 'this machine in a lab of several, and where the others reach it; needs an etcd'
   },
   {
     flags: '--spin-us <microseconds>',
@@ -196,6 +200,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     hosts: input.text('hosts'),
     zones: input.text('zones'),
     edges: input.text('edges'),
+    machine: input.text('machine'),
     uplink: input.text('uplink'),
     store: input.text('store'),
     underlay: input.text('underlay'),
@@ -221,6 +226,14 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     'takes the new one')
 }
 
+function machineLine (
+  { name, address, hosts, isThis, isLost, appliedRevision }: MachineStatus): string {
+  const state = isLost ? 'nothing is heard of it'
+    : appliedRevision === null ? 'it starts' : `applied ${String(appliedRevision)}`
+  const carries = hosts.length === 0 ? 'no hosts' : hosts.join(', ')
+  return `machine ${name}${isThis ? ' (this one)' : ''} ${address}: ${carries}; ${state}`
+}
+
 function printStatus (context: Context, status: LabStatusAnswer): void {
   const { output } = context
   if (output.form === 'json') {
@@ -228,6 +241,7 @@ function printStatus (context: Context, status: LabStatusAnswer): void {
     return
   }
   output.rows(status.hosts, HOST_COLUMNS, (host) => host.name)
+  for (const machine of status.machines) output.note(machineLine(machine))
   const instances = Object.entries(status.instances).filter(([, count]) => count > 0)
     .map(([state, count]) => `${String(count)} ${state}`).join(', ')
   const metrics = status.metricsUrl === null ? '' : `metrics ${status.metricsUrl}, `

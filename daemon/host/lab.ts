@@ -83,6 +83,19 @@ export interface Cluster {
   readonly members: Members
 }
 
+/** What is known of one machine of the lab. */
+export interface MachineView {
+  readonly name: string
+  readonly address: string
+  /** Whether it is the one that this daemon runs on. */
+  readonly isThis: boolean
+  /** Its daemon has been silent for LEASE_SECONDS. */
+  readonly isLost: boolean
+  readonly hosts: readonly string[]
+  /** Newest revision that all its hosts have applied; null while it is lost or starts. */
+  readonly appliedRevision: number | null
+}
+
 interface Waiter {
   readonly revision: number
   readonly resolve: (revision: number) => void
@@ -234,6 +247,22 @@ export class Lab {
     await this.#vpn.stop()
     await this.#services.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
+  }
+
+  /** What is known of each machine, in a lab of several. */
+  machines (): MachineView[] {
+    const { replica, cluster } = this.#options
+    if (cluster === null) return []
+    const { machine: machines, host: hosts } = replica.snapshot.tables
+    return [...machines.values()].map(({ id: name, address, isLost = false }) => {
+      const isThis = name === cluster.machine.id
+      const applied = cluster.members.applied.get(name) ?? null
+      return {
+        name, address, isThis, isLost,
+        hosts: [...hosts.values()].filter(({ machine }) => machine === name).map(({ id }) => id),
+        appliedRevision: isThis ? this.#appliedHere : applied
+      }
+    })
   }
 
   /** Calls the listener whenever the applied revision of a host may have moved. */
@@ -534,4 +563,3 @@ export class Lab {
 function edgesOf (hosts: readonly Host[]): string[] {
   return hosts.filter(isEdge).map(({ id }) => id)
 }
-

@@ -22,8 +22,8 @@ import { ZONES_PER_REGION_MAX, parseZoneId } from '../model/zone.ts'
 import { configPath } from './paths.ts'
 import { replaceFile } from './replace_file.ts'
 import {
-  EDGES_MAX, edgeAddressOf, HOSTS_MAX, MACHINE_HOSTS_MAX, MACHINE_PORT, UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN,
-  underlayAddressOf
+  EDGES_MAX, edgeAddressOf, HOSTS_MAX, MACHINE_HOSTS_MAX, MACHINE_PORT, UNDERLAY_MTU_DEFAULT,
+  UNDERLAY_MTU_MAX, UNDERLAY_MTU_MIN, underlayAddressOf
 } from './topology_plan.ts'
 
 export const API_PORT_DEFAULT = 4566
@@ -239,7 +239,8 @@ function parseHosts (
     const usualZones = Math.max(1, Math.min(ZONE_COUNT_DEFAULT, count))
     const zones = number('--zones', zonesFlag, usualZones, 1, ZONES_PER_REGION_MAX)
     return Array.from({ length: count }, (_, at) => ({
-      name: `${machine?.name ?? 'host'}-${String(at + 1)}`, zoneId: zoneIdOf(String(at % zones + 1), region)
+      name: `${machine?.name ?? 'host'}-${String(at + 1)}`,
+      zoneId: zoneIdOf(String(at % zones + 1), region)
     }))
   }
   if (zonesFlag !== undefined) {
@@ -352,7 +353,8 @@ function badFlag (flag: string, value: string, right: string): VpclabError {
 
 /** A field in the words of its flag: `host-1:use1-az1, host-2:use1-az2`, `9216`. */
 function describe (
-  value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges' | 'store' | 'machine']): string {
+  value: LabConfig['hosts' | 'region' | 'underlayMtu' | 'edges' | 'store' | 'machine']
+): string {
   if (typeof value !== 'object' || value === null) return String(value)
   if ('address' in value) return `${value.name}=${value.address}`
   if (value.length === 0) return 'none'

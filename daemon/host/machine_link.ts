@@ -49,12 +49,12 @@ export async function requireMachineDevice (
   const link = (await view()).links.find(({ addresses }) =>
     addresses.some((one) => one.address === address))
   if (link === undefined) {
-    throw new VpclabError('VPCLAB_ERR_CONFIG', `No device of this machine has the address ` +
+    throw new VpclabError('VPCLAB_ERR_CONFIG', 'No device of this machine has the address ' +
       `${address} of --machine: name one that other machines reach`)
   }
   if (link.mtu < underlayMtu) {
-    throw new VpclabError('VPCLAB_ERR_CONFIG', `The device ${link.name} of ${address} has an MTU ` +
-      `of ${String(link.mtu)}: give --underlay-mtu ${String(link.mtu)}, on every machine of the lab`)
+    throw new VpclabError('VPCLAB_ERR_CONFIG', `The device ${link.name} of ${address} has an ` +
+      `MTU of ${String(link.mtu)}: give --underlay-mtu ${String(link.mtu)} on every machine`)
   }
   return link
 }
@@ -85,8 +85,8 @@ async function refuseOtherLab (): Promise<void> {
   const other = (await view()).links.find(({ addresses }) =>
     addresses.some(({ address }) => address.startsWith(UNDERLAY_START)))
   if (other === undefined) return
-  throw new VpclabError('VPCLAB_ERR_CONFIG', `The device ${other.name} of this machine belongs to ` +
-    'another lab of several machines: a machine can be in one')
+  throw new VpclabError('VPCLAB_ERR_CONFIG', `The device ${other.name} of this machine belongs ` +
+    'to another lab of several machines: a machine can be in one')
 }
 
 async function connect (
@@ -113,10 +113,11 @@ async function connect (
 }
 
 function rules ({ table, device, wasOff }: Changes, out: string): string {
+  const both = `{ "${device}", "${out}" }`
+  const inner = `ip saddr ${UNDERLAY_CIDR} ip daddr ${UNDERLAY_CIDR}`
   return `add table inet ${table}
     add chain inet ${table} pass { type filter hook forward priority filter; }
-    add rule inet ${table} pass iifname { "${device}", "${out}" } oifname { "${device}", "${out}" } \
-ip saddr ${UNDERLAY_CIDR} ip daddr ${UNDERLAY_CIDR} accept
+    add rule inet ${table} pass iifname ${both} oifname ${both} ${inner} accept
     add rule inet ${table} pass iifname "${device}" drop
     add rule inet ${table} pass oifname "${device}" drop
     ${wasOff === null ? '' : `add rule inet ${table} pass iifname "${out}" drop`}`

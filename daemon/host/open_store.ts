@@ -7,14 +7,12 @@ import { SqliteEngine } from '../store/sqlite_engine.ts'
 import type { Members } from '../store/members.ts'
 import type { StoreEngine } from '../store/store.ts'
 import { STORE_SQLITE } from './lab_config.ts'
+import type { LabConfig } from './lab_config.ts'
 import { storePath } from './paths.ts'
 
 export interface StoreOptions {
   readonly lab: string
-  /** STORE_SQLITE, or `etcd://…` (etcd/target.ts). */
-  readonly store: string
-  /** This machine, in a lab of several; null: the lab is on this one alone. */
-  readonly machine: string | null
+  readonly config: Pick<LabConfig, 'store' | 'machine'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -32,19 +30,19 @@ export interface OpenStore {
  *   of another machine runs the lab
  */
 export async function openStore (options: StoreOptions): Promise<OpenStore> {
-  const { clock, random, log, machine } = options
-  if (options.store === STORE_SQLITE) {
+  const { clock, random, log, config: { store, machine } } = options
+  if (store === STORE_SQLITE) {
     const engine = new SqliteEngine(storePath(options.lab), clock)
     return { engine, members: null, close: async () => { await engine.close() } }
   }
-  const target = parseEtcdTarget(options.store, options.lab)
+  const target = parseEtcdTarget(store, options.lab)
   const { EtcdEngine } = await import('../store/etcd/etcd_engine.ts')
   const { EtcdOwner } = await import('../store/etcd/owner.ts')
   const { EtcdMembers } = await import('../store/etcd/members.ts')
-  const owner = await EtcdOwner.claim({ target, clock, random, part: machine })
+  const owner = await EtcdOwner.claim({ target, clock, random, part: machine?.name ?? null })
   try {
     const members = machine === null ? null
-      : await EtcdMembers.join({ target, clock, owner, name: machine })
+      : await EtcdMembers.join({ target, clock, owner, name: machine.name })
     const engine = await EtcdEngine.open({
       target, clock, random, owner,
       onConnection: (reason) => {

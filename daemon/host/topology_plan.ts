@@ -93,10 +93,11 @@ function underlayRoutes ({ underlayAddress, machine }: DesiredHost): RouteView[]
   const networks = machineNetworks(machine)
   const isOwn = ({ gateway }: { gateway: string }): boolean =>
     gateway.split('.')[2] === underlayAddress.split('.')[2]
-  const beside = networks.filter((network) => !isOwn(network)).map(({ cidr }) => ({ cidr, via: '' }))
-  const away = networks.filter(isOwn).map(({ gateway }) => ({ cidr: UNDERLAY_CIDR, via: gateway }))
-  return [...beside, ...away].map(({ cidr: destination, via: gateway }) => (
-    { destination, gateway, device: UNDERLAY_DEVICE, table: TABLE_MAIN, metric: 0 }))
+  return networks.map((network) => ({
+    destination: isOwn(network) ? UNDERLAY_CIDR : network.cidr,
+    gateway: isOwn(network) ? network.gateway : '',
+    device: UNDERLAY_DEVICE, table: TABLE_MAIN, metric: 0
+  }))
 }
 
 /** Lines for the underlay's namespace: the bridge itself. */

@@ -28,7 +28,10 @@ export const TRANSACT_CATCH_UP_MS_MAX = 1_000
 /** Transactions that wait for their turn; more is refused. */
 export const TRANSACTIONS_WAITING_MAX = 10_000
 
-/** What a reset keeps: machines and hosts, their quotas, and the VNI counter, since VNIs are not reused. */
+/**
+ * What a reset keeps: machines and hosts, their quotas, and the VNI counter, since VNIs are not
+ * reused.
+ */
 export const RESET_KEEPS: readonly Noun[] = ['machine', 'host', 'quotaOverride', 'counter']
 
 export interface ReplicaCounters {

@@ -15,7 +15,8 @@ import { Lab } from './lab.ts'
 import type { LabOptions } from './lab.ts'
 
 const MTU = '9216'
-const KEYS_VARIABLE = 'VPCLAB_ACCESS_KEYS'
+/** Either endpoint takes the same keys. */
+process.env['VPCLAB_ACCESS_KEYS'] = 'AKIACLUSTER000000000:cluster-secret:000000000000'
 
 export class Cluster {
   readonly etcd: Etcd
@@ -37,7 +38,6 @@ export class Cluster {
       'addr add 10.99.0.254/24 dev br0', 'link set br0 up', 'link set lo up']) {
       await command('ip', '-n', net, ...line.split(' '))
     }
-    process.env[KEYS_VARIABLE] = 'AKIACLUSTER000000000:cluster-secret:000000000000'
     return new Cluster(name, await Etcd.start({ namespace: net, address: '10.99.0.254' }), [net])
   }
 
@@ -71,7 +71,6 @@ export class Cluster {
     for (const lab of this.#labs) left.push(...await lab.down())
     await this.etcd[Symbol.asyncDispose]()
     for (const namespace of this.#namespaces) await command('ip', 'netns', 'del', namespace)
-    delete process.env[KEYS_VARIABLE]
     return left
   }
 }

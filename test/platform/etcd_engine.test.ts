@@ -8,6 +8,7 @@ import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
 import { engineSuite } from '../../daemon/store/engine_suite.ts'
 import { EtcdEngine } from '../../daemon/store/etcd/etcd_engine.ts'
+import { EtcdMembers } from '../../daemon/store/etcd/members.ts'
 import { EtcdOwner } from '../../daemon/store/etcd/owner.ts'
 import type { Machine } from '../../daemon/store/etcd/owner.ts'
 import { parseEtcdTarget } from '../../daemon/store/etcd/target.ts'
@@ -287,4 +288,41 @@ test('an address names members, prefix and keys', (t) => {
   t.deepEqual(parseEtcdTarget('etcd://etcd.example:2379/a/b/?ca=/ca&cert=/c&key=/k', 'lab'), {
     members: ['etcd.example:2379'], prefix: '/a/b/', tls: { ca: '/ca', cert: '/c', key: '/k' }
   })
+})
+
+test.serial('daemons of several machines hear of each other, and one of them leads', async (t) => {
+  const target = parseEtcdTarget(`etcd://127.0.0.1:${String(etcd.port)}${newPrefix()}`, 'x')
+  const join = async (name: string): Promise<{ owner: EtcdOwner, members: EtcdMembers }> => {
+    const owner = await EtcdOwner.claim({
+      target, clock: systemClock, random: systemRandom, part: name,
+      machine: { machine: name, machineId: name }
+    })
+    const members = await EtcdMembers.join({ target, clock: systemClock, owner, name })
+    t.teardown(async () => {
+      members.close()
+      await owner.release()
+    })
+    return { owner, members }
+  }
+  const one = await join('m1')
+  await eventually('the first leads', () => one.members.isLeader)
+  const other = await join('m2')
+  await eventually('both are heard', () =>
+    one.members.isHeard('m2') && other.members.isHeard('m1'))
+  t.false(other.members.isLeader)
+
+  for (let revision = 1; revision <= 20; revision++) one.members.publish(revision)
+  await eventually('the newest revision is told', () => other.members.applied.get('m1') === 20)
+  t.deepEqual([...one.members.applied.keys()], [])
+
+  await t.throwsAsync(async () => await EtcdOwner.claim({
+    target, clock: systemClock, random: systemRandom, part: 'm1',
+    machine: { machine: 'elsewhere', machineId: 'elsewhere' }
+  }), { code: 'VPCLAB_ERR_LAB_RUNNING' })
+
+  one.members.close()
+  await one.owner.release()
+  await eventually('the second leads', () => other.members.isLeader)
+  t.false(other.members.isHeard('m1'))
+  t.deepEqual([...other.members.applied.keys()], [])
 })

@@ -53,8 +53,23 @@ export interface LabStatusAnswer {
   readonly appliedRevision: number
   /** ISO 8601: since when the store cannot be reached; null: it can. */
   readonly storeUnreachableSince: string | null
+  /** Machines of a lab of several; empty in a lab of one. */
+  readonly machines: readonly MachineStatus[]
+  /** Hosts of the machine that answers. */
   readonly hosts: readonly HostStatus[]
   readonly instances: Readonly<Record<string, number>>
+}
+
+export interface MachineStatus {
+  readonly name: string
+  readonly address: string
+  /** Whether it is the one that answers. */
+  readonly isThis: boolean
+  /** Its daemon has been silent for some seconds. */
+  readonly isLost: boolean
+  readonly hosts: readonly string[]
+  /** Newest revision that all its hosts have applied; null while it is lost or starts. */
+  readonly appliedRevision: number | null
 }
 
 /** Who called the public services on the lab's internet, oldest first. */

@@ -1,7 +1,7 @@
 /**
  * Whose daemon runs a lab, or one machine's part of it: a key under a lease, which ends when its
- * daemon has been silent for LEASE_SECONDS. Every transaction is guarded by it (etcd_engine.ts), so a daemon that was cut off
- * and comes back after another has taken over writes nothing any more.
+ * daemon has been silent for LEASE_SECONDS. Every transaction is guarded by it (etcd_engine.ts), so
+ * a daemon that was cut off and comes back after another has taken over writes nothing any more.
  *
  *     machine A  vpcd ── owner = A, prolonged ──▶ etcd       A dies: the lease ends
  *     machine B  vpcd ── refused: A runs it ─── … ──▶ owner = B

@@ -16,7 +16,7 @@ import type { CaptureFilter } from '../../../observe/capture/capture_filter.ts'
 import { filterHost, filterProtocols } from '../../../observe/capture/capture_filter.ts'
 import { FRAME_BYTES_MAX } from '../../../observe/capture/pcapng.ts'
 import {
-  CAPTURE_HEADER, CAPTURED_TRAILER, LOST_TRAILER, type CaptureStopAnswer
+  CAPTURE_HEADER, CAPTURED_TRAILER, LOST_TRAILER, type CaptureStopAnswer, type MachineStatus
 } from '../contract.ts'
 import { type AddRoutes, numberOf, type Query, Refusal } from '../route.ts'
 
@@ -38,7 +38,7 @@ export const addCaptureRoutes: AddRoutes = (server, { lab, replica }) => {
     const { raw } = reply
     raw.on('error', () => { /* the client is gone, and "close" follows */ })
     const request: CaptureRequest = {
-      ...pointsOf(query, replica.snapshot),
+      ...pointsOf(query, replica.snapshot, lab.machines()),
       ...optionsOf(query),
       onEnd: ({ captured, lost }) => {
         running.delete(id)
@@ -98,9 +98,9 @@ function refusalOf (error: unknown): unknown {
     `The lab runs ${String(CAPTURES_MAX)} captures already: end one of them first`)
 }
 
-/** @throws Refusal for a point that does not exist */
+/** @throws Refusal for a point that does not exist, or is on another machine */
 function pointsOf (
-  query: Query, snapshot: Snapshot
+  query: Query, snapshot: Snapshot, machines: readonly MachineStatus[]
 ): Pick<CaptureRequest, 'enis' | 'instances' | 'vpcs' | 'hosts'> {
   const { networkInterface, instance, vpc, host } = snapshot.tables
   const sets = {
@@ -114,6 +114,7 @@ function pointsOf (
       `not ${String(points.length)}`)
   }
   for (const point of points) {
+    requireHere(point, snapshot, machines)
     if (host.get(point) !== undefined) sets.hosts.add(point)
     else if (networkInterface.get(point) !== undefined) sets.enis.add(point)
     else if (instance.get(point) !== undefined) sets.instances.add(point)
@@ -121,6 +122,17 @@ function pointsOf (
     else throw unknownPoint(point, [...host.values()].map(({ id }) => id))
   }
   return sets
+}
+
+/** A capture sees what this machine's data planes see. */
+function requireHere (
+  point: string, { tables }: Snapshot, machines: readonly MachineStatus[]): void {
+  const eni = tables.networkInterface.get(point)
+  const hostName = tables.instance.get(eni?.attachment?.instanceId ?? point)?.hostName ?? point
+  const machine = machines.find(({ hosts }) => hosts.includes(hostName))
+  if (machine === undefined || machine.isThis) return
+  throw new Refusal(400, 'InvalidParameterValue', `${point} is on the machine ${machine.name} ` +
+    `(${machine.address}): capture there`)
 }
 
 function unknownPoint (point: string, hosts: readonly string[]): Refusal {
