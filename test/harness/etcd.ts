@@ -10,16 +10,21 @@ import { freePort } from './lab.ts'
 
 export interface EtcdPlace { readonly namespace: string, readonly address: string }
 
+/** PEM files with which a member wants TLS of its callers, and certificates. */
+export interface EtcdTls { readonly ca: string, readonly cert: string, readonly key: string }
+
 export class Etcd {
   readonly address: string
   readonly port: number
   readonly #peerPort: number
   readonly #directory: string
   readonly #namespace: string | null
+  readonly #tls: EtcdTls | null
   #process: Background
 
-  private constructor (
-    directory: string, port: number, peerPort: number, place: EtcdPlace | null) {
+  private constructor (directory: string, port: number, peerPort: number,
+    place: EtcdPlace | null, tls: EtcdTls | null) {
+    this.#tls = tls
     this.address = place?.address ?? '127.0.0.1'
     this.#namespace = place?.namespace ?? null
     this.port = port
@@ -28,9 +33,9 @@ export class Etcd {
     this.#process = this.#spawn()
   }
 
-  static async start (place: EtcdPlace | null = null): Promise<Etcd> {
+  static async start (place: EtcdPlace | null = null, tls: EtcdTls | null = null): Promise<Etcd> {
     const etcd = new Etcd(mkdtempSync(join(tmpdir(), 'vpclab-etcd-')), await freePort(),
-      await freePort(), place)
+      await freePort(), place, tls)
     await etcd.#ready()
     return etcd
   }
@@ -55,14 +60,17 @@ export class Etcd {
   }
 
   #spawn (): Background {
-    const client = `http://${this.address}:${String(this.port)}`
+    const tls = this.#tls
+    const client = `http${tls === null ? '' : 's'}://${this.address}:${String(this.port)}`
     const peer = `http://${this.address}:${String(this.#peerPort)}`
     const where = this.#namespace === null ? [] : inside(this.#namespace, ['etcd'])
     const program = this.#namespace === null ? 'etcd' : 'ip'
     return new Background(program, [...where, '--name', 'one', '--data-dir', this.#directory,
       '--listen-client-urls', client, '--advertise-client-urls', client,
       '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer,
-      '--initial-cluster', `one=${peer}`, '--max-txn-ops', '100000'])
+      '--initial-cluster', `one=${peer}`, '--max-txn-ops', '100000',
+      ...(tls === null ? [] : ['--cert-file', tls.cert, '--key-file', tls.key,
+        '--trusted-ca-file', tls.ca, '--client-cert-auth'])])
   }
 
   async #ready (): Promise<void> { await this.#process.printed('ready to serve client requests') }

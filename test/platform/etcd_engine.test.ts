@@ -1,7 +1,10 @@
 /** The engine for several machines on a real etcd: the contract, and what etcd adds to it. */
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { systemClock } from '../../daemon/base/clock.ts'
@@ -14,8 +17,10 @@ import type { Machine } from '../../daemon/store/etcd/owner.ts'
 import { parseEtcdTarget } from '../../daemon/store/etcd/target.ts'
 import type { EtcdTarget } from '../../daemon/store/etcd/target.ts'
 import type { Commit, Write } from '../../daemon/store/store.ts'
+import { certify, makeAuthority } from '../harness/certificates.ts'
 import { eventually } from '../harness/command.ts'
 import { Etcd } from '../harness/etcd.ts'
+import { freePort } from '../harness/lab.ts'
 
 const etcd = await Etcd.start()
 let prefixes = 0
@@ -292,7 +297,7 @@ test('an address names members, prefix and keys', (t) => {
 
 test.serial('daemons of several machines hear of each other, and one of them leads', async (t) => {
   const target = parseEtcdTarget(`etcd://127.0.0.1:${String(etcd.port)}${newPrefix()}`, 'x')
-  const join = async (name: string): Promise<{ owner: EtcdOwner, members: EtcdMembers }> => {
+  const joined = async (name: string): Promise<{ owner: EtcdOwner, members: EtcdMembers }> => {
     const owner = await EtcdOwner.claim({
       target, clock: systemClock, random: systemRandom, part: name,
       machine: { machine: name, machineId: name }
@@ -304,9 +309,9 @@ test.serial('daemons of several machines hear of each other, and one of them lea
     })
     return { owner, members }
   }
-  const one = await join('m1')
+  const one = await joined('m1')
   await eventually('the first leads', () => one.members.isLeader)
-  const other = await join('m2')
+  const other = await joined('m2')
   await eventually('both are heard', () =>
     one.members.isHeard('m2') && other.members.isHeard('m1'))
   t.false(other.members.isLeader)
@@ -325,4 +330,38 @@ test.serial('daemons of several machines hear of each other, and one of them lea
   await eventually('the second leads', () => other.members.isLeader)
   t.false(other.members.isHeard('m1'))
   t.deepEqual([...other.members.applied.keys()], [])
+})
+
+test.serial('members are spoken to by TLS, each by its own name, and know who calls', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'vpclab-etcd-tls-'))
+  t.teardown(() => { rmSync(directory, { recursive: true }) })
+  const authority = await makeAuthority(directory, 'ca')
+  const other = await makeAuthority(directory, 'other')
+  const member = await certify(directory, authority, 'member', 'IP:127.0.0.1')
+  const daemon = await certify(directory, authority, 'daemon', 'DNS:m1')
+  const stranger = await certify(directory, authority, 'stranger', 'IP:192.0.2.1')
+  const tls = {
+    ca: authority.certificatePath, cert: member.certificatePath, key: member.keyPath
+  }
+  await using sealed = await Etcd.start(null, tls)
+  await using false_ = await Etcd.start(null,
+    { ...tls, cert: stranger.certificatePath, key: stranger.keyPath })
+  const engineAt = async (members: string, ca: string, isKnown: boolean): Promise<EtcdEngine> =>
+    await EtcdEngine.open({
+      target: parseEtcdTarget(`etcd://${members}/x?ca=${ca}` + (isKnown
+        ? `&cert=${daemon.certificatePath}&key=${daemon.keyPath}` : ''), 'x'),
+      clock: systemClock, random: systemRandom
+    })
+  const at = (port: number): string => `127.0.0.1:${String(port)}`
+  const dead = await freePort()
+  const engine = await engineAt(`127.0.0.2:${String(dead)},${at(sealed.port)}`, tls.ca, true)
+  t.is(await engine.commit([{ key: '/vpc/a', value: '1' }], 0), 1)
+  await engine.close()
+  for (const [members, ca, isKnown] of [
+    [at(sealed.port), tls.ca, false], [at(sealed.port), other.certificatePath, true],
+    [at(false_.port), tls.ca, true]
+  ] as const) {
+    await t.throwsAsync(async () => await engineAt(members, ca, isKnown),
+      { code: 'VPCLAB_ERR_STORE' })
+  }
 })

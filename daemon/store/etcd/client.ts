@@ -6,7 +6,10 @@
  * Keys and values are text here, revisions are numbers: 2^53 of them last for ever.
  */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { checkServerIdentity } from 'node:tls'
+import type { PeerCertificate } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import type { Clock } from '../../base/clock.ts'
@@ -18,6 +21,8 @@ export const CALL_MS_MAX = 5000
 /** How long a member is asked again when nothing comes of it, ms. */
 const KEEPALIVE_MS = 5000
 const RECONNECT_MS_MAX = 2000
+/** Server name of members that have none, but an address: RFC 6066, section 3. */
+const SNI = 'etcd'
 /** Keys of one answer: a long range is read in pages of one revision. */
 const PAGE_KEYS = 5000
 
@@ -141,10 +146,11 @@ export class EtcdClient {
       'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
       'grpc.keepalive_permit_without_calls': 1,
       'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
-      'grpc.initial_reconnect_backoff_ms': 100
+      'grpc.initial_reconnect_backoff_ms': 100,
+      ...isIP(hostOf(members[0] ?? '')) === 0 ? {} : { 'grpc.ssl_target_name_override': SNI }
     }
     const target = targetOf(members)
-    const credentials = credentialsOf(tls)
+    const credentials = credentialsOf(tls, members)
     this.#kv = new etcdserverpb.KV(target, credentials, options)
     this.#watch = new etcdserverpb.Watch(target, credentials, options)
     this.#lease = new etcdserverpb.Lease(target, credentials, options)
@@ -294,7 +300,8 @@ function targetOf (members: readonly string[]): string {
     `all IPv4 or all IPv6: "${members.join(',')}"`)
 }
 
-function credentialsOf (tls: EtcdTarget['tls']): grpc.ChannelCredentials {
+function credentialsOf (
+  tls: EtcdTarget['tls'], members: readonly string[]): grpc.ChannelCredentials {
   if (tls === null) return grpc.credentials.createInsecure()
   const [ca, key, cert] = [tls.ca, tls.key, tls.cert].map((path) => {
     try {
@@ -304,7 +311,22 @@ function credentialsOf (tls: EtcdTarget['tls']): grpc.ChannelCredentials {
       throw new VpclabError('VPCLAB_ERR_CONFIG', message, { cause })
     }
   })
-  return grpc.credentials.createSsl(ca, key, cert)
+  return grpc.credentials.createSsl(ca, key, cert, {
+    checkServerIdentity: (_name, certificate) => identityFault(members, certificate)
+  })
+}
+
+/** @param member `host:port` */
+function hostOf (member: string): string {
+  return member.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+}
+
+/** gRPC asks for the first member's name, whichever it has reached: any member's will do. */
+function identityFault (
+  members: readonly string[], certificate: PeerCertificate): Error | undefined {
+  const faults = members.map((member) =>
+    checkServerIdentity(hostOf(member), certificate))
+  return faults.includes(undefined) ? undefined : faults[0]
 }
 
 /** The first key after all that begin with `prefix`. */
