@@ -321,11 +321,10 @@ function hostOf (member: string): string {
   return member.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
 }
 
-/** gRPC asks for the first member's name, whichever it has reached: any member's will do. */
+/** gRPC asks for the first member's name, whichever it has reached; that of each will do. */
 function identityFault (
   members: readonly string[], certificate: PeerCertificate): Error | undefined {
-  const faults = members.map((member) =>
-    checkServerIdentity(hostOf(member), certificate))
+  const faults = members.map((member) => checkServerIdentity(hostOf(member), certificate))
   return faults.includes(undefined) ? undefined : faults[0]
 }
 
