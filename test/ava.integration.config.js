@@ -1,11 +1,11 @@
 /**
- * Real packets: every file builds labs of its own, one file after the other, so that what is timed
- * has the machine to itself. Tests of one file run one after the other, too (`test.serial`).
+ * Real packets: every file builds labs of its own, and two files run at once, since a lab mostly
+ * waits. Tests of one file run one after the other (`test.serial`).
  */
+import timed from './ava.timed.config.js'
+
 export default {
-  extensions: ['ts'],
-  files: ['test/integration/**/*.test.ts'],
-  workerThreads: false,
-  concurrency: 1,
-  timeout: '180s'
+  ...timed,
+  files: ['test/integration/**/*.test.ts', ...timed.files.map((path) => `!${path}`)],
+  concurrency: 2
 }

@@ -1,4 +1,4 @@
 /** Long and heavy tests with real packets: `npm test -- soak`. */
-import integration from './ava.integration.config.js'
+import timed from './ava.timed.config.js'
 
-export default { ...integration, files: ['test/soak/**/*.test.ts'], timeout: '300s' }
+export default { ...timed, files: ['test/soak/**/*.test.ts'], timeout: '300s' }
