@@ -37,9 +37,11 @@ export async function openStore (options: StoreOptions): Promise<OpenStore> {
   }
   const target = parseEtcdTarget(store, options.lab)
   const { EtcdEngine } = await import('../store/etcd/etcd_engine.ts')
-  const { EtcdOwner } = await import('../store/etcd/owner.ts')
+  const { EtcdOwner, thisMachine } = await import('../store/etcd/owner.ts')
   const { EtcdMembers } = await import('../store/etcd/members.ts')
-  const owner = await EtcdOwner.claim({ target, clock, random, part: machine?.name ?? null })
+  const owner = await EtcdOwner.claim({
+    target, clock, random, part: machine?.name ?? null, machine: thisMachine(options.lab)
+  })
   try {
     const members = machine === null ? null
       : await EtcdMembers.join({ target, clock, owner, name: machine.name })

@@ -206,10 +206,9 @@ test.serial('the next daemon of a machine takes over at once', async (t) => {
   t.is((await etcd.ctl('get', second.key)).trim(), '')
 })
 
-async function claim (target: EtcdTarget, machine?: Machine): Promise<EtcdOwner> {
-  return await EtcdOwner.claim({
-    target, clock: systemClock, random: systemRandom, ...machine === undefined ? {} : { machine }
-  })
+async function claim (
+  target: EtcdTarget, machine: Machine = { machine: 'one', machineId: 'one' }): Promise<EtcdOwner> {
+  return await EtcdOwner.claim({ target, clock: systemClock, random: systemRandom, machine })
 }
 
 function byKey (a: Write, b: Write): number { return a.key < b.key ? -1 : 1 }

@@ -34,7 +34,7 @@ export interface Ownership {
 
 export interface Machine {
   readonly machine: string
-  /** Tells machines of one name apart. */
+  /** Tells machines of one name apart, and labs of one machine that would have the same keys. */
   readonly machineId: string
 }
 
@@ -70,12 +70,12 @@ export class EtcdOwner implements Ownership {
    * @throws VpclabError VPCLAB_ERR_LAB_RUNNING when a daemon of another machine owns it,
    *   VPCLAB_ERR_STORE when etcd does not answer
    */
-  static async claim ({ target, clock, random, part = null, machine = thisMachine() }: {
+  static async claim ({ target, clock, random, part = null, machine }: {
     readonly target: EtcdTarget
     readonly clock: Clock
     readonly random: Random
     readonly part?: string | null
-    readonly machine?: Machine
+    readonly machine: Machine
   }): Promise<EtcdOwner> {
     const client = new EtcdClient(target, clock)
     try {
@@ -141,12 +141,14 @@ function isOf ({ machineId }: Machine, value: string): boolean {
   return (JSON.parse(value) as Owner).machineId === machineId
 }
 
-/** machine-id(5), or the name of a machine that has none. */
-function thisMachine (): Machine {
+/** This machine's machine-id(5), or its name where it has none, and the lab's name. */
+export function thisMachine (lab: string): Machine {
   const machine = hostname()
+  let id = machine
   try {
-    return { machine, machineId: readFileSync('/etc/machine-id', 'utf8').trim() }
+    id = readFileSync('/etc/machine-id', 'utf8').trim()
   } catch {
-    return { machine, machineId: machine }
+    // Its name has to do.
   }
+  return { machine, machineId: `${id}/${lab}` }
 }
