@@ -12,11 +12,12 @@ import {
 import type { Context } from '../context.ts'
 import type { Ec2Client } from '../ec2_client.ts'
 import type { QueryInput } from '../ec2_query.ts'
-import { CtlError, usageError } from '../exit_codes.ts'
+import { usageError } from '../exit_codes.ts'
 import type { Column } from '../print/table.ts'
 import {
   CUSTOMER_GATEWAY, nameOf, resolveId, tagSpecification, VPN_CONNECTION, VPN_GATEWAY
 } from '../resolve.ts'
+import { findConnection, findTunnel } from '../vpn_tunnels.ts'
 
 const COLUMNS: readonly Column<VpnConnection>[] = [
   { header: 'vpn', value: (one) => one.VpnConnectionId ?? '' },
@@ -126,7 +127,7 @@ const lifeCycle: readonly Command[] = [
     arguments: [VPN_ARGUMENT],
     examples: ['vpcctl vpn show office-branch'],
     async run (context, input) {
-      const { id, connection } = await find(await context.ec2(), input)
+      const { id, connection } = await findConnection(await context.ec2(), input.argument('vpn'))
       context.output.tree(connection, id)
     }
   }),
@@ -387,33 +388,14 @@ async function printConfiguration (context: Context, input: Input): Promise<void
   else context.output.tree(answer, VpnConnectionId)
 }
 
-async function find (ec2: Ec2Client,
-  input: Input): Promise<{ readonly id: string, readonly connection: VpnConnection }> {
-  const id = await resolveId(ec2, VPN_CONNECTION, input.argument('vpn'))
-  const { VpnConnections: found } =
-    await ec2.call('DescribeVpnConnections', { VpnConnectionId: [id] })
-  return { id, connection: found?.[0] ?? {} }
-}
-
 async function tunnelsOf (context: Context, input: Input): Promise<readonly TunnelRow[]> {
   const id = await resolveId(await context.ec2(), VPN_CONNECTION, input.argument('vpn'))
   const { tunnels } = await context.admin.vpn()
   return tunnels.filter(({ vpnConnectionId }) => vpnConnectionId === id)
 }
 
-/** The parameters that name a tunnel. */
-async function tunnelOf (ec2: Ec2Client, input: Input): Promise<{
-  VpnConnectionId: string
-  VpnTunnelOutsideIpAddress: string
-}> {
-  const { id, connection } = await find(ec2, input)
-  const text = input.argument('tunnel')
-  const tunnel = (connection.Options?.TunnelOptions ?? []).find(({ OutsideIpAddress }, at) =>
-    text === String(at + 1) || text === OutsideIpAddress)
-  if (tunnel === undefined) {
-    throw new CtlError('NameNotFound', `${id} has no tunnel "${text}": its tunnels are 1 and 2`)
-  }
-  return { VpnConnectionId: id, VpnTunnelOutsideIpAddress: tunnel.OutsideIpAddress ?? '' }
+async function tunnelOf (ec2: Ec2Client, input: Input): ReturnType<typeof findTunnel> {
+  return await findTunnel(ec2, input.argument('vpn'), input.argument('tunnel'))
 }
 
 /** Why a tunnel is down, as far as the engines say; what its status means otherwise. */

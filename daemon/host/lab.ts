@@ -88,7 +88,7 @@ export class Lab {
   readonly #capture: CaptureWatch
   readonly #services: ServicesLink
   readonly publicServices: PublicServices
-  readonly #vpn: VpnEdges
+  readonly vpn: VpnEdges
   #agents: readonly HostAgent[] = []
   /** Hosts whose services are to be opened again. */
   readonly #servicesFailed = new Set<HostAgent>()
@@ -125,7 +125,7 @@ export class Lab {
     this.publicServices = new PublicServices(options.clock, (error) => {
       log.warn({ err: error }, 'a public service failed')
     })
-    this.#vpn = new VpnEdges(
+    this.vpn = new VpnEdges(
       { lab, replica, clock: options.clock, log, agents: () => this.#agents, keyOf: options.keyOf })
     this.#services = new ServicesLink({
       snapshot: () => replica.snapshot,
@@ -187,10 +187,10 @@ export class Lab {
       onServicesFailed: () => { this.#onServicesFailed(host.id) },
       onDown: (host, isDown) => {
         this.hyperplane.noteNode(host, isDown)
-        this.#vpn.noteEdge(host, isDown)
+        this.vpn.noteEdge(host, isDown)
         void this.#noteLiveness(host, isDown)
       },
-      onEspMapping: (host, mapping) => { this.#vpn.mapped(host, mapping) },
+      onEspMapping: (host, mapping) => { this.vpn.mapped(host, mapping) },
       onCopyComplete: (host, eni, epoch) => { this.hyperplane.copyIsComplete(host, eni, epoch) }
     }))
     const started = this.#agents.map(async (agent) => { await agent.start() })
@@ -198,7 +198,7 @@ export class Lab {
     const opened = this.#agents.map(async (agent) => { await this.#openServices(agent) })
     await Promise.all([...started, ...opened])
     this.hyperplane.begin()
-    this.#vpn.begin()
+    this.vpn.begin()
     this.#capture.start()
   }
 
@@ -210,7 +210,7 @@ export class Lab {
     this.#capture.stop()
     this.#monitor.stop()
     this.publicServices.close()
-    await this.#vpn.stop()
+    await this.vpn.stop()
     await this.#services.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
   }
@@ -296,7 +296,7 @@ export class Lab {
     this.#removeLayers(changes)
     for (const agent of this.#agents) agent.onCommit(revision, changes)
     this.hyperplane.onCommit(changes)
-    this.#vpn.onCommit(changes)
+    this.vpn.onCommit(changes)
     this.#services.onCommit(revision, changes)
     this.#onApplied()
   }
@@ -353,7 +353,7 @@ export class Lab {
       const repair = await ensureTopology(lab, desiredHosts(hosts))
       const { createdHosts } = repair
       const lineCount = repair.lineCount + await this.#ensureInternet(hosts)
-      if (lineCount > 0) this.#vpn.reconcile()
+      if (lineCount > 0) this.vpn.reconcile()
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()

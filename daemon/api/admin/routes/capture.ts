@@ -27,6 +27,8 @@ const COUNT_MAX = Number.MAX_SAFE_INTEGER
 const SNAP_BYTES_MIN = 64
 const PORT_MAX = 65_535
 
+/** Where packets are captured. */
+type Points = 'enis' | 'instances' | 'vpcs' | 'hosts' | 'tunnels'
 type CaptureRoute = Parameters<AddRoutes>[0]
 
 export const addCaptureRoutes: AddRoutes = (server, { lab, replica }) => {
@@ -101,23 +103,26 @@ function refusalOf (error: unknown): unknown {
 /** @throws Refusal for a point that does not exist */
 function pointsOf (
   query: Query, snapshot: Snapshot
-): Pick<CaptureRequest, 'enis' | 'instances' | 'vpcs' | 'hosts'> {
+): Pick<CaptureRequest, Points> {
   const { networkInterface, instance, vpc, host } = snapshot.tables
+  const outside = new Set([...snapshot.tables.vpnConnection.values()]
+    .flatMap(({ tunnels }) => tunnels.map(({ outsideIpAddress }) => outsideIpAddress)))
   const sets = {
     enis: new Set<string>(), instances: new Set<string>(), vpcs: new Set<string>(),
-    hosts: new Set<string>()
+    hosts: new Set<string>(), tunnels: new Set<string>()
   }
   const points = (query['points'] ?? '').split(',').filter((point) => point !== '')
   if (points.length === 0 || points.length > CAPTURE_POINTS_MAX) {
     throw new Refusal(400, 'InvalidParameterValue',
-      `points names 1 to ${String(CAPTURE_POINTS_MAX)} ENIs, instances, VPCs or hosts, ` +
-      `not ${String(points.length)}`)
+      `points names 1 to ${String(CAPTURE_POINTS_MAX)} ENIs, instances, VPCs, hosts or VPN ` +
+      `tunnels, not ${String(points.length)}`)
   }
   for (const point of points) {
     if (host.get(point) !== undefined) sets.hosts.add(point)
     else if (networkInterface.get(point) !== undefined) sets.enis.add(point)
     else if (instance.get(point) !== undefined) sets.instances.add(point)
     else if (vpc.get(point) !== undefined) sets.vpcs.add(point)
+    else if (outside.has(point)) sets.tunnels.add(point)
     else throw unknownPoint(point, [...host.values()].map(({ id }) => id))
   }
   return sets
@@ -132,11 +137,11 @@ function unknownPoint (point: string, hosts: readonly string[]): Refusal {
   const [, code, word] = kinds.find(([prefix]) => point.startsWith(prefix)) ?? []
   if (code !== undefined) return new Refusal(404, code, `The ${word} '${point}' does not exist`)
   return new Refusal(404, 'NotFound',
-    `"${point}" is no ENI, instance or VPC by id, and no host of the lab (${hosts.join(', ')})`)
+    `"${point}" is no ENI, instance or VPC by id, no outside address of a VPN tunnel, and no ` +
+    `host of the lab (${hosts.join(', ')})`)
 }
 
-function optionsOf (query: Query): Omit<CaptureRequest,
-  'enis' | 'instances' | 'vpcs' | 'hosts' | 'onEnd'> {
+function optionsOf (query: Query): Omit<CaptureRequest, Points | 'onEnd'> {
   const direction = query['direction'] ?? 'both'
   if (direction !== 'in' && direction !== 'out' && direction !== 'both') {
     throw invalid('direction', direction, '"in", "out" or "both"')
