@@ -172,6 +172,7 @@ const readings: readonly Command[] = [
     async run (context, input) {
       const rows = await tunnelsOf(context, input)
       context.output.rows(rows, STATUS_COLUMNS, ({ outsideIpAddress }) => outsideIpAddress)
+      for (const warning of new Set(rows.flatMap(warningsOf))) context.output.note(warning)
     }
   }),
   defineCommand({
@@ -404,6 +405,15 @@ function wordsOf ({ status, ipsec, bgp }: TunnelRow): string {
   return ipsec.isUp
     ? `IPsec is up, BGP is not${because(bgp?.message ?? null)}`
     : `IPsec is down${because(ipsec.message)}`
+}
+
+/** Sites that overlap, in words. */
+function warningsOf ({ overlaps }: TunnelRow): string[] {
+  return overlaps.map(({ cidr, otherCidr, otherConnectionId, otherCustomerGatewayId }) =>
+    `Warning: this site announces ${cidr}, and ${otherCustomerGatewayId} by ${otherConnectionId} ` +
+    `announces ${otherCidr}. Sites of one virtual private gateway must not overlap: packets go ` +
+    'by the longest prefix, then by the shortest AS path, to one of the two. (Two devices of the ' +
+    'same site may announce the same.)')
 }
 
 function because (message: string | null): string { return message === null ? '' : `: ${message}` }

@@ -111,6 +111,13 @@ export interface VpnAnswer {
     readonly ipsec: { readonly isUp: boolean, readonly message: string | null }
     /** null: static routes. */
     readonly bgp: { readonly isUp: boolean, readonly message: string | null } | null
+    /** Prefixes that another customer gateway of the same gateway announces too, or parts of. */
+    readonly overlaps: readonly {
+      readonly cidr: string
+      readonly otherCidr: string
+      readonly otherConnectionId: string
+      readonly otherCustomerGatewayId: string
+    }[]
     /** Ways through the tunnel; none while it is down. */
     readonly paths: readonly {
       readonly cidr: string

@@ -4,7 +4,7 @@ import { wiresharkKeyLine } from '../../../observe/capture/wireshark_keys.ts'
 import type { Snapshot } from '../../../model/snapshot.ts'
 import { connectionsOf } from '../../../model/vpn_connection.ts'
 import type { VpnConnection } from '../../../model/vpn_connection.ts'
-import { bestPaths, pathsOf } from '../../../model/vpn_route.ts'
+import { bestPaths, pathsOf, siteOverlaps } from '../../../model/vpn_route.ts'
 import type { VpnPath } from '../../../model/vpn_route.ts'
 import { telemetryOf, tunnelKey } from '../../../model/vpn_status.ts'
 import type { VpnTunnel } from '../../../model/vpn_tunnel.ts'
@@ -25,6 +25,7 @@ export const addVpnRoutes: AddRoutes = (server, { lab, replica: { snapshot } }) 
         connection.tunnels.map((tunnel, at) => ({
           number: at + 1,
           ...tunnelOf(snapshot, connection, tunnel),
+          overlaps: siteOverlaps(snapshot, paths, tunnel.outsideIpAddress),
           paths: paths.filter(({ vpnConnectionId, outsideIpAddress }) =>
             vpnConnectionId === connection.id && outsideIpAddress === tunnel.outsideIpAddress)
             .map((path) => ({ cidr: path.cidr, source: path.source, asPath: path.asPath,
@@ -85,7 +86,7 @@ function checkTunnels (snapshot: Snapshot, tunnels: ReadonlySet<string>): void {
 }
 
 function tunnelOf (snapshot: Snapshot, connection: VpnConnection, tunnel: VpnTunnel):
-Omit<VpnAnswer['tunnels'][number], 'number' | 'paths'> {
+Omit<VpnAnswer['tunnels'][number], 'number' | 'overlaps' | 'paths'> {
   const key = tunnelKey(connection.id, tunnel.outsideIpAddress)
   const ipsec = snapshot.tables.ipsecSession.get(key)
   const bgp = snapshot.tables.bgpSession.get(key)
