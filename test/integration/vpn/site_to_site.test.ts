@@ -24,6 +24,7 @@ import {
 import type { Office, VpnConnection } from '../../harness/vpn.ts'
 import { withLab } from '../../harness/with_lab.ts'
 import { capturesTunnels } from './captured_tunnel.ts'
+import { setsEveryOption } from './tunnel_options.ts'
 
 const CUSTOMER = '198.51.100.200'
 const LAN = '192.168.7.0/24'
@@ -207,6 +208,9 @@ test.serial('a hub without a VPC: offices with key and certificate reach each ot
     })
   })
 }))
+
+test.serial('every option of a tunnel, set by itself, is what its ends have',
+  withLab({ edges: 2 }, setsEveryOption))
 
 test.serial('an edge is killed: the other tunnel carries on; the daemon is: both come back',
   withLab({ edges: 2, expectedWarnings: [/data plane worker ended/] }, async (t, lab) => {
