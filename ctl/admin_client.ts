@@ -95,6 +95,11 @@ export class AdminClient {
     return await this.stream(`/capture?${query.toString()}`)
   }
 
+  /** Keys of VPN tunnels, as GET /vpn/keys has them. @param tunnels outside addresses */
+  async vpnKeys (tunnels: readonly string[]): Promise<IncomingMessage> {
+    return await this.stream(`/vpn/keys?tunnels=${tunnels.map(encodeURIComponent).join(',')}`)
+  }
+
   /** Ends a capture: its stream ends with the statistics. @param id CAPTURE_HEADER of the stream */
   stopCapture (id: string): Promise<CaptureStopAnswer> {
     return this.#send('POST', `/captures/${encodeURIComponent(id)}/stop`, HTTP_TIMEOUT_MS)

@@ -7,8 +7,10 @@
  * first line on standard error says that the capture has begun: packets sent from then on are in
  * it. SIGINT and SIGTERM end the capture, which then ends its stream with the statistics; a second
  * one ends the command at once. A reader that goes away ends it too.
+ *
+ * Keys of VPN tunnels go to a file of their own, and only when that is asked for.
  */
-import { createWriteStream } from 'node:fs'
+import { closeSync, createWriteStream, openSync, writeSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -20,6 +22,7 @@ import type { Context } from '../context.ts'
 import { CtlError, EXIT_INTERRUPTED, usageError } from '../exit_codes.ts'
 import { watchNames } from '../names_file.ts'
 import { INSTANCE, NameNotFound, NETWORK_INTERFACE, resolveId, VPC } from '../resolve.ts'
+import { resolveTunnels } from '../vpn_tunnels.ts'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
 const DURATION_S_MAX = 7 * 24 * 3600
@@ -33,10 +36,18 @@ export const captureCommand: Command = {
   summary: 'Capture packets as pcapng, into a pipe or a file',
   action: 'GET /capture (admin API)',
   arguments: [{
-    syntax: '<points...>',
+    syntax: '[points...]',
     description: 'ENIs, instances and VPCs (ids or Name tags) and hosts (host-1: its underlay)'
   }],
   options: [
+    {
+      flags: '--vpn <tunnel>', repeats: true,
+      description: 'a VPN tunnel, outside and inside: <vpn>/1, its outside address, or <vpn>: both'
+    },
+    {
+      flags: '--keys <file>',
+      description: "write the tunnels' keys to a new file, as Wireshark's ESP SA table"
+    },
     { flags: '-w, --write <file>', description: 'write to a file; - is standard output' },
     { flags: '--direction <direction>', description: 'in or out, seen from the point' },
     { flags: '--drops-only', description: 'only packets that were dropped there' },
@@ -50,11 +61,14 @@ export const captureCommand: Command = {
   note: 'A packet that a guest hands over in one piece of 64 KB is shown as the packets that it\n' +
     'is on the wire. Dropped packets carry the reason as a comment (frame.comment). A reader\n' +
     'that is too slow loses packets of the capture, which are counted in it; traffic is not\n' +
-    'affected. tools/wireshark/vpclab.lua shows names of VPCs and ENIs on the underlay.',
+    'affected. tools/wireshark/vpclab.lua shows names of VPCs and ENIs on the underlay.\n' +
+    'Who has the file of --keys can read what the tunnels carry: it is for its owner (0600).\n' +
+    'Keys of SAs that are made while the capture runs are added. IKE stays encrypted.',
   examples: [
     'vpcctl capture a | wireshark -k -i -',
     'vpcctl capture web host-1 host-2 -w web.pcapng',
-    'vpcctl capture a --drops-only | tshark -r - -T fields -e ip.dst -e frame.comment'
+    'vpcctl capture a --drops-only | tshark -r - -T fields -e ip.dst -e frame.comment',
+    'vpcctl capture --vpn office-branch/1 --keys esp_sa -w tunnel.pcapng'
   ],
   run: capture
 }
@@ -63,18 +77,25 @@ async function capture (context: Context, input: Input): Promise<number> {
   const file = input.text('write')
   const toFile = file !== undefined && file !== '-'
   if (!toFile && process.stdout.isTTY) {
+    const words = [...input.rest('points'), ...input.texts('vpn').map((one) => `--vpn ${one}`)]
     throw usageError('a capture is not for a terminal: give it to a program ' +
-      `("vpcctl capture ${input.rest('points').join(' ')} | tshark -r -", or wireshark -k -i -), ` +
+      `("vpcctl capture ${words.join(' ')} | tshark -r -", or wireshark -k -i -), ` +
       'or to a file with -w')
   }
-  const points = await Promise.all(
-    input.rest('points').map((point) => resolvePoint(context, point)))
+  const tunnels = await tunnelsOf(context, input)
+  const points = [...await Promise.all(
+    input.rest('points').map((point) => resolvePoint(context, point))), ...tunnels]
+  if (points.length === 0) throw usageError('nothing to capture is named: a point, or --vpn')
   const query = queryOf(points, input)
   // A closed pipe is noticed by writing to it.
   if (!toFile) query.set('heartbeat', '1')
   const durationS = input.integer('duration', 1, DURATION_S_MAX)
   const target: Writable = toFile ? await openFile(file) : process.stdout
-  const stream = await context.admin.capture(query)
+  const keys = await followKeys(context, input, tunnels)
+  const stream = await context.admin.capture(query).catch((error: unknown) => {
+    keys?.destroy()
+    throw error
+  })
   const stopNames = watchNames(context)
   const release = endWhenAsked(context, stream, durationS)
   say(context, `Capturing on ${points.join(', ')}${toFile ? ` into ${file}` : ''}\n`)
@@ -85,8 +106,60 @@ async function capture (context: Context, input: Input): Promise<number> {
   } finally {
     release()
     stopNames()
+    keys?.destroy()
   }
   return report(context, stream, toFile ? file : null)
+}
+
+async function tunnelsOf (context: Context, input: Input): Promise<string[]> {
+  const references = input.texts('vpn')
+  if (references.length === 0) return []
+  const ec2 = await context.ec2()
+  const found = await Promise.all(references.map((one) => resolveTunnels(ec2, one)))
+  return [...new Set(found.flat())]
+}
+
+/**
+ * Writes keys for as long as the capture runs; when this resolves those of the present are written.
+ * @returns null when nobody asks for keys
+ */
+async function followKeys (
+  context: Context, input: Input, tunnels: readonly string[]): Promise<IncomingMessage | null> {
+  const path = input.text('keys')
+  if (path === undefined) return null
+  if (tunnels.length === 0) throw usageError('--keys is for VPN tunnels: name one with --vpn')
+  const keys = await context.admin.vpnKeys(tunnels)
+  let file: number
+  try {
+    file = newFile(path)
+  } catch (error) {
+    keys.destroy()
+    throw error
+  }
+  const begun = new Promise<void>((resolve) => {
+    keys.on('data', (chunk: Buffer) => {
+      writeSync(file, chunk)
+      resolve()
+    })
+    keys.once('close', () => {
+      closeSync(file)
+      resolve()
+    })
+  })
+  keys.on('error', () => { /* the daemon went away, and the capture's stream tells it */ })
+  await begun
+  return keys
+}
+
+/** @returns a descriptor @throws CtlError Usage when it is there already, or cannot be made */
+function newFile (path: string): number {
+  try {
+    return openSync(path, 'wx', CAPTURE_FILE_MODE)
+  } catch (error) {
+    throw usageError((error as NodeJS.ErrnoException).code === 'EEXIST'
+      ? `${path} is there already: keys are written to a new file only`
+      : `${path} cannot be written: ${(error as Error).message}`)
+  }
 }
 
 /** Wireshark takes for an error what its capture program says there: it asks with --quiet. */

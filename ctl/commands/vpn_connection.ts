@@ -12,11 +12,12 @@ import {
 import type { Context } from '../context.ts'
 import type { Ec2Client } from '../ec2_client.ts'
 import type { QueryInput } from '../ec2_query.ts'
-import { CtlError, usageError } from '../exit_codes.ts'
+import { usageError } from '../exit_codes.ts'
 import type { Column } from '../print/table.ts'
 import {
   CUSTOMER_GATEWAY, nameOf, resolveId, tagSpecification, VPN_CONNECTION, VPN_GATEWAY
 } from '../resolve.ts'
+import { findConnection, findTunnel } from '../vpn_tunnels.ts'
 
 const COLUMNS: readonly Column<VpnConnection>[] = [
   { header: 'vpn', value: (one) => one.VpnConnectionId ?? '' },
@@ -126,7 +127,7 @@ const lifeCycle: readonly Command[] = [
     arguments: [VPN_ARGUMENT],
     examples: ['vpcctl vpn show office-branch'],
     async run (context, input) {
-      const { id, connection } = await find(await context.ec2(), input)
+      const { id, connection } = await findConnection(await context.ec2(), input.argument('vpn'))
       context.output.tree(connection, id)
     }
   }),
@@ -171,6 +172,7 @@ const readings: readonly Command[] = [
     async run (context, input) {
       const rows = await tunnelsOf(context, input)
       context.output.rows(rows, STATUS_COLUMNS, ({ outsideIpAddress }) => outsideIpAddress)
+      for (const warning of new Set(rows.flatMap(warningsOf))) context.output.note(warning)
     }
   }),
   defineCommand({
@@ -387,33 +389,14 @@ async function printConfiguration (context: Context, input: Input): Promise<void
   else context.output.tree(answer, VpnConnectionId)
 }
 
-async function find (ec2: Ec2Client,
-  input: Input): Promise<{ readonly id: string, readonly connection: VpnConnection }> {
-  const id = await resolveId(ec2, VPN_CONNECTION, input.argument('vpn'))
-  const { VpnConnections: found } =
-    await ec2.call('DescribeVpnConnections', { VpnConnectionId: [id] })
-  return { id, connection: found?.[0] ?? {} }
-}
-
 async function tunnelsOf (context: Context, input: Input): Promise<readonly TunnelRow[]> {
   const id = await resolveId(await context.ec2(), VPN_CONNECTION, input.argument('vpn'))
   const { tunnels } = await context.admin.vpn()
   return tunnels.filter(({ vpnConnectionId }) => vpnConnectionId === id)
 }
 
-/** The parameters that name a tunnel. */
-async function tunnelOf (ec2: Ec2Client, input: Input): Promise<{
-  VpnConnectionId: string
-  VpnTunnelOutsideIpAddress: string
-}> {
-  const { id, connection } = await find(ec2, input)
-  const text = input.argument('tunnel')
-  const tunnel = (connection.Options?.TunnelOptions ?? []).find(({ OutsideIpAddress }, at) =>
-    text === String(at + 1) || text === OutsideIpAddress)
-  if (tunnel === undefined) {
-    throw new CtlError('NameNotFound', `${id} has no tunnel "${text}": its tunnels are 1 and 2`)
-  }
-  return { VpnConnectionId: id, VpnTunnelOutsideIpAddress: tunnel.OutsideIpAddress ?? '' }
+async function tunnelOf (ec2: Ec2Client, input: Input): ReturnType<typeof findTunnel> {
+  return await findTunnel(ec2, input.argument('vpn'), input.argument('tunnel'))
 }
 
 /** Why a tunnel is down, as far as the engines say; what its status means otherwise. */
@@ -422,6 +405,15 @@ function wordsOf ({ status, ipsec, bgp }: TunnelRow): string {
   return ipsec.isUp
     ? `IPsec is up, BGP is not${because(bgp?.message ?? null)}`
     : `IPsec is down${because(ipsec.message)}`
+}
+
+/** Sites that overlap, in words. */
+function warningsOf ({ overlaps }: TunnelRow): string[] {
+  return overlaps.map(({ cidr, otherCidr, otherConnectionId, otherCustomerGatewayId }) =>
+    `Warning: this site announces ${cidr}, and ${otherCustomerGatewayId} by ${otherConnectionId} ` +
+    `announces ${otherCidr}. Sites of one virtual private gateway must not overlap: packets go ` +
+    'by the longest prefix, then by the shortest AS path, to one of the two. (Two devices of the ' +
+    'same site may announce the same.)')
 }
 
 function because (message: string | null): string { return message === null ? '' : `: ${message}` }

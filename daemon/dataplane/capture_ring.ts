@@ -2,7 +2,7 @@
  * Captured packets on their way from a worker to control: a ring in shared memory with one writer
  * and one reader, neither of which ever waits for the other.
  *
- *     words   0 head | 16 tail | 32 epoch | 64 lost [PORTS_MAX × CAPTURES_MAX]
+ *     words   0 head | 16 tail | 32 epoch | 64 lost [POINTS_MAX × CAPTURES_MAX]
  *     bytes   CAPTURE_RING_BYTES of records, each contiguous
  *
  *         tail ──▶ [record][record][record] ◀── head          head and tail count bytes, mod 2^32;
@@ -12,8 +12,9 @@
  *
  * A full ring costs the captured packet and never the packet itself: what found no room is counted
  * in `lost`, by point and capture. Points are ports (tables/port_table.ts); point 0 is the underlay
- * of the host. A capture is a bit of the record's mask. All words are in host order, all bytes as
- * on the wire; super-packets are still whole (observe/capture/frames.ts cuts them).
+ * of the host; behind the ports come VPN tunnels, two points each. A capture is a bit of the
+ * record's mask. All words are in host order, all bytes as on the wire; super-packets are still
+ * whole (observe/capture/frames.ts cuts them).
  */
 import { threadRegion } from '../tun/shared_memory.ts'
 import type { SharedMemory, SharedRegion } from '../tun/shared_memory.ts'
@@ -25,12 +26,19 @@ export const CAPTURES_MAX = 8
 export const CAPTURE_RING_BYTES = 2 ** 26
 /** The point that is no port: the underlay of the host. */
 export const POINT_UNDERLAY = 0
+/** VPN tunnels of a host that are captured at once; further ones are not seen. */
+export const CAPTURE_TUNNELS_MAX = 256
+/** The points of the tunnel at `index` of CaptureMessage.tunnels: IKE and ESP … */
+export function pointOutside (index: number): number { return PORTS_MAX + 2 * index }
+/** … and what is in the ESP. */
+export function pointInside (index: number): number { return PORTS_MAX + 2 * index + 1 }
+export const POINTS_MAX = PORTS_MAX + 2 * CAPTURE_TUNNELS_MAX
 
 const HEAD = 0
 const TAIL = 16 // a cache line of its own
 const EPOCH = 32
 const LOST = 64
-const RING_WORD = LOST + PORTS_MAX * CAPTURES_MAX
+const RING_WORD = LOST + POINTS_MAX * CAPTURES_MAX
 /** Bytes of shared memory that a ring needs. */
 export const CAPTURE_SHARED_BYTES = RING_WORD * 4 + CAPTURE_RING_BYTES
 
@@ -46,7 +54,7 @@ export const DIRECTION_OUTBOUND = 2
 const RECORD_BYTES = 0
 export const RECORD_DIRECTION = 1
 export const RECORD_MASK = 2
-/** POINT_UNDERLAY or a port index. */
+/** POINT_UNDERLAY, a port index, or a tunnel's. */
 export const RECORD_POINT = 3
 /** DROP_NONE, or why the packet was dropped at this point. */
 export const RECORD_REASON = 4
@@ -70,6 +78,8 @@ export const RECORD_CSUM_FIELD = 15
 export const RECORD_SOURCE_PORT = 16
 export const RECORD_TRAFFIC_CLASS = 17
 export const RECORD_PEER_ADDRESS = 18
+/** At a tunnel's points: its outside address, int32. */
+export const RECORD_TUNNEL = RECORD_PEER_ADDRESS
 export const RECORD_WORDS = 22
 const RECORD_HEAD_BYTES = RECORD_WORDS * 4
 
@@ -82,6 +92,10 @@ export class CaptureRingWriter {
   readonly #header: Int32Array
   #head: number
   #reservedHead = 0
+  /** The record that is held, or -1; where the head was before it, and is behind it. */
+  #heldAt = -1
+  #headBeforeHeld = 0
+  #headBehindHeld = 0
 
   /** Goes on where another writer of the same ring has stopped. */
   constructor (shared: ArrayBufferLike) {
@@ -119,9 +133,27 @@ export class CaptureRingWriter {
   /** Where the content of the record at `at` begins. */
   contentAt (at: number): number { return at + RECORD_HEAD_BYTES }
 
-  /** Hands the reserved record to the reader. */
+  /** Hands the reserved record to the reader; while one is held, together with that one. */
   publish (): void {
     this.#head = this.#reservedHead
+    if (this.#heldAt < 0) Atomics.store(this.#header, HEAD, this.#head)
+  }
+
+  /** Keeps the reserved record at `at`, so that others can be written before it is complete. */
+  hold (at: number): void {
+    this.#heldAt = at
+    this.#headBeforeHeld = this.#head
+    this.#head = this.#reservedHead
+    this.#headBehindHeld = this.#head
+  }
+
+  /** Hands over the held record, or gives it back, and what was published meanwhile. */
+  release (isWanted: boolean): void {
+    if (!isWanted) {
+      if (this.#head === this.#headBehindHeld) this.#head = this.#headBeforeHeld
+      else this.words[(this.#heldAt >>> 2) + RECORD_DIRECTION] = 0
+    }
+    this.#heldAt = -1
     Atomics.store(this.#header, HEAD, this.#head)
   }
 

@@ -142,7 +142,7 @@ export class Router implements RouterParts {
   openVpn (esp: Esp, espAt: number): void {
     const received = (rx: Int32Array, count: number): void => { this.receiveBurst(rx, count) }
     const [gatherRun, sendNow] = [this.#gatherRun, this.#sendNow]
-    this.vpn = new VpnPort(esp, this, { gatherRun, received, sendNow })
+    this.vpn = new VpnPort(esp, this, { gatherRun, received, sendNow, tap: () => this.tap })
     this.transmit.tunnels = this.vpn
     this.transmit.bareAt = espAt
   }
@@ -156,7 +156,8 @@ export class Router implements RouterParts {
     if (this.tap === null || !isSameMemory(this.tap.ring, message.ring)) {
       const { bytes, tables, counters } = this
       this.tap = new Tap({
-        bytes, tables, counters, nowNs, scratchAt: this.#tapAt, gatherRun: this.#gatherRun
+        bytes, tables, counters, nowNs, scratchAt: this.#tapAt, gatherRun: this.#gatherRun,
+        tunnelInside: (nicPort) => this.vpn?.tunnelInside(nicPort) ?? 0
       }, message.ring, this.#memories.open(message.ring))
     }
     this.tap.configure(message)

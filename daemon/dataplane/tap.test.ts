@@ -51,7 +51,7 @@ function newLab (options: Options = {}): { lab: Lab, ring: CaptureRingReader } {
     .flatMap((point) => [point, ALL, DROPS, ALL, DROPS])
   lab.toWorker.push({
     kind: 'capture', epoch: 1, ring: ring.memory, snapBytes: options.snapBytes ?? 70_000,
-    points: Int32Array.from(points)
+    points: Int32Array.from(points), tunnels: new Int32Array(0)
   })
   lab.pass()
   lab.takeSent()
@@ -205,7 +205,8 @@ test('points nobody captures leave nothing, and the end of a capture ends the ta
   send()
   t.deepEqual(take(ring), [])
   lab.toWorker.push(
-    { kind: 'capture', epoch: 0, ring: null, snapBytes: 0, points: new Int32Array(0) })
+    { kind: 'capture', epoch: 0, ring: null, snapBytes: 0, points: new Int32Array(0),
+      tunnels: new Int32Array(0) })
   lab.pass()
   t.is(lab.loop.router.tap, null)
 })

@@ -14,6 +14,11 @@ import type { EspSa } from '../tun/esp_sa.ts'
 import { Esp, ESP_STATISTICS_BYTES } from '../tun/esp.ts'
 import { addressWords, prefixWords } from '../wire/address.ts'
 import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_UDP } from '../wire/ip_protocol.ts'
+import {
+  CaptureRingReader, DIRECTION_INBOUND, POINT_UNDERLAY, pointInside, pointOutside,
+  RECORD_DIRECTION, RECORD_HEADER_BYTES, RECORD_POINT, RECORD_REASON
+} from './capture_ring.ts'
+import { DROP_REASONS } from './drop_reason.ts'
 import { check, dstIs, srcIs, ttlIs } from './testing/checker.ts'
 import { buildTables, ENI_HIGH, GATEWAY_HIGH, hostAddress, Lab } from './testing/lab.ts'
 import type { Sent } from './testing/memory_nic.ts'
@@ -217,6 +222,52 @@ test('damaged ESP, and ESP of unknown keys, is dropped with its reason', (t) => 
   t.deepEqual(arrive(lab, damaged), [])
   t.deepEqual(arrive(lab, unknown), [])
   t.deepEqual(lab.drops(), { '30/esp-authentication': 1, '30/esp-no-sa': 1 })
+})
+
+/** Captures everything of the tunnel and of the underlay. */
+function capture (lab: Lab): CaptureRingReader {
+  const ring = new CaptureRingReader()
+  lab.toWorker.push({
+    kind: 'capture', epoch: 1, ring: ring.memory, snapBytes: 70_000,
+    points: Int32Array.from([POINT_UNDERLAY, pointOutside(0), pointInside(0)]
+      .flatMap((point) => [point, 1, 0, 1, 0])),
+    tunnels: Int32Array.of(word(HERE))
+  })
+  lab.pass()
+  return ring
+}
+
+/** Each captured packet: where, which way, of which protocol, why it was dropped. */
+function captured (ring: CaptureRingReader): string[] {
+  const lines: string[] = []
+  for (let at = ring.first; at >= 0; at = ring.first) {
+    const words = ring.words.subarray(at >>> 2)
+    const point = ['underlay', 'outside', 'inside'][
+      [POINT_UNDERLAY, pointOutside(0), pointInside(0)].indexOf(words[RECORD_POINT])]
+    const reason = DROP_REASONS[words[RECORD_REASON]]
+    const protocol = ring.bytes[ring.contentAt(at) + words[RECORD_HEADER_BYTES] + 9]
+    lines.push([point, words[RECORD_DIRECTION] === DIRECTION_INBOUND ? 'in' : 'out',
+      String(protocol), ...words[RECORD_REASON] === 0 ? [] : [reason.name]].join(' '))
+    ring.skip()
+  }
+  return lines
+}
+
+test('who captures a tunnel sees its ESP, what is in it, and ESP that cannot be opened', (t) => {
+  const lab = edge()
+  const ring = capture(lab)
+  leave(lab, '192.168.7.9')
+  lab.pass()
+  t.deepEqual(captured(ring), ['underlay in 1', 'inside out 1', 'outside out 50'])
+  const outer = sealed(packet('192.168.7.9', '10.0.1.10'))
+  arrive(lab, outer)
+  t.deepEqual(captured(ring), ['outside in 50', 'inside in 1', 'underlay out 1'])
+  arrive(lab, outer)
+  t.deepEqual(captured(ring), ['outside in 50', 'inside in 50 esp-replay'])
+  lab.toWorker.push({ kind: 'esp-select', tunnel: word(HERE), index: 0 })
+  lab.pass()
+  leave(lab, '192.168.7.9')
+  t.deepEqual(captured(ring), ['underlay in 1 vpn-no-tunnel', 'inside out 1 vpn-no-tunnel'])
 })
 
 /** A super-packet of TCP that the ENI sends, in pieces as the underlay brings it. */

@@ -43,6 +43,7 @@ import type { GatherRun } from './parking.ts'
 import type { RouterParts } from './router_parts.ts'
 import { NIC_PORTS_MAX } from './tables/port_table.ts'
 import type { Tables } from './tables/tables.ts'
+import type { Tap } from './tap.ts'
 
 /** RX_PORT of what was opened: none of the NIC's. */
 export const PORT_TUNNEL = NIC_PORTS_MAX
@@ -137,6 +138,7 @@ interface VpnPortRouter {
   readonly received: (rx: Int32Array, count: number) => void
   /** Sends what is in `transmit`, at once. */
   readonly sendNow: () => void
+  readonly tap: () => Tap | null
 }
 
 export class VpnPort {
@@ -153,7 +155,9 @@ export class VpnPort {
   /** Port of the NIC at the inside address of a tunnel, and back. */
   readonly #insideNicPorts = new Map<number, number>()
   readonly #tunnelsInside = new Map<number, number>()
+  /** SA and tunnel of the packet that is being sealed. */
   #sealing = 0
+  #sealingFor = 0
 
   constructor (esp: Esp, parts: RouterParts, router: VpnPortRouter) {
     this.tunnels = new EspTunnels(esp)
@@ -248,8 +252,10 @@ export class VpnPort {
     if (p.bytes < IPV4_HEADER_BYTES_MIN || view.getUint8(p.at) >>> 4 !== IPV4_VERSION) return
     if (!tables.vpn.findTunnel(tunnel)) return
     const gateway = tables.ports.findEni(tables.vpn.foundGatewayHigh, tables.vpn.foundGatewayLow)
-    const sa = this.tunnels.selected(tunnel >>> 0)
-    const drop = sa === 0 ? DROP_VPN_NO_TUNNEL : this.#waitForSeal(p, sa, gateway)
+    this.#sealing = this.tunnels.selected(tunnel >>> 0)
+    this.#sealingFor = tunnel >>> 0
+    const drop = this.#sealing === 0 ? this.#refuse(p, DROP_VPN_NO_TUNNEL)
+      : this.#waitForSeal(p, gateway)
     if (drop !== DROP_NONE) counters.drop(gateway, drop, p.segments)
   }
 
@@ -265,20 +271,29 @@ export class VpnPort {
     this.#makeRoom(p)
     const tunnel = p.target >>> 0
     const sa = this.tunnels.selected(tunnel)
-    if (sa === 0) return DROP_VPN_NO_TUNNEL
-    if (!this.tunnels.permits(tunnel, bytes, p.at, 'outbound')) return DROP_VPN_SELECTOR
-    if (p.run !== 0 && !this.#flatten(p)) return DROP_TRANSMIT_QUEUE_FULL
+    this.#sealing = sa
+    this.#sealingFor = tunnel
+    if (sa === 0) return this.#refuse(p, DROP_VPN_NO_TUNNEL)
+    if (!this.tunnels.permits(tunnel, bytes, p.at, 'outbound')) {
+      return this.#refuse(p, DROP_VPN_SELECTOR)
+    }
+    if (p.run !== 0 && !this.#flatten(p)) return this.#refuse(p, DROP_TRANSMIT_QUEUE_FULL)
     if (p.isFromUnderlay !== 0) transmit.writeCongestion(p)
     if (p.decrementTtl !== 0) transmit.decrementTtl(p)
     p.mtu = this.tunnels.esp.mtu(sa)
-    this.#sealing = sa
-    if (p.wireBytesMax <= p.mtu) return this.#waitForSeal(p, sa, p.portIndex)
-    return p.dontFragment !== 0 ? DROP_TOO_BIG : emitFragments(p, this.#parts)
+    if (p.wireBytesMax <= p.mtu) return this.#waitForSeal(p, p.portIndex)
+    return p.dontFragment !== 0 ? this.#refuse(p, DROP_TOO_BIG) : emitFragments(p, this.#parts)
+  }
+
+  /** Shows who captures what is not sealed. @returns the reason */
+  #refuse (p: PacketContext, reason: number): number {
+    this.#router.tap()?.sealing(p, this.#sealingFor, reason)
+    return reason
   }
 
   /** A fragment of the packet that is being taken. */
   sealFragment (p: PacketContext): void {
-    const drop = this.#waitForSeal(p, this.#sealing, p.portIndex)
+    const drop = this.#waitForSeal(p, p.portIndex)
     if (drop !== DROP_NONE) this.#parts.counters.drop(p.portIndex, drop, 1)
   }
 
@@ -303,13 +318,16 @@ export class VpnPort {
   }
 
   /** A super-packet is cut at the tunnel's MTU. @returns DROP_* */
-  #waitForSeal (p: PacketContext, sa: number, portIndex: number): number {
+  #waitForSeal (p: PacketContext, portIndex: number): number {
+    const sa = this.#sealing
     const payload = this.tunnels.esp.mtu(sa) - HEADERS_BYTES_MAX
     const results = p.gsoType === GSO_NONE ? 1
       : Math.ceil(p.bytes / Math.max(1, Math.min(p.gsoSize, payload)))
-    if (results > this.tunnels.esp.resultsMax) return DROP_TRANSMIT_QUEUE_FULL
     const bytes = p.bytes + results * (HEADERS_BYTES_MAX + ESP_AROUND_BYTES_MAX)
-    return this.#toSeal.add(p, sa, portIndex, results, bytes)
+    const drop = results > this.tunnels.esp.resultsMax ? DROP_TRANSMIT_QUEUE_FULL
+      : this.#toSeal.add(p, sa, portIndex, results, bytes)
+    this.#router.tap()?.sealing(p, this.#sealingFor, drop)
+    return drop
   }
 
   /** Copies a run into one piece. @returns false when there is no room */
@@ -372,8 +390,32 @@ export class VpnPort {
         this.#parts.counters.drop(ports[job], dropOfStatus(status), esp.results[at + ESP_SEGMENTS])
       }
     }
+    const tap = this.#router.tap()
+    if (tap !== null) this.#showUnopened(tap, first, count)
     if (opened > 0) this.#router.received(this.#opened, opened)
     return taken
+  }
+
+  /**
+   * Shows who captures the jobs of which a part could not be opened, once each: which packet of a
+   * super-packet it was, results do not tell.
+   * @param count results of the last call
+   */
+  #showUnopened (tap: Tap, first: number, count: number): void {
+    const { results } = this.tunnels.esp
+    const { words } = this.#toOpen
+    let shown = -1
+    for (let at = 0; at < count * ESP_WORDS; at += ESP_WORDS) {
+      const status = results[at + ESP_STATUS]
+      const job = first + results[at + ESP_JOB]
+      const isDropped = status !== ESP_DONE && !isForIke(status) && status !== ESP_KEEPALIVE &&
+        status !== ESP_DUMMY
+      if (!isDropped || job === shown) continue
+      shown = job
+      const jobAt = job * ESP_WORDS
+      const tunnel = loadI32(this.#parts.view, words[jobAt + ESP_AT] + IPV4_AT_DST)
+      tap.unopened(words, jobAt, tunnel, dropOfStatus(status))
+    }
   }
 
   /**

@@ -50,6 +50,7 @@ import {
 
 /** How long an edge waits before it opens a lost uplink again. */
 const UPLINK_RETRY_MS = 1000
+const NO_WORDS = new Int32Array(0)
 
 /** Flows of all resources that a HyperPlane node keeps, copies included; 160 bytes each. */
 export const NAT_CAPACITY = 262_144
@@ -206,6 +207,14 @@ export class HostAgent implements Ports {
     return fileRegion(path(count), bytes)
   }
 
+  /** The memory `name` is used no more: what still maps it keeps it. */
+  unshare (name: string): void {
+    const count = this.#shared.get(name) ?? 0
+    if (count === 0) return
+    rmSync(sharedFilePath(this.#options.lab, this.host.id, `${name}-${String(count - 1)}`),
+      { force: true })
+  }
+
   /** Process in which the data plane runs; null when it is a thread of this one, or down. */
   get pid (): number | null { return this.#link.pid }
 
@@ -301,7 +310,7 @@ export class HostAgent implements Ports {
   setCapture (message: CaptureMessage | null): void {
     this.#capture = message
     this.#link.post(message ??
-      { kind: 'capture', epoch: 0, ring: null, snapBytes: 0, points: new Int32Array(0) })
+      { kind: 'capture', epoch: 0, ring: null, snapBytes: 0, points: NO_WORDS, tunnels: NO_WORDS })
   }
 
   /** Where the TUN to the services is: opened now, and by every worker that starts. */

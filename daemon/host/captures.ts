@@ -17,15 +17,22 @@ import type { Clock } from '../base/clock.ts'
 import { eniIdFromBits } from '../base/ids.ts'
 import { VpclabError } from '../base/errors.ts'
 import {
-  CAPTURE_SHARED_BYTES, CAPTURES_MAX, CaptureRingReader, POINT_UNDERLAY, RECORD_DIRECTION,
-  RECORD_ENI_HIGH, RECORD_ENI_LOW, RECORD_MASK, RECORD_POINT, RECORD_REASON, RECORD_TIME
+  CAPTURE_SHARED_BYTES, CAPTURE_TUNNELS_MAX, CAPTURES_MAX, CaptureRingReader, POINT_UNDERLAY,
+  pointInside, pointOutside, RECORD_DIRECTION, RECORD_ENI_HIGH, RECORD_ENI_LOW, RECORD_MASK,
+  RECORD_POINT, RECORD_REASON, RECORD_TIME, RECORD_TUNNEL
 } from '../dataplane/capture_ring.ts'
+import { PORTS_MAX } from '../dataplane/tables/port_table.ts'
 import { CAPTURE_POINT_WORDS } from '../dataplane/tables/update.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
+import { edgesOfTunnels } from '../model/vpn_placement.ts'
 import { Capture } from '../observe/capture/capture.ts'
 import type { CaptureOptions, CaptureSink, CaptureTotals } from '../observe/capture/capture.ts'
-import { addressNames, pointDescription, pointName } from '../observe/capture/capture_names.ts'
+import {
+  addressNames, pointDescription, pointName, tunnelDescription, tunnelPointName
+} from '../observe/capture/capture_names.ts'
+import type { TunnelSide } from '../observe/capture/capture_names.ts'
 import { Frames } from '../observe/capture/frames.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import type { Replica } from '../store/replica.ts'
 import { addressWords } from '../wire/address.ts'
 import type { HostAgent } from './agent.ts'
@@ -44,6 +51,8 @@ export interface CaptureRequest extends Omit<CaptureOptions, 'slot'> {
   readonly instances: ReadonlySet<string>
   readonly vpcs: ReadonlySet<string>
   readonly hosts: ReadonlySet<string>
+  /** VPN tunnels, by their outside addresses: two points each. */
+  readonly tunnels: ReadonlySet<string>
   readonly direction: 'in' | 'out' | 'both'
   readonly dropsOnly: boolean
   /** The capture has ended by itself or by `close`; its stream is complete. */
@@ -61,6 +70,8 @@ interface Source {
   epoch: number
   /** [points × CAPTURE_POINT_WORDS] as posted last. */
   points: Int32Array
+  /** Outside addresses of its tunnels that are captured, as posted last. */
+  tunnels: Int32Array
   snapBytes: number
   /** Key of the interface of each point. */
   keys: Map<number, string>
@@ -89,7 +100,8 @@ export class Captures {
     this.#machineNs = machineNs
     this.#subscription = replica.onCommit((_revision, changes) => {
       const isOfInterest = changes.some(({ noun }) =>
-        noun === 'networkInterface' || noun === 'instance')
+        noun === 'networkInterface' || noun === 'instance' || noun === 'vpnConnection' ||
+        noun === 'vpnGateway')
       if (isOfInterest && this.#isBusy) this.#configure()
     })
   }
@@ -162,9 +174,10 @@ export class Captures {
     this.#takeLeftovers()
     const running = this.#running.filter((each) => each !== null)
     const wanted = running.map((each) => this.#enisByHost(each.request))
+    const tunnels = tunnelsByHost(this.#replica.snapshot, running)
     for (const agent of this.#agents()) {
-      this.#configureHost(agent, running,
-        wanted.map((byHost) => byHost.get(agent.host.id) ?? []))
+      this.#configureHost(agent, running, wanted.map((byHost) => byHost.get(agent.host.id) ?? []),
+        (tunnels.get(agent.host.id) ?? []).slice(0, CAPTURE_TUNNELS_MAX))
     }
     for (const each of running) this.#nameAddresses(each)
   }
@@ -183,15 +196,21 @@ export class Captures {
     return byHost
   }
 
-  /** @param wanted the host's ENIs that each of the running captures wants */
+  /**
+   * @param wanted the host's ENIs that each of the running captures wants
+   * @param tunnels the host's that any of them wants
+   */
   #configureHost (
-    agent: HostAgent, all: readonly Running[], wanted: readonly (readonly NetworkInterface[])[]
+    agent: HostAgent, all: readonly Running[], wanted: readonly (readonly NetworkInterface[])[],
+    tunnels: readonly CapturedTunnel[]
   ): void {
     const masks = new Map<number, Int32Array>()
     const keys = new Map<number, string>()
     let snapBytes = 0
     for (const [index, running] of all.entries()) {
-      for (const [point, key] of this.#pointsOf(running, agent, wanted[index] ?? [])) {
+      const points = [...this.#pointsOf(running, agent, wanted[index] ?? []),
+        ...this.#tunnelPoints(running, tunnels)]
+      for (const [point, key] of points) {
         const mask = masks.get(point) ?? new Int32Array(CAPTURE_POINT_WORDS)
         addMask(mask, point, running)
         masks.set(point, mask)
@@ -204,14 +223,18 @@ export class Captures {
     const points = Int32Array.from([...masks].toSorted(([a], [b]) => a - b)
       .flatMap(([, mask]) => [...mask]))
     const source = known ?? this.#addSource(agent)
-    const isSame = source.snapBytes === snapBytes && source.points.join() === points.join()
+    const words = Int32Array.from(tunnels, ({ word }) => word)
+    const isSame = source.snapBytes === snapBytes && source.points.join() === points.join() &&
+      source.tunnels.join() === words.join()
     source.keys = keys
     if (isSame) return
     source.points = points
+    source.tunnels = words
     source.snapBytes = snapBytes
     source.epoch = ++this.#epoch
     agent.setCapture({
-      kind: 'capture', epoch: source.epoch, ring: source.ring.memory, snapBytes, points
+      kind: 'capture', epoch: source.epoch, ring: source.ring.memory, snapBytes, points,
+      tunnels: words
     })
   }
 
@@ -223,6 +246,7 @@ export class Captures {
       frames: new Frames(ring, addressWords(agent.host.underlayAddress)),
       epoch: 0,
       points: new Int32Array(0),
+      tunnels: new Int32Array(0),
       snapBytes: 0,
       keys: new Map()
     }
@@ -252,11 +276,36 @@ export class Captures {
     return points
   }
 
+  /** Points of the tunnels of one host that a capture wants; joins new ones. */
+  #tunnelPoints (
+    { capture, request }: Running, tunnels: readonly CapturedTunnel[]
+  ): Map<number, string> {
+    const { snapshot } = this.#replica
+    const points = new Map<number, string>()
+    for (const [index, tunnel] of tunnels.entries()) {
+      if (!request.tunnels.has(tunnel.outsideIpAddress)) continue
+      for (const [side, point] of [
+        ['outside', pointOutside(index)], ['inside', pointInside(index)]
+      ] as const) {
+        const key = tunnelKey(tunnel.word, side)
+        points.set(point, key)
+        capture.join(key, tunnelPointName(tunnel, side),
+          tunnelDescription(snapshot, tunnel, side), this.#nowNs())
+      }
+    }
+    return points
+  }
+
   #nameAddresses ({ capture, request }: Running): void {
     const { snapshot } = this.#replica
     const vpcs = new Set(request.vpcs)
     for (const eni of snapshot.tables.networkInterface.values()) {
       if (wantsEni(request, eni)) vpcs.add(eni.vpcId)
+    }
+    for (const { vpnGatewayId, tunnels } of snapshot.tables.vpnConnection.values()) {
+      const vpcId = snapshot.tables.vpnGateway.get(vpnGatewayId)?.vpcId ?? null
+      const isSeen = tunnels.some(({ outsideIpAddress }) => request.tunnels.has(outsideIpAddress))
+      if (isSeen && vpcId !== null) vpcs.add(vpcId)
     }
     const withHosts = request.hosts.size > 0
     capture.name(addressNames(snapshot, (eni) => withHosts || vpcs.has(eni.vpcId), withHosts))
@@ -343,7 +392,9 @@ export class Captures {
     const eniHigh = words[word + RECORD_ENI_HIGH]! >>> 0
     const eniLow = words[word + RECORD_ENI_LOW]! >>> 0
     const eni = (eniHigh | eniLow) === 0 ? '' : eniIdFromBits(eniHigh, eniLow)
-    const key = point === POINT_UNDERLAY ? source.agent.host.id : eni
+    const key = point === POINT_UNDERLAY ? source.agent.host.id
+      : point < PORTS_MAX ? eni
+        : tunnelKey(words[word + RECORD_TUNNEL]!, isInside(point) ? 'inside' : 'outside')
     const record = {
       frames,
       bytes: ring.bytes,
@@ -375,7 +426,11 @@ export class Captures {
 
   /** Nobody captures: the taps go away, and the rings with them. */
   #release (): void {
-    for (const { agent } of this.#sources.values()) agent.setCapture(null)
+    for (const { agent, ring, epoch } of this.#sources.values()) {
+      agent.setCapture(null)
+      // A worker that is late opens it yet; the next capture takes it away.
+      if (ring.epoch === epoch) agent.unshare('capture')
+    }
     this.#sources.clear()
   }
 
@@ -391,6 +446,35 @@ export class Captures {
     }
   }
 }
+
+interface CapturedTunnel {
+  readonly edge: string
+  readonly vpnConnectionId: string
+  /** 1 or 2. */
+  readonly number: number
+  readonly outsideIpAddress: string
+  /** The same, as the data plane has it: int32. */
+  readonly word: number
+}
+
+/** The tunnels that captures want, by the host that has them, in order. */
+function tunnelsByHost (
+  snapshot: Snapshot, running: readonly Running[]
+): Map<string, CapturedTunnel[]> {
+  const tunnels = [...snapshot.tables.vpnConnection.values()].flatMap((connection) => {
+    const edges = edgesOfTunnels(snapshot, connection)
+    return connection.tunnels.map(({ outsideIpAddress }, at): CapturedTunnel => ({
+      edge: edges[at] ?? '', vpnConnectionId: connection.id, number: at + 1, outsideIpAddress,
+      word: addressWords(outsideIpAddress)[3]! | 0
+    }))
+  }).filter(({ outsideIpAddress }) =>
+    running.some(({ request }) => request.tunnels.has(outsideIpAddress)))
+  return Map.groupBy(tunnels, ({ edge }) => edge)
+}
+
+function tunnelKey (word: number, side: TunnelSide): string { return `${String(word)} ${side}` }
+
+function isInside (point: number): boolean { return ((point - PORTS_MAX) & 1) === 1 }
 
 function wantsEni ({ enis, instances, vpcs }: CaptureRequest, eni: NetworkInterface): boolean {
   const { attachment } = eni

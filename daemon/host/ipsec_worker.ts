@@ -15,6 +15,7 @@ import type { TunnelConfig } from '../ipsec/tunnel.ts'
 import { createLog } from '../observe/log.ts'
 import type { LogLevel } from '../observe/log.ts'
 import { ESP_STATISTICS_BYTES } from '../tun/esp.ts'
+import type { EspSa } from '../tun/esp_sa.ts'
 import type { EspMessage } from '../tun/esp_tunnels.ts'
 import { mapSharedFile } from '../tun/shared_memory.ts'
 
@@ -37,10 +38,14 @@ export type ToIpsecWorker =
     readonly address: Uint8Array
     readonly port: number
   }
+  /** Tell the SAs that there are: somebody asks for their keys. */
+  | { readonly kind: 'tell-sas' }
   | { readonly kind: 'stop' }
 
 export type FromIpsecWorker =
   | { readonly kind: 'esp', readonly message: EspMessage }
+  /** The answer to 'tell-sas'. */
+  | { readonly kind: 'sas', readonly sas: readonly EspSa[] }
   | {
     readonly kind: 'status'
     readonly status: TunnelStatus
@@ -97,6 +102,10 @@ async function main (options: IpsecWorkerOptions): Promise<void> {
   parentPort?.on('message', (message: ToIpsecWorker) => {
     if (message.kind === 'mapping') {
       engine.reportMapping(message.index, message.address, message.port)
+      return
+    }
+    if (message.kind === 'tell-sas') {
+      say({ kind: 'sas', sas: engine.sas() })
       return
     }
     queue = queue.then(async () => {

@@ -111,7 +111,7 @@ export class Lab {
   readonly #capture: CaptureWatch
   readonly #services: ServicesLink
   readonly publicServices: PublicServices
-  readonly #vpn: VpnEdges
+  readonly vpn: VpnEdges
   #agents: readonly HostAgent[] = []
   /** Hosts whose services are to be opened again. */
   readonly #servicesFailed = new Set<HostAgent>()
@@ -148,7 +148,7 @@ export class Lab {
     this.publicServices = new PublicServices(options.clock, (error) => {
       log.warn({ err: error }, 'a public service failed')
     })
-    this.#vpn = new VpnEdges(
+    this.vpn = new VpnEdges(
       { lab, replica, clock: options.clock, log, agents: () => this.#agents, keyOf: options.keyOf })
     this.#services = new ServicesLink({
       snapshot: () => replica.snapshot,
@@ -221,18 +221,20 @@ export class Lab {
       onServicesFailed: () => { this.#onServicesFailed(host.id) },
       onDown: (host, isDown) => {
         this.hyperplane.noteNode(host, isDown)
-        this.#vpn.noteEdge(host, isDown)
+        this.vpn.noteEdge(host, isDown)
         void this.#noteLiveness(host, isDown)
       },
-      onEspMapping: (host, mapping) => { this.#vpn.mapped(host, mapping) },
+      onEspMapping: (host, mapping) => { this.vpn.mapped(host, mapping) },
       onCopyComplete: (host, eni, epoch) => { this.hyperplane.copyIsComplete(host, eni, epoch) }
     }))
     const started = this.#agents.map(async (agent) => { await agent.start() })
     this.#services.start() // with the indices that the agents have just given out
     const opened = this.#agents.map(async (agent) => { await this.#openServices(agent) })
     await Promise.all([...started, ...opened])
-    if (edgesOf(hosts).length > 0) this.hyperplane.begin()
-    if (edgesOf(hosts).length > 0) this.#vpn.begin()
+    if (edgesOf(hosts).length > 0) {
+      this.hyperplane.begin()
+      this.vpn.begin()
+    }
     this.#capture.start()
   }
 
@@ -244,7 +246,7 @@ export class Lab {
     this.#capture.stop()
     this.#monitor.stop()
     this.publicServices.close()
-    await this.#vpn.stop()
+    await this.vpn.stop()
     await this.#services.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
   }
@@ -349,7 +351,7 @@ export class Lab {
     this.#removeLayers(changes)
     for (const agent of this.#agents) agent.onCommit(revision, changes)
     this.hyperplane.onCommit(changes)
-    this.#vpn.onCommit(changes)
+    this.vpn.onCommit(changes)
     this.#services.onCommit(revision, changes)
     if (changes.some(({ noun }) => noun === 'machine')) this.#scheduleRepair()
     this.#onApplied()
@@ -409,7 +411,7 @@ export class Lab {
       const { createdHosts } = repair
       const lineCount = repair.lineCount + await this.#ensureMachineLink() +
         await this.#ensureInternet(hosts)
-      if (lineCount > 0) this.#vpn.reconcile()
+      if (lineCount > 0) this.vpn.reconcile()
       if (lineCount > 0) log.warn({ lines: lineCount, createdHosts }, 'mended the underlay')
       for (const host of repair.createdHosts) this.#monitor.forget(namespaceName(lab, host))
       if (repair.underlayCreated) await this.#monitor.restart()

@@ -28,6 +28,7 @@ import { planIpsecSession, tunnelKey } from '../model/vpn_status.ts'
 import type { Log, LogLevel } from '../observe/log.ts'
 import { LatestWriter } from '../store/latest_writer.ts'
 import type { Replica } from '../store/replica.ts'
+import type { EspSa } from '../tun/esp_sa.ts'
 import { tunnelSettings } from '../vpn/tunnel_settings.ts'
 import type { TunnelSettings } from '../vpn/tunnel_settings.ts'
 import type { HostAgent } from './agent.ts'
@@ -172,6 +173,12 @@ function insideDevice (outsideIpAddress: string): string {
   return `vpn${wordOf(outsideIpAddress).toString(16).padStart(8, '0')}`
 }
 
+/** Somebody who follows the keys of tunnels, by their numbers. */
+interface KeyReader {
+  readonly tunnels: ReadonlySet<number>
+  readonly onSa: (sa: EspSa) => void
+}
+
 /** IKE of one edge. */
 interface Speaker {
   readonly worker: Worker
@@ -196,6 +203,9 @@ export class VpnEdges {
   readonly #downEdges = new Set<string>()
   /** What each tunnel of a speaker is: by its name in IKE. */
   #tunnels = new Map<string, EdgeTunnel>()
+  readonly #keyReaders = new Set<KeyReader>()
+  /** Who waits for the answer to 'tell-sas', by edge. */
+  readonly #asking = new Map<string, (() => void)[]>()
   readonly #writer: LatestWriter<Parameters<typeof planIpsecSession>[1]>
   #working: Promise<void> | null = null
   #isDirty = false
@@ -240,6 +250,30 @@ export class VpnEdges {
   /** A packet of an inbound SA came from elsewhere than its SA says. */
   mapped (edge: string, mapping: Omit<Extract<ToIpsecWorker, { kind: 'mapping' }>, 'kind'>): void {
     this.#say(edge, { kind: 'mapping', ...mapping })
+  }
+
+  /**
+   * Tells the SAs of tunnels, keys and all: first those that there are, then each that is made.
+   * Resolves when the former have been told. @param tunnels outside addresses @returns ends it
+   */
+  async followKeys (
+    tunnels: ReadonlySet<string>, onSa: (sa: EspSa) => void): Promise<() => void> {
+    const reader = { tunnels: new Set([...tunnels].map((one) => wordOf(one) >>> 0)), onSa }
+    this.#keyReaders.add(reader)
+    await Promise.all([...this.#speakers].map(async ([edge, { ended }]) => {
+      const told = new Promise<void>((resolve) => {
+        this.#asking.set(edge, [...this.#asking.get(edge) ?? [], resolve])
+      })
+      this.#say(edge, { kind: 'tell-sas' })
+      await Promise.race([told, ended])
+    }))
+    return () => { this.#keyReaders.delete(reader) }
+  }
+
+  #tellKeys (sas: readonly EspSa[]): void {
+    for (const { tunnels, onSa } of this.#keyReaders) {
+      for (const sa of sas) if (tunnels.has(sa.tunnel >>> 0)) onSa(sa)
+    }
   }
 
   /** Looks at everything again, soon. */
@@ -402,6 +436,12 @@ export class VpnEdges {
     switch (message.kind) {
       case 'esp':
         this.#agentOf(edge)?.post(message.message)
+        if (message.message.kind === 'esp-install') this.#tellKeys([message.message.sa])
+        return
+      case 'sas':
+        this.#tellKeys(message.sas)
+        for (const resolve of this.#asking.get(edge) ?? []) resolve()
+        this.#asking.delete(edge)
         return
       case 'status':
         this.#hearStatus(message)

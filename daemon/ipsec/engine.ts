@@ -15,6 +15,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import { VpclabError } from '../base/errors.ts'
 import type { Log } from '../observe/log.ts'
+import type { EspSa } from '../tun/esp_sa.ts'
 import type { EspBackend } from './backend.ts'
 import { Charon } from './charon.ts'
 import type { RetransmitOptions } from './charon_config.ts'
@@ -107,6 +108,9 @@ export class IpsecEngine {
     const database = this.#server?.database
     return { sas: database?.saCount ?? 0, policies: database?.policyCount ?? 0 }
   }
+
+  /** SAs that charon has installed, keys and all. */
+  sas (): EspSa[] { return this.#server?.database.sas() ?? [] }
 
   status (name: string): TunnelStatus | null { return this.#monitor.status(name) }
 

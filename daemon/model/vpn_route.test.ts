@@ -12,7 +12,9 @@ import {
 import {
   planDetachVpnGateway, planDisableVgwRoutePropagation, planEnableVgwRoutePropagation
 } from './vpn_gateway.ts'
-import { announcements, bestPath, bestPaths, medOfTunnel, propagatedRoutes } from './vpn_route.ts'
+import {
+  announcements, bestPath, bestPaths, medOfTunnel, pathsOf, propagatedRoutes, siteOverlaps
+} from './vpn_route.ts'
 import type { VpnPath } from './vpn_route.ts'
 
 class Net extends VpnNetwork {
@@ -61,6 +63,24 @@ test('a route is there while a tunnel that has it is up', (t) => {
   t.is(net.best['192.168.7.0/24'], net.name(id, 1), 'the other tunnel takes over')
   net.bgp(id, 1, false, [])
   t.deepEqual(net.propagated, [])
+})
+
+test('sites of one gateway that overlap are found, tunnels of one site are not', (t) => {
+  const net = new Net()
+  const one = net.createVpn({ customerGatewayId: net.createCgw(65_010, '198.51.100.20') })
+  const other = net.createVpn({ customerGatewayId: net.createCgw(65_020, '198.51.100.21') })
+  const overlaps = (vpnId: string, tunnel: number): string[] => siteOverlaps(net.snapshot,
+    pathsOf(net.snapshot, net.vgwId), net.outside(vpnId, tunnel))
+    .map(({ cidr, otherCidr, otherConnectionId }) => `${cidr} ${otherCidr} ${otherConnectionId}`)
+  net.up(one, 0, bgpPath('192.168.0.0/16'))
+  net.up(one, 1, bgpPath('192.168.0.0/16'))
+  net.up(other, 0, bgpPath('172.16.0.0/24'))
+  t.deepEqual(overlaps(one, 0), [])
+  net.up(other, 0, bgpPath('192.168.7.0/24'), bgpPath('172.16.0.0/24'))
+  t.deepEqual(overlaps(one, 0), [`192.168.0.0/16 192.168.7.0/24 ${other}`])
+  t.deepEqual(overlaps(one, 1), [`192.168.0.0/16 192.168.7.0/24 ${other}`])
+  t.deepEqual(overlaps(other, 0), [`192.168.7.0/24 192.168.0.0/16 ${one}`])
+  t.deepEqual(overlaps(other, 1), [])
 })
 
 test('a propagated route gives way to local, static and prefix list routes', (t) => {

@@ -15,7 +15,7 @@
  * is gone in the same revision in which its tunnel is down. A table takes
  * PROPAGATED_ROUTES_MAX of them; what is beyond is left out, the longest prefixes first [lab].
  */
-import { knownCidr } from './cidr.ts'
+import { cidrsOverlap, knownCidr } from './cidr.ts'
 import { quota } from './quota.ts'
 import type { Route, RouteTable } from './route_table.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -57,6 +57,45 @@ function pathsOfTunnel (
     tunnelKey(connection.id, tunnel.outsideIpAddress))
   return (session?.paths ?? []).map(({ cidr, asPath, med, communities }) =>
     ({ cidr, source: 'bgp', asPath, med: med ?? 0, communities, ...common }))
+}
+
+/** A prefix that two customer gateways of one gateway have announced, or parts of it. */
+export interface SiteOverlap {
+  readonly cidr: string
+  readonly otherCidr: string
+  readonly otherConnectionId: string
+  readonly otherCustomerGatewayId: string
+}
+
+/** Overlaps told of one tunnel; further ones are left out. */
+const OVERLAPS_MAX = 3
+
+/**
+ * What a tunnel has learned that overlaps with what other customer gateways announce by BGP. The
+ * sites of a VPN CloudHub must not overlap (AWS Site-to-Site VPN User Guide, "Secure communication
+ * between AWS Site-to-Site VPN connections using VPN CloudHub"); the API refuses nothing.
+ * @param paths of the gateway
+ */
+export function siteOverlaps (
+  snapshot: Snapshot, paths: readonly VpnPath[], outsideIpAddress: string): SiteOverlap[] {
+  const siteOf = ({ vpnConnectionId }: VpnPath): string =>
+    snapshot.tables.vpnConnection.get(vpnConnectionId)?.customerGatewayId ?? ''
+  const learned = paths.filter(({ source }) => source === 'bgp')
+  const overlaps = new Map<string, SiteOverlap>()
+  for (const own of learned) {
+    if (own.outsideIpAddress !== outsideIpAddress) continue
+    for (const other of learned) {
+      const otherCustomerGatewayId = siteOf(other)
+      if (otherCustomerGatewayId === siteOf(own) ||
+        !cidrsOverlap(knownCidr(own.cidr), knownCidr(other.cidr))) continue
+      overlaps.set(`${own.cidr} ${other.cidr} ${otherCustomerGatewayId}`, {
+        cidr: own.cidr, otherCidr: other.cidr, otherConnectionId: other.vpnConnectionId,
+        otherCustomerGatewayId
+      })
+      if (overlaps.size === OVERLAPS_MAX) return [...overlaps.values()]
+    }
+  }
+  return [...overlaps.values()]
 }
 
 /**

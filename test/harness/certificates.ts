@@ -32,6 +32,19 @@ export async function makeAuthority (directory: string, name: string): Promise<C
   return read(directory, name)
 }
 
+/** One that expired yesterday. @param names as `certify` has them */
+export async function certifyExpired (
+  directory: string, authority: Certified, name: string, names: string): Promise<Certified> {
+  const request = join(directory, `${name}.csr`)
+  await command('openssl', 'req', '-new', ...CURVE, '-subj', `/O=Test/CN=${name}`,
+    '-addext', `subjectAltName=${names}`, '-keyout', join(directory, `${name}.key`),
+    '-out', request)
+  await command('openssl', 'x509', '-req', '-in', request, '-copy_extensions', 'copy',
+    '-CA', authority.certificatePath, '-CAkey', authority.keyPath, '-CAcreateserial',
+    '-days', '-1', '-out', join(directory, `${name}.crt`))
+  return read(directory, name)
+}
+
 /** @param names subject alternative names, `DNS:…` or `IP:…` */
 export async function certify (
   directory: string, authority: Certified, name: string, names: string): Promise<Certified> {

@@ -17,6 +17,8 @@
  *     GET  /internet/log                   AccessLogAnswer
  *     GET  /quotas                         QuotasAnswer
  *     GET  /vpn                            VpnAnswer
+ *     GET  /vpn/keys?tunnels=A,B…          lines of Wireshark's ESP SA table, by outside address: a
+ *                                          comment, the SAs that there are, then each that is made
  *     GET  /instances/i-…                  InstanceAnswer, 404 with AdminError
  *     GET  /capture?points=eni-…,host-1…   pcapng for as long as the client reads; CAPTURE_HEADER
  *          [&direction=in|out][&dropsOnly=1][&count=N][&snaplen=N][&host=A][&port=N][&protocol=P]
@@ -124,6 +126,13 @@ export interface VpnAnswer {
     readonly ipsec: { readonly isUp: boolean, readonly message: string | null }
     /** null: static routes. */
     readonly bgp: { readonly isUp: boolean, readonly message: string | null } | null
+    /** Prefixes that another customer gateway of the same gateway announces too, or parts of. */
+    readonly overlaps: readonly {
+      readonly cidr: string
+      readonly otherCidr: string
+      readonly otherConnectionId: string
+      readonly otherCustomerGatewayId: string
+    }[]
     /** Ways through the tunnel; none while it is down. */
     readonly paths: readonly {
       readonly cidr: string

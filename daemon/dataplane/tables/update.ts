@@ -379,10 +379,13 @@ export interface CaptureMessage {
   /** Bytes of a plain packet to copy, headers of the underlay not counted. */
   readonly snapBytes: number
   /**
-   * [points × CAPTURE_POINT_WORDS]: point (port index, or 0 for the underlay), then captures, a bit
-   * each, that want: all inbound, inbound that is dropped, all outbound, outbound that is dropped.
+   * [points × CAPTURE_POINT_WORDS]: point (port index, 0 for the underlay, or a tunnel's), then
+   * captures, a bit each, that want: all inbound, inbound that is dropped, all outbound, outbound
+   * that is dropped.
    */
   readonly points: Int32Array
+  /** Outside address of each tunnel whose points are among them (pointOutside, capture_ring.ts). */
+  readonly tunnels: Int32Array
 }
 
 /** Whose flows are recorded from now on, and where (dataplane/flow_records.ts). */

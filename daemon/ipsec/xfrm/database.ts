@@ -92,6 +92,14 @@ export class XfrmDatabase {
   get saCount (): number { return this.#sas.size }
   get policyCount (): number { return this.#policies.size }
 
+  /** The SAs that are installed, keys and all. */
+  sas (): EspSa[] {
+    return [...this.#sas.values()].flatMap((sa) => {
+      const transform = readTransform(sa.request)
+      return transform === null ? [] : [espSa(sa, transform)]
+    })
+  }
+
   /** @returns the answer, a whole message */
   handle (message: NetlinkMessage): Buffer {
     switch (message.type) {

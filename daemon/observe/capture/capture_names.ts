@@ -41,6 +41,35 @@ export function pointDescription (snapshot: Snapshot, eni: NetworkInterface, hos
     `${withName(eni.subnetId, subnet.get(eni.subnetId)?.tags)} on ${host}: ${addresses}`
 }
 
+/** Which end of a tunnel's ESP a point shows. */
+export type TunnelSide = 'outside' | 'inside'
+/** A tunnel of a VPN connection, 1 or 2. */
+export interface TunnelName {
+  readonly vpnConnectionId: string
+  readonly number: number
+  readonly outsideIpAddress: string
+  readonly edge: string
+}
+
+/** `vpn-… tunnel 1 outside` */
+export function tunnelPointName (
+  { vpnConnectionId, number }: TunnelName, side: TunnelSide): string {
+  return `${vpnConnectionId} tunnel ${String(number)} ${side}`
+}
+
+/** `IKE and ESP of 198.51.100.10 on edge-1, tunnel 1 of vpn-… (office-branch) to cgw-…` */
+export function tunnelDescription (
+  snapshot: Snapshot, { vpnConnectionId, number, outsideIpAddress, edge }: TunnelName,
+  side: TunnelSide
+): string {
+  const connection = snapshot.tables.vpnConnection.get(vpnConnectionId)
+  const name = connection?.tags['Name']
+  return `${side === 'outside' ? 'IKE and ESP' : 'Content of the ESP'} of ${outsideIpAddress} on ` +
+    `${edge}, tunnel ${String(number)} of ${vpnConnectionId}` +
+    `${name === undefined || name === '' ? '' : ` (${name})`} to ` +
+    (connection?.customerGatewayId ?? '')
+}
+
 /**
  * Names of the addresses of ENIs, and of the hosts. An address that two VPCs of the file have names
  * nobody: the file has one table for all.

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exampleTunnel } from '../../../daemon/ipsec/testing/example_tunnel.ts'
 import type { TunnelConfig } from '../../../daemon/ipsec/tunnel.ts'
-import { certify, makeAuthority } from '../../harness/certificates.ts'
+import { certify, certifyExpired, makeAuthority } from '../../harness/certificates.ts'
 import type { Certified } from '../../harness/certificates.ts'
 import { eventually } from '../../harness/command.ts'
 import { INSTANCE, OUTSIDE, site } from './site.ts'
@@ -36,7 +36,8 @@ function swanctlConf (own: Certified, authority: Certified): string {
 `
 }
 
-test.serial('certificates of one authority, a gateway at any address, and one it does not know',
+test.serial('certificates of one authority, a gateway at any address, one that it does not know, ' +
+  'and one that has expired',
   async (t) => {
     await using here = await site()
     const directory = mkdtempSync(join(tmpdir(), 'vpclab-certificates-'))
@@ -68,6 +69,17 @@ test.serial('certificates of one authority, a gateway at any address, and one it
         engine.status(NAME)?.explanation ?? undefined)
       t.regex(explanation, /No certificate of "branch\.example\.com" leads to an authority/,
         here.edge.ikeLog)
+
+      const expired =
+        await certifyExpired(directory, authority, 'expired', `DNS:${GATEWAY}`)
+      await here.peer.load(swanctlConf(expired, authority), expired.privateKey)
+      const refused =
+        await here.peer.swanctl('--initiate', '--child', 'net', '--timeout', '5')
+      t.regex(refused.stdout, /AUTHENTICATION_FAILED/)
+      await eventually('that it has expired', () =>
+        /certificate of the customer gateway is not valid now: "valid from .* to /
+          .test(engine.status(NAME)?.explanation ?? ''))
+      t.not(engine.status(NAME)?.state, 'up')
 
       await here.peer.load(swanctlConf(theirs, authority), theirs.privateKey)
       await here.peer.swanctl('--initiate', '--child', 'net', '--timeout', '5')

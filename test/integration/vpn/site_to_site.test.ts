@@ -23,6 +23,8 @@ import {
 } from '../../harness/vpn.ts'
 import type { Office, VpnConnection } from '../../harness/vpn.ts'
 import { withLab } from '../../harness/with_lab.ts'
+import { capturesTunnels } from './captured_tunnel.ts'
+import { setsEveryOption } from './tunnel_options.ts'
 
 const CUSTOMER = '198.51.100.200'
 const LAN = '192.168.7.0/24'
@@ -77,7 +79,8 @@ async function pingsBothWays (name: string, { instance }: Pick<Site, 'instance'>
     (await instance.try('ping', '-c', '1', '-W', '1', LAN_HOST)).code === 0, 30_000)
 }
 
-test.serial('a static connection: pings both ways, ESP alone on the internet, listed routes alone',
+test.serial('a static connection: pings both ways, ESP alone on the internet, which who has the ' +
+  'keys can read, listed routes alone',
   withLab({ edges: 2 }, async (t, lab) => {
     const site = await makeSite(lab, true)
     await lab.ec2.send(new ec2.CreateVpnConnectionRouteCommand(
@@ -100,6 +103,7 @@ test.serial('a static connection: pings both ways, ESP alone on the internet, li
         await capture.stop()
       }
       t.notRegex(capture.output, /ICMP\t|\t192\.168\.7\.|\t10\.0\./)
+      await capturesTunnels(t, lab, site, name, async () => { await pingsBothWays(name, site) })
       // The SA would carry it, the connection has no route.
       await lab.ec2.send(new ec2.CreateRouteCommand({
         RouteTableId: site.routeTableId, DestinationCidrBlock: '192.168.8.0/24',
@@ -204,6 +208,9 @@ test.serial('a hub without a VPC: offices with key and certificate reach each ot
     })
   })
 }))
+
+test.serial('every option of a tunnel, set by itself, is what its ends have',
+  withLab({ edges: 2 }, setsEveryOption))
 
 test.serial('an edge is killed: the other tunnel carries on; the daemon is: both come back',
   withLab({ edges: 2, expectedWarnings: [/data plane worker ended/] }, async (t, lab) => {

@@ -10,6 +10,7 @@ import { VpclabError } from '../../../base/errors.ts'
 import { CAPTURES_MAX } from '../../../dataplane/capture_ring.ts'
 import { Captures } from '../../../host/captures.ts'
 import type { CaptureRequest } from '../../../host/captures.ts'
+import { isEdge } from '../../../model/lab.ts'
 import type { Snapshot } from '../../../model/snapshot.ts'
 import type { Capture, CaptureSink } from '../../../observe/capture/capture.ts'
 import type { CaptureFilter } from '../../../observe/capture/capture_filter.ts'
@@ -27,6 +28,8 @@ const COUNT_MAX = Number.MAX_SAFE_INTEGER
 const SNAP_BYTES_MIN = 64
 const PORT_MAX = 65_535
 
+/** Where packets are captured. */
+type Points = 'enis' | 'instances' | 'vpcs' | 'hosts' | 'tunnels'
 type CaptureRoute = Parameters<AddRoutes>[0]
 
 export const addCaptureRoutes: AddRoutes = (server, { lab, replica }) => {
@@ -101,24 +104,31 @@ function refusalOf (error: unknown): unknown {
 /** @throws Refusal for a point that does not exist, or is on another machine */
 function pointsOf (
   query: Query, snapshot: Snapshot, machines: readonly MachineStatus[]
-): Pick<CaptureRequest, 'enis' | 'instances' | 'vpcs' | 'hosts'> {
+): Pick<CaptureRequest, Points> {
   const { networkInterface, instance, vpc, host } = snapshot.tables
+  const outside = new Set([...snapshot.tables.vpnConnection.values()]
+    .flatMap(({ tunnels }) => tunnels.map(({ outsideIpAddress }) => outsideIpAddress)))
   const sets = {
     enis: new Set<string>(), instances: new Set<string>(), vpcs: new Set<string>(),
-    hosts: new Set<string>()
+    hosts: new Set<string>(), tunnels: new Set<string>()
   }
   const points = (query['points'] ?? '').split(',').filter((point) => point !== '')
   if (points.length === 0 || points.length > CAPTURE_POINTS_MAX) {
     throw new Refusal(400, 'InvalidParameterValue',
-      `points names 1 to ${String(CAPTURE_POINTS_MAX)} ENIs, instances, VPCs or hosts, ` +
-      `not ${String(points.length)}`)
+      `points names 1 to ${String(CAPTURE_POINTS_MAX)} ENIs, instances, VPCs, hosts or VPN ` +
+      `tunnels, not ${String(points.length)}`)
   }
+  const edge = [...host.values()].find(isEdge)
   for (const point of points) {
-    requireHere(point, snapshot, machines)
+    const eni = networkInterface.get(point)
+    const hostName = outside.has(point) ? edge?.id
+      : instance.get(eni?.attachment?.instanceId ?? point)?.hostName
+    requireHere(point, hostName ?? point, machines)
     if (host.get(point) !== undefined) sets.hosts.add(point)
-    else if (networkInterface.get(point) !== undefined) sets.enis.add(point)
+    else if (eni !== undefined) sets.enis.add(point)
     else if (instance.get(point) !== undefined) sets.instances.add(point)
     else if (vpc.get(point) !== undefined) sets.vpcs.add(point)
+    else if (outside.has(point)) sets.tunnels.add(point)
     else throw unknownPoint(point, [...host.values()].map(({ id }) => id))
   }
   return sets
@@ -126,9 +136,7 @@ function pointsOf (
 
 /** A capture sees what this machine's data planes see. */
 function requireHere (
-  point: string, { tables }: Snapshot, machines: readonly MachineStatus[]): void {
-  const eni = tables.networkInterface.get(point)
-  const hostName = tables.instance.get(eni?.attachment?.instanceId ?? point)?.hostName ?? point
+  point: string, hostName: string, machines: readonly MachineStatus[]): void {
   const machine = machines.find(({ hosts }) => hosts.includes(hostName))
   if (machine === undefined || machine.isThis) return
   throw new Refusal(400, 'InvalidParameterValue', `${point} is on the machine ${machine.name} ` +
@@ -144,11 +152,11 @@ function unknownPoint (point: string, hosts: readonly string[]): Refusal {
   const [, code, word] = kinds.find(([prefix]) => point.startsWith(prefix)) ?? []
   if (code !== undefined) return new Refusal(404, code, `The ${word} '${point}' does not exist`)
   return new Refusal(404, 'NotFound',
-    `"${point}" is no ENI, instance or VPC by id, and no host of the lab (${hosts.join(', ')})`)
+    `"${point}" is no ENI, instance or VPC by id, no outside address of a VPN tunnel, and no ` +
+    `host of the lab (${hosts.join(', ')})`)
 }
 
-function optionsOf (query: Query): Omit<CaptureRequest,
-  'enis' | 'instances' | 'vpcs' | 'hosts' | 'onEnd'> {
+function optionsOf (query: Query): Omit<CaptureRequest, Points | 'onEnd'> {
   const direction = query['direction'] ?? 'both'
   if (direction !== 'in' && direction !== 'out' && direction !== 'both') {
     throw invalid('direction', direction, '"in", "out" or "both"')
