@@ -343,7 +343,7 @@ export class Loop {
     const { router, tables } = this
     const nic = this.#nic
     router.impairments ??= new Impairments({
-      bytes: router.bytes, words: nic.words, view: router.view, tx: nic.tx,
+      bytes: router.bytes, view: router.view, tx: nic.tx,
       tables, counters: this.#counters, transmit: router.transmit,
       scratchAt: nic.scratchAt + impairOffset(TX_MAX),
       gatherRun: (run, at, bytesMax) => nic.gatherRun(run, at, bytesMax),

@@ -5,8 +5,7 @@
  * or dropped with one reason on the counter of the ENI that it concerns.
  *
  * Packets are taken in batches: all of a batch are read first, so that their flow entries come into
- * the cache together (FlowTable.prefetch); then each is dealt with, in order. A batch of one packet
- * is just as good.
+ * the cache together (FlowTable.prefetch); then each is dealt with, in order. One packet will do.
  *
  * The router knows no NIC, no clock and no thread: the loop (loop.ts) feeds it, and so do tests and
  * benches (testing/lab.ts).

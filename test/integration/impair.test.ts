@@ -67,3 +67,74 @@ test.serial('an ENI is delayed both ways, loses packets, and heals', withLab(OPT
     t.true(lossy.bitsPerSecond < clean.bitsPerSecond / 2,
       `${String(lossy.bitsPerSecond)} instead of ${String(clean.bitsPerSecond)}`)
   }))
+
+test.serial('a rate holds, and a delay of a host with it', withLab(OPTIONS, async (t, lab) => {
+  const subnet = await newSubnet(lab)
+  const a = await lab.instance(subnet, { host: 'host-1' })
+  const b = await lab.instance(subnet, { host: 'host-2' })
+  await vpcctl(lab, 'impair', 'host-1', '--rate', '50mbit', '--delay', '20ms')
+  const delayed = await roundTripMs(a, b)
+  t.true(delayed >= 20 && delayed < 35, `one way alone is delayed: ${String(delayed)} ms`)
+  // iperf3 counts payload: 8,949 of 9,001 bytes.
+  const { bitsPerSecond } = await transfer(a, b, '-t', '3', '-O', '1')
+  t.true(bitsPerSecond > 45e6 && bitsPerSecond < 55e6, `${String(bitsPerSecond)} bit/s`)
+}))
+
+test.serial('damage is found by the receiver, and disorder is seen', withLab(OPTIONS,
+  async (t, lab) => {
+    const subnet = await newSubnet(lab)
+    const a = await lab.instance(subnet, { host: 'host-1' })
+    const b = await lab.instance(subnet, { host: 'host-2' })
+    await vpcctl(lab, 'impair', a.eni, '--corrupt', '5%', '--direction', 'out')
+    const server = await b.iperfServer()
+    await a.exec('iperf3', '-c', b.ipv4, '-n', '2M', '-M', '1000')
+    t.is(await server.ended(), 0)
+    const errors = /^Tcp: .*\nTcp: (.*)$/m.exec(await b.exec('cat', '/proc/net/snmp'))?.[1]
+    // 2 MB are about 2,000 packets; InCsumErrors is the last of the counters.
+    t.true(Number(errors?.split(' ').at(-1)) > 20, `InCsumErrors: ${String(errors)}`)
+
+    await vpcctl(lab, 'impair', a.eni, '--delay', '20ms', '--reorder', '30%', '--duplicate', '10%',
+      '--direction', 'out')
+    const output = await a.exec('ping', '-n', '-i', '0.005', '-c', '100', b.ipv4)
+    const order = [...output.matchAll(/icmp_seq=(\d+)/g)].map(([, sequence]) => Number(sequence))
+    t.is(new Set(order).size, 100, 'none is lost')
+    t.notDeepEqual(order, order.toSorted((one, other) => one - other))
+    t.regex(output, /DUP!/)
+  }))
+
+test.serial('hosts that are cut off from each other reach all others, until they heal',
+  withLab(OPTIONS, async (t, lab) => {
+    const subnet = await newSubnet(lab)
+    const a = await lab.instance(subnet, { host: 'host-1' })
+    const b = await lab.instance(subnet, { host: 'host-2' })
+    const c = await lab.instance(subnet, { host: 'host-3' })
+    t.is((await a.ping(b.ipv4)).received, 5)
+    await vpcctl(lab, 'partition', 'host-1', 'host-2')
+    t.is((await a.ping(b.ipv4, 3)).received, 0)
+    await lab.waitDrops(a.eni, 'partitioned', 3)
+    t.is((await b.ping(a.ipv4, 3)).received, 0)
+    await lab.waitDrops(b.eni, 'partitioned', 3)
+    t.is((await a.ping(c.ipv4)).received, 5)
+    t.is((await b.ping(c.ipv4)).received, 5)
+    const trace = await vpcctl(lab, 'trace', a.id, 'icmp', b.ipv4)
+    t.regex(trace, /host-1 is cut off from host-2 by a partition/)
+    t.regex(trace, /vpcctl heal host-1 host-2/)
+    await vpcctl(lab, 'heal', 'host-2', 'host-1')
+    t.is((await a.ping(b.ipv4)).received, 5)
+  }))
+
+test.serial('impairments and partitions outlive the daemon', withLab(OPTIONS, async (t, lab) => {
+  const subnet = await newSubnet(lab)
+  const a = await lab.instance(subnet, { host: 'host-1' })
+  const b = await lab.instance(subnet, { host: 'host-2' })
+  const c = await lab.instance(subnet, { host: 'host-3' })
+  await vpcctl(lab, 'impair', a.eni, '--delay', '30ms', '--jitter', '1ms')
+  await vpcctl(lab, 'partition', 'host-1', 'host-3')
+  await lab.kill()
+  await lab.restart()
+  await lab.waitApplied()
+  t.true(await roundTripMs(a, b) >= 58)
+  t.is((await a.ping(c.ipv4, 2)).received, 0)
+  t.regex(await vpcctl(lab, 'impair'), new RegExp(`${a.eni} +both +30ms +1ms`))
+  t.regex(await vpcctl(lab, 'partition'), /host-1 +host-3/)
+}))

@@ -22,6 +22,7 @@
 import { Generator } from '../../base/generator.ts'
 import * as geneve from '../../encap/geneve.ts'
 import * as descriptor from '../../tun/descriptor.ts'
+import { loadI32 } from '../../wire/bytes.ts'
 import { PORT_NONE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import {
@@ -69,7 +70,6 @@ const HOSTS_MAX = 4096
 /** What impairments need of the worker. */
 export interface ImpairedParts {
   readonly bytes: Uint8Array
-  readonly words: Int32Array
   readonly view: DataView
   readonly tx: Int32Array
   readonly tables: Tables
@@ -248,10 +248,10 @@ export class Impairments {
 
   /** The ENI of this host that a packet for the underlay comes from, as its VPC header says. */
   #senderOf (txAt: number): number {
-    const { tx, words, tables } = this.#parts
+    const { tx, view, tables } = this.#parts
     if (tx[txAt + TX_HEADER_BYTES] < GENEVE_BYTES) return PORT_NONE
-    const at = (tx[txAt + TX_HEADER_AT] >>> 2) + GENEVE_WORD_SOURCE_ENI
-    return tables.ports.findEni(words[at], words[at + 1])
+    const at = tx[txAt + TX_HEADER_AT] + 4 * GENEVE_WORD_SOURCE_ENI
+    return tables.ports.findEni(loadI32(view, at), loadI32(view, at + 4))
   }
 
   #loadSending (txAt: number): void {
