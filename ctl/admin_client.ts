@@ -4,10 +4,10 @@
 import type { IncomingMessage } from 'node:http'
 import type {
   AccessLogAnswer, AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer,
-  CredentialsAnswer, DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
-  InstanceAnswer, LabStatusAnswer,
-  MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
-  TrafficAnswer, VpnAnswer, WaitAnswer
+  ClearImpairmentRequest, CredentialsAnswer, DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer,
+  HyperplaneAnswer, ImpairmentsAnswer, ImpairRequest, InstanceAnswer, LabStatusAnswer,
+  MappingAnswer, PartitionRequest, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer,
+  RevisionAnswer, TraceAnswer, TraceRequest, TrafficAnswer, VpnAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
 import { adminSocketPath } from '../daemon/host/paths.ts'
 import { CtlError, EXIT_TIMEOUT } from './exit_codes.ts'
@@ -35,6 +35,7 @@ export class AdminClient {
 
   vpn (): Promise<VpnAnswer> { return this.#get('/vpn') }
   hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
+  impairments (): Promise<ImpairmentsAnswer> { return this.#get('/impairments') }
   accessLog (): Promise<AccessLogAnswer> { return this.#get('/internet/log') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }
@@ -76,6 +77,22 @@ export class AdminClient {
 
   attach (request: AttachRequest): Promise<AttachAnswer> {
     return this.#send('POST', '/attach', HTTP_TIMEOUT_MS, request)
+  }
+
+  impair (request: ImpairRequest): Promise<RevisionAnswer> {
+    return this.#send('POST', '/impairments', HTTP_TIMEOUT_MS, request)
+  }
+
+  clearImpairment (request: ClearImpairmentRequest): Promise<RevisionAnswer> {
+    return this.#send('POST', '/impairments/clear', HTTP_TIMEOUT_MS, request)
+  }
+
+  partition (request: PartitionRequest): Promise<RevisionAnswer> {
+    return this.#send('POST', '/partitions', HTTP_TIMEOUT_MS, request)
+  }
+
+  heal (request: PartitionRequest): Promise<RevisionAnswer> {
+    return this.#send('POST', '/partitions/heal', HTTP_TIMEOUT_MS, request)
   }
 
   detach (request: DetachRequest): Promise<DetachAnswer> {

@@ -21,7 +21,8 @@ import type { Command, Input } from '../command.ts'
 import type { Context } from '../context.ts'
 import { CtlError, EXIT_INTERRUPTED, usageError } from '../exit_codes.ts'
 import { watchNames } from '../names_file.ts'
-import { INSTANCE, NameNotFound, NETWORK_INTERFACE, resolveId, VPC } from '../resolve.ts'
+import { resolvePoint } from '../points.ts'
+import { INSTANCE, NETWORK_INTERFACE, VPC } from '../resolve.ts'
 import { resolveTunnels } from '../vpn_tunnels.ts'
 
 const COUNT_MAX = Number.MAX_SAFE_INTEGER
@@ -84,7 +85,7 @@ async function capture (context: Context, input: Input): Promise<number> {
   }
   const tunnels = await tunnelsOf(context, input)
   const points = [...await Promise.all(
-    input.rest('points').map((point) => resolvePoint(context, point))), ...tunnels]
+    input.rest('points').map((point) => resolvePoint(context, POINT_KINDS, point))), ...tunnels]
   if (points.length === 0) throw usageError('nothing to capture is named: a point, or --vpn')
   const query = queryOf(points, input)
   // A closed pipe is noticed by writing to it.
@@ -253,27 +254,3 @@ function queryOf (points: readonly string[], input: Input): URLSearchParams {
 }
 
 /** The id of what is meant, or the name of a host. @throws CtlError NameNotFound, NameAmbiguous */
-async function resolvePoint (context: Context, reference: string): Promise<string> {
-  if (POINT_KINDS.some(({ idPrefix }) => reference.startsWith(idPrefix))) return reference
-  const { hosts } = await context.admin.status()
-  if (hosts.some(({ name }) => name === reference)) return reference
-  const ec2 = await context.ec2()
-  const ids = await Promise.all(POINT_KINDS.map(async (kind) => {
-    try {
-      return await resolveId(ec2, kind, reference)
-    } catch (error) {
-      if (error instanceof NameNotFound) return null
-      throw error
-    }
-  }))
-  const [id, other] = ids.filter((found) => found !== null)
-  if (id === undefined) {
-    throw new CtlError('NameNotFound', 'No instance, network interface or VPC has the Name tag ' +
-      `"${reference}", and no host: the hosts are ${hosts.map(({ name }) => name).join(', ')}`)
-  }
-  if (other !== undefined) {
-    throw new CtlError('NameAmbiguous',
-      `"${reference}" names ${id} and ${other}: use the id of the one that is meant`)
-  }
-  return id
-}

@@ -201,6 +201,24 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./account.ts')).accountCommands
   },
   {
+    name: 'impair',
+    summary: 'Delay, lose or damage packets, or limit their rate',
+    group: 'Lab',
+    load: async () => (await import('./impair.ts')).impairCommand
+  },
+  {
+    name: 'partition',
+    summary: 'Cut two hosts off from each other',
+    group: 'Lab',
+    load: async () => (await import('./impair.ts')).partitionCommand
+  },
+  {
+    name: 'heal',
+    summary: 'Let two hosts reach each other again',
+    group: 'Lab',
+    load: async () => (await import('./impair.ts')).healCommand
+  },
+  {
     name: 'quota',
     summary: 'Quotas, and how much of each is used',
     group: 'Lab',

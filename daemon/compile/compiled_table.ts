@@ -16,9 +16,9 @@ import type { Snapshot } from '../model/snapshot.ts'
 import type { Directory, DirectoryTouch } from '../mapping/directory.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import type {
-  GroupMembersData, HostData, HostGroupData, MappingShardData, MirrorData, NetworkAclData, PortData,
-  PublicAddressesData, RemovedShard, RouteTableData, SecurityGroupData, ShardData, SubnetData,
-  TableUpdate, VpcData, VpnData
+  GroupMembersData, HostData, HostGroupData, ImpairmentsData, MappingShardData, MirrorData,
+  NetworkAclData, PortData, PublicAddressesData, RemovedShard, RouteTableData, SecurityGroupData,
+  ShardData, SubnetData, TableUpdate, VpcData, VpnData
 } from '../dataplane/tables/update.ts'
 import type { IndexAllocator } from './index_allocator.ts'
 import type { ReferenceIndex } from './reference_index.ts'
@@ -69,6 +69,7 @@ export interface UpdateDraft {
   readonly mirrors: MirrorData[]
   readonly publicAddresses: PublicAddressesData[]
   readonly vpns: VpnData[]
+  readonly impairments: ImpairmentsData[]
   readonly shards: ShardData[]
   readonly removedHosts: number[]
   readonly removedHostGroups: number[]
@@ -92,7 +93,7 @@ export interface CompiledTable {
   /** Its list in the update. */
   readonly name: 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'mappings' |
     'securityGroups' | 'groupMembers' | 'networkAcls' | 'mirrors' | 'hostGroups' |
-    'publicAddresses' | 'shards' | 'vpns'
+    'publicAddresses' | 'shards' | 'vpns' | 'impairments'
   /** Marks what a change of a record makes stale. Runs for every change of every commit. */
   note?(change: AppliedChange, context: CompileContext, mark: Mark): void
   /** Marks what moved in the directory makes stale. Runs for every commit that moves something. */
@@ -118,7 +119,7 @@ export function newDraft (): UpdateDraft {
   return {
     hosts: [], vpcs: [], subnets: [], ports: [], routeTables: [], mappings: [],
     securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [], hostGroups: [],
-    publicAddresses: [], vpns: [], shards: [],
+    publicAddresses: [], vpns: [], impairments: [], shards: [],
     removedHosts: [], removedHostGroups: [], removedVpcs: [],
     removedSubnets: [], removedPorts: [], removedRouteTables: [], removedSecurityGroups: [],
     removedNetworkAcls: [], removedMirrors: [], removedShards: []

@@ -27,6 +27,7 @@ import type { CompileContext, CompiledTable, Indexes } from './compiled_table.ts
 import { groupMemberTable } from './group_member_table.ts'
 import { hostGroupTable } from './host_group_table.ts'
 import { hostTable } from './host_table.ts'
+import { impairmentTable } from './impairment_table.ts'
 import { IndexAllocator } from './index_allocator.ts'
 import { mappingTable, packEntries } from './mapping_table.ts'
 import { mirrorTable } from './mirror_table.ts'
@@ -50,7 +51,7 @@ const COMPILED_TABLES: readonly CompiledTable[] =
   [
     hostTable, hostGroupTable, vpcTable, routeTableTable, networkAclTable, subnetTable,
     securityGroupTable, portTable, mappingTable, groupMemberTable, mirrorTable,
-    publicAddressTable, shardTable, vpnTable
+    publicAddressTable, shardTable, vpnTable, impairmentTable
   ]
 
 /** Highest index of each kind; an object beyond it is left out and counted (`exhausted`). */
@@ -102,7 +103,7 @@ export class HostCompiler {
     built: {
       hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0, securityGroups: 0,
       groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0, shards: 0,
-      vpns: 0
+      vpns: 0, impairments: 0
     },
     removed: 0, preloads: 0, resolves: 0, negative: 0, invalidations: 0
   }

@@ -79,6 +79,10 @@ export const DROP_MAC_SPOOFED = 56
 export const DROP_ETHERTYPE = 57
 export const DROP_ARP_REFUSED = 58
 export const DROP_NAT_CAPACITY = 59
+// Impairments that a person has set
+export const DROP_IMPAIRED_LOSS = 60
+export const DROP_IMPAIR_QUEUE_FULL = 61
+export const DROP_PARTITIONED = 62
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 64
@@ -308,5 +312,14 @@ export const DROP_REASONS: readonly DropReason[] = [
     name: 'nat-capacity',
     meaning: 'The packet opens a flow, and the resource has its share of flows at the HyperPlane ' +
       'node, or of new ones in this second.'
-  }
+  },
+  {
+    name: 'impaired-loss',
+    meaning: 'An impairment of the ENI or host loses packets, and this was one of them.'
+  },
+  {
+    name: 'impair-queue-full',
+    meaning: 'More packets than its limit wait for the delay or the rate of an impairment.'
+  },
+  { name: 'partitioned', meaning: 'The two hosts are cut off from each other by a partition.' }
 ]

@@ -2,7 +2,7 @@
  * The worker's loop, run to completion:
  *
  *     messages of control → tables, devices         between bursts only: a packet sees one revision
- *     parked packets whose mapping has come
+ *     impaired packets that are due, parked ones whose mapping has come
  *     timers: parked packets, idle flows, counters
  *     Nic.burst: send what was prepared, sleep if there is nothing, receive
  *     each received descriptor → router
@@ -22,18 +22,19 @@ import {
   COUNT_RUNNING_MS, COUNT_TABLE_UPDATES, COUNT_WAITING_MS
 } from './counters.ts'
 import type { Counters } from './counters.ts'
+import { Impairments } from './impair/impairments.ts'
 import { writeEniMac, writeRouterMac } from './link_address.ts'
 import type { ControlLink } from './port.ts'
 import { HyperplaneNode } from './hyperplane/node.ts'
 import { HOLD_COPY, HOLD_SHARD } from './node_port.ts'
 import { Router } from './router.ts'
-import { scratchBytes } from './router_arena.ts'
+import { impairOffset, scratchBytes } from './router_arena.ts'
 import type { FlowTable } from './tables/flow_table.ts'
 import type { NatTable } from './tables/nat_table.ts'
 import { Tables } from './tables/tables.ts'
 import type { VpnPort } from './vpn_port.ts'
 import { PORT_KIND_ENI } from './tables/update.ts'
-import type { ControlMessage, HostData, TableUpdate } from './tables/update.ts'
+import type { ControlMessage, HostData, ImpairmentsData, TableUpdate } from './tables/update.ts'
 
 /** Most descriptors received by one burst. */
 export const RX_MAX = 256
@@ -158,6 +159,7 @@ export class Loop {
     router.nowMs = nowMs
     tables.flows.setNowMs(nowMs)
     if (tables.hyperplane !== null) this.#workAsNode(tables.hyperplane, nowMs)
+    this.#releaseImpaired(nowMs)
     router.receiveParked()
     router.expireParked()
     tables.flows.expire()
@@ -165,9 +167,10 @@ export class Loop {
     if (router.vpn !== null) this.#flushVpn(router.vpn)
     router.mirror.send()
     router.node.sendMessages()
+    router.impairments?.shape()
     router.tap?.transmitted(this.#nic.tx, router.transmit.count)
     const waits = this.#waits()
-    const received = this.#nic.burst(router.transmit.count, this.#sleepMs(nowMs, sleepMaxMs))
+    let received = this.#nic.burst(router.transmit.count, this.#sleepMs(nowMs, sleepMaxMs))
     if (this.#waits() !== waits) this.#countWaiting(nowMs)
     router.afterBurst()
     if (received === 0) {
@@ -177,6 +180,7 @@ export class Loop {
     this.#isDirty = true
     this.#counters.add(COUNT_BURSTS, 1)
     this.#readWallClock()
+    if (router.impairments !== null) received = this.#takeImpaired(router.impairments, received)
     router.receiveBurst(this.#nic.rx, received)
     if (router.vpn !== null) this.#flushVpn(router.vpn)
   }
@@ -189,6 +193,20 @@ export class Loop {
     for (const mapping of vpn.tunnels.esp.takeMappings()) {
       this.#link.post({ kind: 'esp-mapping', ...mapping })
     }
+  }
+
+  #releaseImpaired (nowMs: number): void {
+    const { impairments } = this.router
+    if (impairments === null) return
+    impairments.nowMs = nowMs
+    impairments.releaseReceived()
+    if (!impairments.isNeeded) this.router.impairments = null
+  }
+
+  /** The burst may have slept: what it received came now. */
+  #takeImpaired (impairments: Impairments, received: number): number {
+    impairments.nowMs = this.#clock.monotonicMs() - this.#startMs
+    return impairments.takeReceived(this.#nic.rx, received)
   }
 
   #workAsNode (node: HyperplaneNode, nowMs: number): void {
@@ -217,6 +235,8 @@ export class Loop {
     if (this.router.node.holding.count > 0) {
       sleepMs = Math.min(sleepMs, this.router.node.holding.remainingMs(nowMs))
     }
+    const { impairments } = this.router
+    if (impairments !== null) sleepMs = Math.min(sleepMs, impairments.remainingMs(nowMs))
     const node = this.tables.hyperplane
     if (node !== null) sleepMs = Math.min(sleepMs, node.remainingMs())
     return Math.ceil(Math.min(sleepMs, sleepMaxMs))
@@ -313,8 +333,24 @@ export class Loop {
         this.#counters.add(COUNT_FLOW_PORTS_FULL, 1)
       }
     })
+    for (const impairments of update.impairments ?? []) this.#impair(impairments)
     this.#counters.add(COUNT_TABLE_UPDATES, 1)
     this.#link.post({ kind: 'applied', revision: update.revision })
+  }
+
+  /** What waits for an impairment that ends goes on in the same pass. */
+  #impair (data: ImpairmentsData): void {
+    const { router, tables } = this
+    const nic = this.#nic
+    router.impairments ??= new Impairments({
+      bytes: router.bytes, view: router.view, tx: nic.tx,
+      tables, counters: this.#counters, transmit: router.transmit,
+      scratchAt: nic.scratchAt + impairOffset(TX_MAX),
+      gatherRun: (run, at, bytesMax) => nic.gatherRun(run, at, bytesMax),
+      receive: (rx) => { router.receiveBurst(rx, 1) }
+    })
+    router.impairments.nowMs = this.#clock.monotonicMs() - this.#startMs
+    router.impairments.configure(data)
   }
 
   #setPeer (host: HostData): void {

@@ -5,8 +5,7 @@
  * or dropped with one reason on the counter of the ENI that it concerns.
  *
  * Packets are taken in batches: all of a batch are read first, so that their flow entries come into
- * the cache together (FlowTable.prefetch); then each is dealt with, in order. A batch of one packet
- * is just as good.
+ * the cache together (FlowTable.prefetch); then each is dealt with, in order. One packet will do.
  *
  * The router knows no NIC, no clock and no thread: the loop (loop.ts) feeds it, and so do tests and
  * benches (testing/lab.ts).
@@ -19,9 +18,8 @@ import {
   dropIsCacheable, prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
 } from './action.ts'
 import {
-  COUNT_FAST_PATH, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH, PORT_NONE
+  COUNT_FAST_PATH, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH, type Counters, PORT_NONE
 } from './counters.ts'
-import type { Counters } from './counters.ts'
 import {
   DROP_CONNECTION_TABLE_FULL, DROP_MAPPING_QUEUE_FULL, DROP_MAPPING_TIMEOUT, DROP_NONE,
   DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED,
@@ -35,6 +33,7 @@ import { FlowRecorder } from './flow_records.ts'
 import { takeFrame } from './frame.ts'
 import { GatewayAnswers } from './gateway_answers.ts'
 import { IcmpErrors } from './icmp_error.ts'
+import type { Impairments } from './impair/impairments.ts'
 import { keepConnection, NO_ENTRY } from './keep_connection.ts'
 import { isMirrored, Mirror, MIRROR_BYTES } from './mirror.ts'
 import { NodePort } from './node_port.ts'
@@ -42,16 +41,15 @@ import { PacketContext } from './packet.ts'
 import {
   runEgressPath, runIngressPath, runLocalIngressPath, runTunnelPath, runUplinkPath
 } from './packet_path.ts'
-import { PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
-import type { GatherRun } from './parking.ts'
+import { type GatherRun, PARKED_ASK, PARKED_BYTES, Parking, PARKING_FULL } from './parking.ts'
 import { SERVICE_DNS_VPC, SERVICE_NONE } from './link_local_service.ts'
 import type { RouterArena } from './router_arena.ts'
 import type { RouterParts } from './router_parts.ts'
 import { askService } from './service_answer.ts'
 import { ServicePort } from './service_port.ts'
 import { WAIT_FOR_COPY, WAIT_FOR_SHARD } from './steps/hyperplane.ts'
-import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { WAIT_FOR_ADDRESS } from './steps/mapping.ts'
+import { chooseMirror, MIRROR_NONE } from './steps/mirror.ts'
 import { farVpcIndex } from './steps/peering.ts'
 import * as flowLayout from './tables/flow_layout.ts'
 import { PREFETCH_MAX } from './tables/flow_table.ts'
@@ -99,6 +97,8 @@ export class Router implements RouterParts {
   tap: Tap | null = null
   /** While flows of an ENI of this host are logged. */
   flowRecorder: FlowRecorder | null = null
+  /** While something is impaired here. */
+  impairments: Impairments | null = null
   /** One context for each packet of a batch. */
   readonly #batch = Array.from({ length: PREFETCH_MAX }, () => new PacketContext())
   readonly #hashes = new Int32Array(PREFETCH_MAX)
@@ -126,6 +126,7 @@ export class Router implements RouterParts {
     this.#tapAt = parkedAt + PARKED_BYTES
     this.#gatherRun = (run, at, bytesMax) => arena.gatherRun(run, at, bytesMax)
     this.#sendNow = () => {
+      this.impairments?.shape()
       this.tap?.transmitted(arena.tx, this.transmit.count)
       arena.transmit(this.transmit.count)
       this.transmit.reset()

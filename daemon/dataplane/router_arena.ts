@@ -1,4 +1,5 @@
 /** The memory that a router works in: a part of the NIC's, and how much of it is scratch. */
+import { IMPAIR_BYTES } from './impair/impairments.ts'
 import { MIRROR_BYTES } from './mirror.ts'
 import { HELD_BYTES } from './node_port.ts'
 import { PARKED_BYTES } from './parking.ts'
@@ -19,6 +20,11 @@ export interface RouterArena {
 
 /** Bytes of scratch area that a router needs. */
 export function scratchBytes (txMax: number): number {
+  return impairOffset(txMax) + IMPAIR_BYTES
+}
+
+/** Where in the scratch area the impairments' part begins, behind the router's own. */
+export function impairOffset (txMax: number): number {
   return transmitBytes(txMax) + PARKED_BYTES + TAP_BYTES + MIRROR_BYTES + HELD_BYTES
 }
 

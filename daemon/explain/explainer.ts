@@ -11,11 +11,12 @@
 import type { Clock } from '../base/clock.ts'
 import { isGatewayId } from '../compile/gateway_port.ts'
 import { ACTION_DELIVER, ACTION_SEAL, ACTION_SERVICE, ACTION_UPLINK } from '../dataplane/action.ts'
-import { DROP_NONE, DROP_REASONS } from '../dataplane/drop_reason.ts'
+import { DROP_NONE, DROP_PARTITIONED, DROP_REASONS } from '../dataplane/drop_reason.ts'
 import { SERVICE_NAMES } from '../dataplane/link_local_service.ts'
 import { EGRESS, INGRESS } from '../dataplane/tables/flow_layout.ts'
 import type { Directory } from '../mapping/directory.ts'
 import { addressPrefix } from '../mapping/prefix.ts'
+import { partitionId } from '../model/impairment.ts'
 import { isEdge } from '../model/lab.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { protocolName } from '../wire/ip_protocol.ts'
@@ -172,10 +173,17 @@ export class Explainer {
   #carry (packet: PacketFields, sides: Side[], lastTold: Told, lastFrom: Place, lastLeft: Passage,
     lastFields: PacketFields, memory: Memory): Walked {
     let [told, from, left, fields] = [lastTold, lastFrom, lastLeft, lastFields]
+    let [toldFields, toldFromHost] = [packet, null as string | null]
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const next = from.view.nextHop(left.p)
       const nextView = this.#viewOf(next.host)
       if (nextView === null) return stopped(packet, sides, told)
+      if (this.#isCutOff(from.view, nextView)) {
+        told = this.#side({ view: from.view, eni: told.eni }, told.direction, toldFields,
+          { p: left.p, drop: DROP_PARTITIONED }, toldFromHost)
+        sides.splice(-1, 1, sideOf(told))
+        return stopped(packet, sides, told)
+      }
       const to = { view: nextView, eni: next.eni }
       const isGateway = nextView.isGateway(next.eni)
       if (memory === 'present' && !isGateway) this.#bring(to, fields, INGRESS)
@@ -185,6 +193,8 @@ export class Explainer {
       const fromHost = nextView === from.view ? null : from.view.host.id
       const direction = isGateway && !nextView.isInward(entered.p) ? 'egress' : 'ingress'
       told = this.#side(to, direction, fields, entered, fromHost)
+      toldFields = fields
+      toldFromHost = fromHost
       sides.push(sideOf(told))
       if (entered.drop !== DROP_NONE) return stopped(packet, sides, told)
       const walk = { packet: inWords(packet), sides, deliveredTo: next.eni, service: null,
@@ -201,6 +211,11 @@ export class Explainer {
       left = entered
     }
     return stopped(packet, sides, told)
+  }
+
+  #isCutOff (one: HostView, other: HostView): boolean {
+    const { partition } = this.#options.snapshot.tables
+    return partition.get(partitionId(one.host.id, other.host.id)) !== undefined
   }
 
   /** Takes the packet's conversation over from the real flow table. */

@@ -5,7 +5,7 @@
 import {
   DROP_BLACKHOLE, DROP_DESTINATION_CHECK, DROP_NAT_IDLE, DROP_NAT_NO_FLOW,
   DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS, DROP_NO_MAPPING, DROP_NO_PUBLIC_ADDRESS,
-  DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_CLOSED, DROP_PORT_UNKNOWN,
+  DROP_NO_ROUTE, DROP_PARTITIONED, DROP_PEER_TRANSIT, DROP_PORT_CLOSED, DROP_PORT_UNKNOWN,
   DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS, DROP_SOURCE_SPOOFED, DROP_TOO_BIG
 } from '../dataplane/drop_reason.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -42,6 +42,10 @@ export function remedyOf (side: Passed): Remedy {
     }
     case DROP_NO_PUBLIC_ADDRESS: return none('Associate an Elastic IP with the source ("vpcctl ' +
       'address allocate", "vpcctl address associate"), or send by a NAT gateway.')
+    case DROP_PARTITIONED: return {
+      text: 'The two hosts are cut off from each other on purpose.',
+      command: `vpcctl heal ${side.view.host.id} ${side.view.nextHop(side.p).host}`
+    }
     case DROP_PORT_CLOSED: return startOwner(side.snapshot, side.eni)
     case DROP_PEER_TRANSIT: return none('A peering gives no transit: neither gateways nor ' +
       'other peers of the peer VPC. Peer the two VPCs directly, or use a gateway of the own VPC.')

@@ -10,7 +10,8 @@ import {
   DROP_GENEVE_VERSION, DROP_LINK_LOCAL, DROP_MALFORMED, DROP_MARTIAN, DROP_MULTICAST,
   DROP_NAT_CAPACITY, DROP_NAT_FRAGMENT, DROP_NAT_IDLE, DROP_NAT_NO_FLOW, DROP_NAT_PROTOCOL,
   DROP_NAT_TABLE_FULL, DROP_NETWORK_ACL_EGRESS, DROP_NETWORK_ACL_INGRESS, DROP_NONE,
-  DROP_NO_MAPPING, DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PEER_TRANSIT, DROP_PORT_ALLOCATION,
+  DROP_NO_MAPPING, DROP_NO_PUBLIC_ADDRESS, DROP_NO_ROUTE, DROP_PARTITIONED, DROP_PEER_TRANSIT,
+  DROP_PORT_ALLOCATION,
   DROP_PORT_CLOSED, DROP_PORT_UNKNOWN, DROP_PUBLIC_ADDRESS_UNKNOWN, DROP_REASONS,
   DROP_SECURITY_GROUP_EGRESS, DROP_SECURITY_GROUP_INGRESS, DROP_SERVICE_SPOOFED, DROP_SOURCE_HOST,
   DROP_SOURCE_SPOOFED, DROP_TOO_BIG, DROP_TTL_EXPIRED, DROP_VNI_MISMATCH, DROP_VNI_UNKNOWN,
@@ -29,7 +30,9 @@ import type { Direction, Step, StepName } from './explanation.ts'
 import type { HostView } from './host_view.ts'
 import { destinationOf, sourceOf } from './made_packet.ts'
 import type { PacketFields } from './made_packet.ts'
-import { aclEntryText, groupRuleText, labelOf, targetText, trafficText } from './words.ts'
+import {
+  aclEntryText, groupRuleText, impairmentText, labelOf, targetText, trafficText
+} from './words.ts'
 
 /** A side whose steps have run. */
 export interface Passed {
@@ -71,7 +74,7 @@ const EGRESS_STEPS: readonly StepKind[] = [
   },
   { step: 'ttl', drops: [DROP_TTL_EXPIRED], tell: tellTtl },
   { step: 'mtu', drops: [DROP_TOO_BIG], tell: tellMtu },
-  { step: 'send', drops: [], tell: tellSend }
+  { step: 'send', drops: [DROP_PARTITIONED], tell: tellSend }
 ]
 
 /** Of a packet for a service of the VPC: no other step is taken. */
@@ -97,7 +100,7 @@ const INGRESS_STEPS: readonly StepKind[] = [
 /** What becomes of the packet behind a gateway. */
 const BEYOND_DROPS = [
   DROP_NO_MAPPING, DROP_ENI_NOT_HERE, DROP_TTL_EXPIRED, DROP_TOO_BIG, DROP_PORT_CLOSED,
-  DROP_GATEWAY_DOWN
+  DROP_GATEWAY_DOWN, DROP_PARTITIONED
 ]
 
 /** Out of a VPC, at its internet gateway. */
@@ -447,12 +450,17 @@ function tellMtu ({ p, drop }: Passed): Told {
   return { text: p.mustFragment !== 0 ? `${sizes}: it is fragmented` : sizes }
 }
 
-function tellSend ({ view, p, snapshot }: Passed): Told {
+function tellSend ({ view, p, snapshot, eni, drop }: Passed): Told {
   const { host } = view.nextHop(p)
   const to = snapshot.tables.host.get(host)?.underlayAddress ?? ''
+  if (drop === DROP_PARTITIONED) {
+    return { object: view.host.id, text: `${view.host.id} is cut off from ${host} by a partition` }
+  }
+  const impaired = impairmentText(snapshot, eni, 'out')
   return { text: host === view.host.id
-    ? `it stays on ${host}`
-    : `over the underlay to ${host} (${to}), VNI ${String(view.vniOf(p, EGRESS))}` }
+    ? `it stays on ${host}${impaired}`
+    : `over the underlay to ${host} (${to}), VNI ${String(view.vniOf(p, EGRESS))}${impaired}` +
+      impairmentText(snapshot, view.host.id, 'out') }
 }
 
 function tellHeader ({ view, p, eni, drop, fromHost, snapshot }: Passed): Told {
@@ -477,5 +485,5 @@ function tellDeliver ({ view, p, eni, snapshot, drop }: Passed): Told {
     return { object: eni, text: `${label} takes ${String(view.tables.ports.mtu[p.portIndex])} ` +
       'bytes at most' }
   }
-  return { object: eni, text: `to ${label}` }
+  return { object: eni, text: `to ${label}${impairmentText(snapshot, eni, 'in')}` }
 }

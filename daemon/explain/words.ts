@@ -84,3 +84,27 @@ export function isIcmp (protocol: number): boolean {
 export function blockOf (address: string): string {
   return `${address}/${address.includes(':') ? '128' : '32'}`
 }
+
+/**
+ * What an impairment does to packets of one direction: `; impaired: delay 35 ms, loss 1%`, or
+ * nothing.
+ * @param id of an ENI, or the name of a host
+ */
+export function impairmentText (
+  { tables }: Snapshot, id: string, direction: 'in' | 'out'
+): string {
+  const impairment = tables.impairment.get(id)
+  if (impairment === undefined) return ''
+  if (impairment.direction !== 'both' && impairment.direction !== direction) return ''
+  const { delayMs, jitterMs, rateBitsPerSecond } = impairment
+  const effects = [
+    delayMs === 0 ? '' : `delay ${String(delayMs)} ms`,
+    jitterMs === 0 ? '' : `jitter ${String(jitterMs)} ms`,
+    ...(['loss', 'corrupt', 'duplicate', 'reorder'] as const).map((name) => {
+      const percent = impairment[`${name}Percent`]
+      return percent === 0 ? '' : `${name} ${String(percent)}%`
+    }),
+    rateBitsPerSecond === 0 ? '' : `rate ${String(rateBitsPerSecond)} bit/s`
+  ]
+  return `; ${id} is impaired: ${effects.filter((effect) => effect !== '').join(', ')}`
+}

@@ -292,14 +292,16 @@ export function planDeleteNetworkInterface (view: AccountView,
 }
 
 /**
- * What deletes an ENI: its record, the permissions on it, its Elastic IPs' associations. For every
- * plan that deletes ENIs.
+ * What deletes an ENI: its record, the permissions on it, its impairment, its Elastic IPs'
+ * associations. For every plan that deletes ENIs.
  */
 export function removalOf (snapshot: Snapshot, networkInterfaceId: string): Change[] {
   const permissions = snapshot.tables.networkInterfacePermission
     .by('networkInterfaceId', networkInterfaceId)
   return [remove('networkInterface', networkInterfaceId),
     ...permissions.map(({ id }) => remove('networkInterfacePermission', id)),
+    ...(snapshot.tables.impairment.get(networkInterfaceId) === undefined
+      ? [] : [remove('impairment', networkInterfaceId)]),
     ...disassociationsOf(snapshot, networkInterfaceId)]
 }
 

@@ -21,6 +21,7 @@ import type { FlowLog } from './flow_log.ts'
 import type { HostedZone, HostedZoneChange, HostedZoneVpc } from './hosted_zone.ts'
 import type { HyperplaneShard } from './hyperplane_shard.ts'
 import type { Image } from './image.ts'
+import type { Impairment, Partition } from './impairment.ts'
 import type { Instance } from './instance.ts'
 import type { MetadataDefaults } from './instance_metadata.ts'
 import type { InternetGateway } from './internet_gateway.ts'
@@ -86,6 +87,8 @@ export interface NounRecords {
   host: Host
   counter: Counter
   quotaOverride: QuotaOverride
+  impairment: Impairment
+  partition: Partition
   idempotency: IdempotencyRecord
   stack: Stack
   stackResource: StackResource
@@ -144,6 +147,8 @@ const NOUN_INDEXES: {
   host: [],
   counter: [],
   quotaOverride: [],
+  impairment: [],
+  partition: [],
   idempotency: [],
   stack: ['accountId'],
   stackResource: ['stackId'],

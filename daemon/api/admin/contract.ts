@@ -16,6 +16,11 @@
  *     GET  /hyperplane                     HyperplaneAnswer
  *     GET  /internet/log                   AccessLogAnswer
  *     GET  /quotas                         QuotasAnswer
+ *     GET  /impairments                    ImpairmentsAnswer
+ *     POST /impairments                    ImpairRequest → RevisionAnswer
+ *     POST /impairments/clear              ClearImpairmentRequest → RevisionAnswer
+ *     POST /partitions                     PartitionRequest → RevisionAnswer
+ *     POST /partitions/heal                PartitionRequest → RevisionAnswer
  *     GET  /vpn                            VpnAnswer
  *     GET  /vpn/keys?tunnels=A,B…          lines of Wireshark's ESP SA table, by outside address: a
  *                                          comment, the SAs that there are, then each that is made
@@ -34,6 +39,7 @@
  * Every error answers a status of 400 or more and AdminError.
  */
 import type { Reach, Walk } from '../../explain/explanation.ts'
+import type { Impairment, ImpairmentSettings, Partition } from '../../model/impairment.ts'
 
 export type { Obstacle, Reach, Side, Step, Walk, WalkedPacket } from '../../explain/explanation.ts'
 
@@ -419,6 +425,24 @@ export interface QuotasAnswer {
     readonly code: string
   }[]
 }
+
+export interface ImpairmentsAnswer {
+  readonly impairments: readonly Impairment[]
+  readonly partitions: readonly Partition[]
+}
+
+/** What is left out is as in NO_IMPAIRMENT (model/impairment.ts). Replaces what was said before. */
+export interface ImpairRequest extends Partial<ImpairmentSettings> {
+  /** `eni-…`, or a host. */
+  readonly id: string
+}
+
+export interface ClearImpairmentRequest { readonly id: string }
+
+export interface PartitionRequest { readonly hosts: readonly [string, string] }
+
+/** Revision with which what was asked for holds (GET /wait). */
+export interface RevisionAnswer { readonly revision: number }
 
 export interface ResetAnswer { readonly revision: number, readonly removed: number }
 

@@ -180,6 +180,13 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   'nat-capacity': ({ capture }) => 'A NAT or egress-only gateway opens 10,000 flows a second at ' +
     'each of its three nodes, and keeps as many there as leave room for others: flows that stand ' +
     `go on. ${capture} shows who opens so many; another gateway has nodes of its own.`,
+  'impaired-loss': ({ eni, host }) => 'That is asked for: "vpcctl impair" shows how much, ' +
+    `"vpcctl impair ${eni?.id ?? host} --clear" (or the host at either end) ends it.`,
+  'impair-queue-full': ({ eni, host }) => 'Senders are faster than the rate, or more is on its ' +
+    `way than "vpcctl impair ${eni?.id ?? host} … --limit" lets wait: bits per second × delay ÷ ` +
+    '8 ÷ bytes of a packet.',
+  'partitioned': ({ host }) => `"vpcctl partition" shows whom ${host} is cut off from, "vpcctl ` +
+    'heal" ends it.',
   replication: ({ host }) => `${host} got no answer of the resource\'s other nodes in time: ` +
     '"vpcctl hyperplane shards" shows them, "vpcctl lab status" whether they run.'
 }

@@ -335,6 +335,30 @@ export type MappingKey =
   }
 
 /** Everything that one revision changes for one host. Absent means unchanged. */
+/** Words of an impaired place in ImpairmentsData.places. Chances are 0..1. */
+export const IMPAIR_AT_POINT = 0 // port index; 0: what the host sends to the underlay
+export const IMPAIR_AT_DIRECTIONS = 1 // IMPAIR_EGRESS, IMPAIR_INGRESS or both
+export const IMPAIR_AT_DELAY_MS = 2
+export const IMPAIR_AT_JITTER_MS = 3
+export const IMPAIR_AT_LOSS = 4
+export const IMPAIR_AT_CORRUPT = 5
+export const IMPAIR_AT_DUPLICATE = 6
+export const IMPAIR_AT_REORDER = 7
+export const IMPAIR_AT_RATE = 8 // bits per second; 0: no limit
+export const IMPAIR_AT_LIMIT = 9 // packets that may wait, of each direction
+export const IMPAIR_WORDS = 10
+/** Bits of IMPAIR_AT_DIRECTIONS: what the ENI or host sends, what the ENI receives. */
+export const IMPAIR_EGRESS = 1
+export const IMPAIR_INGRESS = 2
+
+/** All impairments of a host and its ENIs (impair/impairments.ts): one object, replaced whole. */
+export interface ImpairmentsData {
+  /** [n × IMPAIR_WORDS] */
+  readonly places: Float64Array
+  /** Host indices that nothing is sent to. */
+  readonly partitioned: Uint32Array
+}
+
 export interface TableUpdate {
   readonly kind: 'tables'
   readonly revision: number
@@ -352,6 +376,8 @@ export interface TableUpdate {
   /** One, or absent. */
   readonly publicAddresses?: readonly PublicAddressesData[]
   readonly vpns?: readonly VpnData[]
+  /** One, or absent. */
+  readonly impairments?: readonly ImpairmentsData[]
   readonly shards?: readonly ShardData[]
   readonly removedHosts?: readonly number[]
   readonly removedHostGroups?: readonly number[]

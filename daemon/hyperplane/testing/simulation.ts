@@ -11,6 +11,7 @@
  * that is translated differently than before, and of one that is lost.
  */
 import { assert } from '../../base/assert.ts'
+import { Generator } from '../../base/generator.ts'
 import type { Random } from '../../base/random.ts'
 import { isMessage, MESSAGE_HEADER_BYTES } from '../../dataplane/hyperplane/peer_channel.ts'
 import { RECORD_BYTES } from '../../dataplane/hyperplane/record.ts'
@@ -77,14 +78,14 @@ export class Simulation {
   readonly #bytes = new Uint8Array(MESSAGE_BYTES_MAX)
   readonly #target = new Int32Array(1)
   #incarnation = 0
-  #state: number
+  readonly #generator: Generator
   /** What clients believe. */
   #belief: Assignment | null = null
   readonly #wordAtMs = new Map<string, number>()
 
   constructor (options: SimulationOptions) {
     this.#options = options
-    this.#state = options.seed | 1
+    this.#generator = new Generator(options.seed | 1)
     this.names = Array.from({ length: options.nodes }, (_n, index) => `node-${String(index + 1)}`)
     this.cell = new Cell(this.names)
     this.#files = this.names.map(() => new ArrayBuffer(natFileBytes(CAPACITY)))
@@ -97,13 +98,7 @@ export class Simulation {
 
   get liveFlows (): number { return this.#live.size }
 
-  /** 0 ≤ x < 1: mulberry32. */
-  random (): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
+  random (): number { return this.#generator.next() }
 
   pick (count: number): number { return Math.floor(this.random() * count) }
 

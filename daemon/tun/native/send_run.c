@@ -9,6 +9,7 @@
 #include "checksum.h"
 #include "counters.h"
 #include "descriptor.h"
+#include "join.h"
 
 /* Two control messages: traffic class (int) and segment size (uint16_t). */
 #define CONTROL_BYTES (CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)))
@@ -225,10 +226,21 @@ static void complete_checksum(const struct packet *packet, uint8_t *copy) {
   memcpy(copy + packet->csum_start + packet->csum_offset, &checksum, sizeof checksum);
 }
 
+/* A packet whose checksum nobody has vouched for, and which is wrong: in a lump its receiver would
+ * take it for good, and make it good (coalesce.h). */
+static bool is_damaged(const struct packet *packet) {
+  if (packet->csum & (CSUM_NEEDED | CSUM_VALID)) return false;
+  struct join_packet p;
+  join_parse(&p, (uint8_t *)(uintptr_t)packet->at, packet->bytes);
+  return p.joinable && !join_checksum_is_good(&p);
+}
+
 static void add_plain(struct send_run *run, const struct destination *destination,
                       const struct packet *packet, const uint8_t *prefix, uint32_t prefix_bytes) {
   uint32_t bytes = prefix_bytes + packet->bytes;
   uint32_t copied = bytes_to_copy(packet);
+  bool is_alone = !run->per_packet && is_damaged(packet);
+  if (is_alone) send_run_flush(run);
   make_room(run, destination, bytes, 2, prefix_bytes + copied);
   uint8_t *header = run->headers + run->headers_used;
   struct iovec *part = run->parts + run->part_count;
@@ -242,6 +254,7 @@ static void add_plain(struct send_run *run, const struct destination *destinatio
         (struct iovec){(void *)(uintptr_t)(packet->at + copied), packet->bytes - copied};
   }
   commit_packet(run, bytes, parts, prefix_bytes + copied);
+  if (is_alone) run->last_taken = true;
 }
 
 void send_run_add(struct send_run *run, const struct destination *destination,

@@ -5,6 +5,7 @@
  *
  * With UDP_SEGMENT the kernel takes the run as one buffer and cuts it into datagrams of equal
  * size, so that a run ends with the first packet of another size (a shorter one may be the last).
+ * A packet with a wrong checksum is a run of its own, so that its receiver looks at it.
  * Without it, in per-packet mode, each packet is a datagram of its own in one sendmmsg.
  *
  * Bytes that packets point at must stay until send_run_flush(). Headers that are made here lie in
@@ -41,7 +42,7 @@ struct send_run {
   struct underlay *underlay;
   double *counters;
   bool per_packet;
-  bool last_taken; /* a shorter packet is in: nothing may follow */
+  bool last_taken; /* a shorter or a damaged packet is in: nothing may follow */
   struct destination destination;
   uint32_t packet_count;
   uint32_t part_count;
