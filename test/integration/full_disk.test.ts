@@ -69,7 +69,7 @@ test.serial('a full disk refuses writes, keeps what is there, and stops no packe
           written = value
         }
       })
-      t.is(refused?.name, 'Unavailable', String(refused))
+      t.is(refused.name, 'Unavailable', String(refused))
       t.regex(String(refused), /The store takes no writes at the moment/)
       t.deepEqual(await marks(lab, vpc.id), written === 0 ? [] : [written], 'all or nothing')
       t.is((await a.ping(b.ipv4)).received, 5)
