@@ -120,8 +120,7 @@ export class Loop {
   }
 
   #newNode (hostIndex: number, table: NatTable): HyperplaneNode {
-    // Larger in each life of the worker, and never 0.
-    const incarnation = (Math.floor(this.#clock.nowMs() / INCARNATION_MS) | 0) || 1
+    const incarnation = table.nextIncarnation(Math.floor(this.#clock.nowMs() / INCARNATION_MS))
     return new HyperplaneNode(hostIndex, table, incarnation, {
       confirmed: (at, serial) => { this.router.node.releaseHeld(HOLD_COPY, at, serial) },
       decides: (shard) => { this.router.node.releaseHeld(HOLD_SHARD, shard.eniHigh, shard.eniLow) },

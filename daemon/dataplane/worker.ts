@@ -16,11 +16,12 @@ import { mapSharedFile, SharedMemories } from '../tun/shared_memory.ts'
 import { Counters } from './counters.ts'
 import { Loop, pathMtu, RX_MAX, TX_MAX } from './loop.ts'
 import { messagePortLink } from './port.ts'
+import type { ControlLink } from './port.ts'
 import { scratchBytes, scratchBytesWithEsp } from './router_arena.ts'
-import { flowFileBytes } from './tables/flow_layout.ts'
+import { FLOW_LAYOUT_VERSION, flowFileBytes } from './tables/flow_layout.ts'
 import { INTERNET_MTU } from './steps/internet_gateway.ts'
 import { FlowTable } from './tables/flow_table.ts'
-import { natFileBytes } from './tables/nat_layout.ts'
+import { NAT_LAYOUT_VERSION, natFileBytes } from './tables/nat_layout.ts'
 import { NatTable } from './tables/nat_table.ts'
 import type { WorkerOptions } from './tables/update.ts'
 import { ESP_JOBS_MAX, ESP_OUT_BYTES, ESP_RESULTS_MAX } from './vpn_port.ts'
@@ -37,21 +38,35 @@ function main (options: WorkerOptions): void {
     doorbellFd: options.doorbellFd
   })
   nic.openUnderlay(options.underlayNamespacePath, options.underlayAddress, GENEVE_UDP_PORT)
+  const link = messagePortLink(options.port)
+  const flows = new FlowTable(flowFile, options.flowCapacity, systemRandom)
+  const nat = options.nat === null ? null
+    : new NatTable(mapSharedFile(options.nat.filePath, natFileBytes(options.nat.capacity)),
+      options.nat.capacity, systemRandom)
+  tellReplaced(link, options.flowFilePath, flows.replacedVersion, FLOW_LAYOUT_VERSION)
+  tellReplaced(link, options.nat?.filePath ?? '', nat?.replacedVersion ?? null, NAT_LAYOUT_VERSION)
   const loop = new Loop({
     nic,
-    link: messagePortLink(options.port),
+    link,
     clock: systemClock,
     counters: new Counters(new SharedMemories().open(options.counters)),
-    flows: new FlowTable(flowFile, options.flowCapacity, systemRandom),
-    nat: options.nat === null ? null
-      : new NatTable(mapSharedFile(options.nat.filePath, natFileBytes(options.nat.capacity)),
-        options.nat.capacity, systemRandom),
+    flows,
+    nat,
     esp: options.espFilePath === null ? null : openEsp(nic, options.espFilePath),
     hostIndex: options.hostIndex,
     pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':')),
     machineNs
   })
   loop.run()
+}
+
+/** A file of another version of vpclab has been started anew. */
+function tellReplaced (
+  link: ControlLink, path: string, version: number | null, present: number
+): void {
+  if (version === null) return
+  link.post({ kind: 'warning', message: `${path} had layout ${String(version)}, and not ` +
+    `${String(present)}: its flows are forgotten` })
 }
 
 function openEsp (nic: Nic, path: string): Esp {

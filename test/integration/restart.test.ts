@@ -5,6 +5,11 @@
  */
 import test from 'ava'
 import * as ec2 from '@aws-sdk/client-ec2'
+import { closeSync, openSync, writeSync } from 'node:fs'
+import {
+  FLOW_LAYOUT_VERSION, HEADER_AT_VERSION
+} from '../../daemon/dataplane/tables/flow_layout.ts'
+import { flowFilePath } from '../../daemon/host/paths.ts'
 import type { Lab } from '../harness/lab.ts'
 import { withLab } from '../harness/with_lab.ts'
 
@@ -53,6 +58,23 @@ test.serial('state, instances and a running TCP connection survive kill -9 of th
     t.is((await a.ping(b.ipv4)).received, 5)
     t.is((await a.ping(b.ipv6)).received, 5)
   }))
+
+test.serial('a flow file of another version is started anew, and the log says so',
+  withLab({ expectedWarnings: [/had layout 3, and not \d+: its flows are forgotten/] },
+    async (t, lab) => {
+      const subnet = await lab.subnet(await lab.vpc('10.0.0.0/16'), '10.0.1.0/24')
+      const a = await lab.instance(subnet, { host: 'host-1' })
+      const b = await lab.instance(subnet, { host: 'host-2' })
+      t.is((await a.ping(b.ipv4)).received, 5)
+      await lab.kill()
+      const path = flowFilePath(lab.name, 'host-1')
+      const file = openSync(path, 'r+')
+      writeSync(file, Int32Array.of(3), 0, 4, 4 * HEADER_AT_VERSION)
+      closeSync(file)
+      await lab.restart()
+      t.true(lab.log.includes(`${path} had layout 3, and not ${String(FLOW_LAYOUT_VERSION)}`))
+      t.is((await a.ping(b.ipv4)).received, 5)
+    }))
 
 /** Names and addresses of the links; a TUN without a reader has no carrier for a moment. */
 function addressesOf (json: string): unknown {

@@ -82,7 +82,7 @@ export class HyperplaneNode implements ChannelUser {
   #sweepRow = -1
   #mustSweep = false
 
-  /** @param incarnation a number that is larger each time the node starts, not 0 */
+  /** @param incarnation NatTable.nextIncarnation */
   constructor (hostIndex: number, table: NatTable, incarnation: number, events: NodeEvents) {
     this.#hostIndex = hostIndex
     this.table = table

@@ -5,8 +5,9 @@ import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from '../../w
 import { TCP_FLAG_ACK, TCP_FLAG_FIN, TCP_FLAG_RST, TCP_FLAG_SYN } from '../../wire/tcp.ts'
 import {
   BUCKET_ENTRY_MASK, EGRESS, ENTRY_AT_HASH, ENTRY_AT_LAST_SEEN, ENTRY_AT_REMOTE, FLOW_CAPACITY_MAX,
-  FLOW_PORT_SLOT_BITS, FLOW_TICK_MS, flowBuckets, flowCapacity, flowFileBytes, HALF_AT_BYTES,
-  HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD, HALF_WORDS, HEADER_AT_VERSION, INGRESS
+  FLOW_LAYOUT_VERSION, FLOW_PORT_SLOT_BITS, FLOW_TICK_MS, flowBuckets, flowCapacity, flowFileBytes,
+  HALF_AT_BYTES, HALF_AT_GENERATION, HALF_AT_PACKETS, HALF_WORD, HALF_WORDS, HEADER_AT_VERSION,
+  INGRESS
 } from './flow_layout.ts'
 import {
   FlowTable, ICMP_IDLE_TICKS, OTHER_IDLE_TICKS, TCP_CLOSING_IDLE_TICKS, TCP_ESTABLISHED_IDLE_TICKS,
@@ -216,6 +217,8 @@ test('a file of another layout, capacity or content starts clean', (t) => {
   new Int32Array(file)[HEADER_AT_VERSION]++
   const other = newTable(64, file)
   t.false(other.restored)
+  t.is(other.replacedVersion, FLOW_LAYOUT_VERSION + 1)
+  t.is(newTable(64, file).replacedVersion, null)
   t.is(other.live, 0)
   t.is(find(other, 1, 1), -1)
   t.false(newTable(40, file).restored)

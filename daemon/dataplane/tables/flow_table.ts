@@ -86,6 +86,8 @@ export class FlowTable {
   readonly capacity: number
   /** True when the file held a table that was taken over. */
   readonly restored: boolean
+  /** Layout of the file that was started anew for it; null: it was none of another. */
+  readonly replacedVersion: number | null
   /** Counter: flows that found no room. Their packets took the slow path. */
   fullCount = 0
   /** What prefetch loaded, so that its loads are not optimised away. */
@@ -128,6 +130,9 @@ export class FlowTable {
     this.#free = new Int32Array(this.capacity)
     this.#wheel = new TimerWheel(this.capacity, 0)
     for (let slot = 0; slot < FLOW_PORTS_MAX; slot++) this.#forgetIdleTimes(slot)
+    const version = this.words[HEADER_AT_VERSION]
+    this.replacedVersion = this.words[HEADER_AT_MAGIC] === FLOW_MAGIC &&
+      version !== FLOW_LAYOUT_VERSION ? version : null
     this.restored = this.words[HEADER_AT_MAGIC] === FLOW_MAGIC &&
       this.words[HEADER_AT_VERSION] === FLOW_LAYOUT_VERSION &&
       this.words[HEADER_AT_CAPACITY] === this.capacity

@@ -31,6 +31,8 @@ export const NAT_HEADER_AT_LIVE = 4
 export const NAT_HEADER_AT_NOW_TICK = 5
 /** Key of the hashes. */
 export const NAT_HEADER_AT_SEED = 6
+/** Number of the node's life that wrote it last; 0: none. */
+export const NAT_HEADER_AT_INCARNATION = 7
 
 export const NAT_HEADER_BYTES = 4096
 export const NAT_ROWS_WORD = NAT_HEADER_BYTES / 4

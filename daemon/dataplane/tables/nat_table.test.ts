@@ -6,7 +6,8 @@ import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../wire/ip_protocol.ts'
 import { FLOW_TICK_MS } from './flow_layout.ts'
 import {
   NAT_AT_INSIDE, NAT_AT_INSIDE_HASH, NAT_AT_INSIDE_PORTS, NAT_AT_OUTSIDE_PORTS, NAT_AT_OUTSIDE,
-  NAT_AT_PROTOCOL, NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_FLOWS_PER_DESTINATION_MAX, NAT_IDLE_S,
+  NAT_AT_PROTOCOL, NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_FLOWS_PER_DESTINATION_MAX,
+  NAT_HEADER_AT_VERSION, NAT_IDLE_S, NAT_LAYOUT_VERSION,
   NAT_PORT_MIN, NAT_REST_MIN_S, NAT_REST_S, NAT_TCP_FIN_INSIDE, NAT_TCP_FIN_REMOTE, natFileBytes
 } from './nat_layout.ts'
 import { choosePort } from './nat_ports.ts'
@@ -270,4 +271,25 @@ test('whatever is opened, released and reopened, live flows differ in their port
     }
   }), { numRuns: 300 })
   t.pass()
+})
+
+test('each life of a node has a larger number than the last, however the clock was set', (t) => {
+  const file = new ArrayBuffer(natFileBytes(64))
+  // 10 ms each: now, a minute later, a day back, half a year on.
+  const clocks = [0, 6_000, -8_640_000, 1_576_800_000].map((offset) => 179_000_000_000 + offset)
+  const lives = clocks.map((clock) => newTable(64, file).nextIncarnation(clock))
+  for (let life = 1; life < lives.length; life++) {
+    t.true(((lives[life] - lives[life - 1]) | 0) > 0, lives.join(', '))
+  }
+  t.not(newTable().nextIncarnation(0), 0)
+})
+
+test('a file of another layout is started anew, and says of which', (t) => {
+  const file = new ArrayBuffer(natFileBytes(64))
+  open(newTable(64, file), 1)
+  new Int32Array(file)[NAT_HEADER_AT_VERSION]++
+  const table = newTable(64, file)
+  t.is(table.replacedVersion, NAT_LAYOUT_VERSION + 1)
+  t.is(table.live, 0)
+  t.is(newTable(64, file).replacedVersion, null)
 })

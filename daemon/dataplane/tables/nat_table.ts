@@ -21,14 +21,13 @@ import { FLOW_TICK_MS } from './flow_layout.ts'
 import { NatDestinations, rowAt, rowOf } from './nat_destinations.ts'
 import {
   NAT_AT_CREATED, NAT_AT_DESTINATION, NAT_AT_INSIDE, NAT_AT_INSIDE_HASH, NAT_AT_INSIDE_PORTS,
-  NAT_AT_LAST_SEEN, NAT_AT_OUTSIDE, NAT_AT_OUTSIDE_HASH,
-  NAT_AT_OUTSIDE_PORTS, NAT_AT_PROTOCOL, NAT_AT_RELEASED, NAT_AT_REMOTE, NAT_AT_RESOURCE,
-  NAT_AT_SERIAL, NAT_AT_STAMP, NAT_AT_STATE, NAT_AT_TCP, NAT_AT_UNCONFIRMED, NAT_CAPACITY_MAX,
-  NAT_CLOSING_S, NAT_FREE, NAT_HEADER_AT_CAPACITY, NAT_HEADER_AT_LIVE, NAT_HEADER_AT_MAGIC,
+  NAT_AT_LAST_SEEN, NAT_AT_OUTSIDE, NAT_AT_OUTSIDE_HASH, NAT_AT_OUTSIDE_PORTS, NAT_AT_PROTOCOL,
+  NAT_AT_RELEASED, NAT_AT_REMOTE, NAT_AT_RESOURCE, NAT_AT_SERIAL, NAT_AT_STAMP, NAT_AT_STATE,
+  NAT_AT_TCP, NAT_AT_UNCONFIRMED, NAT_CAPACITY_MAX, NAT_CLOSING_S, NAT_FREE,
+  NAT_HEADER_AT_CAPACITY, NAT_HEADER_AT_LIVE, NAT_HEADER_AT_MAGIC, NAT_HEADER_AT_INCARNATION,
   NAT_HEADER_AT_NOW_TICK, NAT_HEADER_AT_SEED, NAT_HEADER_AT_TOUCHED, NAT_HEADER_AT_VERSION,
   NAT_IDLE_S, NAT_LAYOUT_VERSION, NAT_LIVE, NAT_MAGIC, NAT_REST_MIN_S, NAT_REST_S, NAT_RESTING,
-  NAT_RESTORED,
-  NAT_ROW_WORDS, NAT_ROWS_WORD, NAT_TCP_FINS, NAT_TCP_RST, natFileBytes
+  NAT_RESTORED, NAT_ROW_WORDS, NAT_ROWS_WORD, NAT_TCP_FINS, NAT_TCP_RST, natFileBytes
 } from './nat_layout.ts'
 import { SlotIndex } from './slot_index.ts'
 import { TimerWheel } from './timer_wheel.ts'
@@ -53,6 +52,8 @@ export class NatTable {
   readonly destinations: NatDestinations
   /** True when the file held a table that was taken over. */
   readonly restored: boolean
+  /** Layout of the file that was started anew for it; null: it was none of another. */
+  readonly replacedVersion: number | null
   /** Idle time of a flow, ticks. */
   idleTicks = NAT_IDLE_S * SECOND
   /** Counter: flows that found no room. */
@@ -78,6 +79,9 @@ export class NatTable {
     this.capacity = capacity
     this.words = new Int32Array(buffer, 0, NAT_ROWS_WORD + capacity * NAT_ROW_WORDS)
     const { words } = this
+    const version = words[NAT_HEADER_AT_VERSION]
+    this.replacedVersion = words[NAT_HEADER_AT_MAGIC] === NAT_MAGIC &&
+      version !== NAT_LAYOUT_VERSION ? version : null
     this.restored = words[NAT_HEADER_AT_MAGIC] === NAT_MAGIC &&
       words[NAT_HEADER_AT_VERSION] === NAT_LAYOUT_VERSION &&
       words[NAT_HEADER_AT_CAPACITY] === capacity
@@ -91,6 +95,18 @@ export class NatTable {
     this.#wheel = new TimerWheel(capacity, 0)
     this.#armed = new Uint8Array(capacity)
     this.#rebuild()
+  }
+
+  /**
+   * A number for the life that begins now, larger than that of any before (RFC 1982), and never 0,
+   * however the clock was set in between. @param wallNumber a number that rises with the clock
+   */
+  nextIncarnation (wallNumber: number): number {
+    const last = this.words[NAT_HEADER_AT_INCARNATION]
+    const isLater = last === 0 || ((wallNumber - last) | 0) > 0
+    const next = (isLater ? wallNumber : last + 1) | 0
+    this.words[NAT_HEADER_AT_INCARNATION] = next === 0 ? 1 : next
+    return this.words[NAT_HEADER_AT_INCARNATION]
   }
 
   /** Live flows, copies included. */
