@@ -6,8 +6,7 @@ import type { Clock } from '../../daemon/base/clock.ts'
 import { VpclabError } from '../../daemon/base/errors.ts'
 import { HostCompiler } from '../../daemon/compile/host_compiler.ts'
 import { WorkerModel } from '../../daemon/compile/test_world.ts'
-import type { TableUpdate } from '../../daemon/dataplane/tables/update.ts'
-import type { Carrier } from '../../daemon/host/dataplane_carrier.ts'
+import type { Carrier, CarrierEvents } from '../../daemon/host/dataplane_carrier.ts'
 import { DataplaneLink } from '../../daemon/host/dataplane_link.ts'
 import { TableFeed } from '../../daemon/host/table_feed.ts'
 import type { Directory } from '../../daemon/mapping/directory.ts'
@@ -61,8 +60,7 @@ export class SimulatedAgent {
     this.model = new WorkerModel(this.compiler)
     this.#link = new DataplaneLink({
       log: silentLog(),
-      start: (events) => this.isAlive
-        ? new SimulatedWorker(host, this.compiler.indexOfHost(host.name), events) : NO_WORKER,
+      start: (events) => this.isAlive ? this.#startWorker(events) : NO_WORKER,
       onApplied: (revision) => { this.model.acknowledge(revision) },
       onPortFailed: () => { this.reconcile() },
       onServicesFailed: () => undefined,
@@ -81,9 +79,10 @@ export class SimulatedAgent {
   /** Newest revision of which the worker has everything. */
   get swappedRevision (): number { return this.#feed.swappedRevision }
 
-  start (): void {
+  /** @throws VpclabError when the worker ends before it runs */
+  async start (): Promise<void> {
     this.compiler.compileAll()
-    this.#link.start().catch(() => undefined)
+    await this.#link.start()
   }
 
   /** The daemon has died, and its threads with it. */
@@ -91,8 +90,6 @@ export class SimulatedAgent {
     this.isAlive = false
     this.host.worker?.end(false)
   }
-
-  onTables (update: TableUpdate): void { this.model.apply(update) }
 
   onCommit (revision: number, changes: readonly AppliedChange[]): void {
     this.#feed.onCommit(revision, changes)
@@ -105,6 +102,12 @@ export class SimulatedAgent {
     const here = this.#replica.snapshot.tables.instance.by('hostName', this.host.name)
     const ids = new Set([...here.map(({ id }) => id), ...this.host.guests.keys()])
     for (const id of ids) void this.#work(id)
+  }
+
+  #startWorker (events: CarrierEvents): Carrier {
+    const hostIndex = this.compiler.indexOfHost(this.host.name)
+    return new SimulatedWorker(this.host, hostIndex, events,
+      (update) => { this.model.apply(update) })
   }
 
   async #work (id: string): Promise<void> {

@@ -39,9 +39,6 @@ export interface HostEvents {
   onDatagram(datagram: Datagram): void
   /** A packet reached a device of an instance that is there. */
   onDelivered(host: SimulatedHost, eniId: string, packet: Uint8Array): void
-  /** A worker takes an update. */
-  onTables(host: SimulatedHost, update: TableUpdate): void
-  trace(text: string): void
 }
 
 export class SimulatedHost {
@@ -78,14 +75,18 @@ export class SimulatedWorker implements Carrier {
   revision = 0
   readonly #host: SimulatedHost
   readonly #events: CarrierEvents
+  readonly #onTables: (update: TableUpdate) => void
   #isAlive = true
   /** When the newest message, either way, arrives: they keep their order. */
   #downMs = 0
   #upMs = 0
 
-  constructor (host: SimulatedHost, hostIndex: number, events: CarrierEvents) {
+  /** @param onTables hears of each update that the worker takes */
+  constructor (host: SimulatedHost, hostIndex: number, events: CarrierEvents,
+    onTables: (update: TableUpdate) => void) {
     this.#host = host
     this.#events = events
+    this.#onTables = onTables
     this.lab = new Lab({
       host: hostIndex, flowFile: host.flowFile, flowCapacity: FLOW_CAPACITY, pathMtu: PATH_MTU
     })
@@ -165,7 +166,7 @@ export class SimulatedWorker implements Carrier {
     lab.toWorker.push(message)
     if (message.kind === 'tables') {
       this.revision = message.revision
-      this.#host.events.onTables(this.#host, message)
+      this.#onTables(message)
     }
     this.run()
   }

@@ -31,8 +31,12 @@ export interface MachineEvents {
   readonly timeline: Timeline
   readonly chance: Chance
   readonly etcd: SimulatedEtcd
-  /** A call was answered: what it changed counts from now on. */
-  onAcknowledged(machine: Machine, revision: number, changes: readonly Change[]): void
+  /**
+   * A call was answered: what it changed counts from now on, and what it would have made before the
+   * store moved does not.
+   */
+  onAcknowledged(machine: Machine, revision: number, changes: readonly Change[],
+    dropped: readonly Change[]): void
   onCommit(machine: Machine, revision: number): void
   onError(machine: Machine, error: unknown): void
 }
@@ -110,9 +114,14 @@ export class Daemon {
     const engine =
       await EtcdEngine.open({ target: TARGET, clock: timeline, random: chance, client })
     const daemon = new Daemon(machine, client, await Replica.open(engine), events)
-    for (const agent of daemon.agents) agent.start()
     daemon.#reapLater()
-    return daemon
+    try {
+      await Promise.all(daemon.agents.map(async (agent) => { await agent.start() }))
+      return daemon
+    } catch (error) {
+      daemon.die()
+      throw error
+    }
   }
 
   get view (): AccountView { return new AccountView(this.replica.snapshot, ACCOUNT, REGION) }
@@ -126,12 +135,17 @@ export class Daemon {
 
   async transact (plan: () => Plan<unknown>): Promise<void> {
     let changes: readonly Change[] = []
+    /** What each plan would have made. */
+    const made: (readonly Change[])[] = []
+    const { tables } = this.replica.snapshot
     const { revision } = await this.replica.transact(() => {
       const planned = plan()
       changes = planned.changes
+      made.push(changes.filter(({ noun, id }) => tables[noun].get(id) === undefined))
       return planned
     })
-    if (changes.length > 0) this.#events.onAcknowledged(this.#machine, revision, changes)
+    if (changes.length === 0) return
+    this.#events.onAcknowledged(this.#machine, revision, changes, made.slice(0, -1).flat())
   }
 
   die (): void {

@@ -1,3 +1,4 @@
+/** A few seeds of the simulation; `npm run sim` runs others, and more of them. */
 import test from 'ava'
 import { FAULT_KINDS } from './faults.ts'
 import { Simulation } from './simulation.ts'

@@ -125,8 +125,9 @@ export class Simulation {
           timeline: this.#timeline,
           chance: chance(`machine ${String(index)}`),
           etcd: this.#etcd,
-          onAcknowledged: (machine, revision, changes) => {
+          onAcknowledged: (machine, revision, changes, dropped) => {
             this.#acknowledged(machine, revision, changes)
+            this.#refuseTwice(machine, changes, dropped)
           },
           onCommit: () => undefined,
           onError: (machine, error) => {
@@ -198,11 +199,7 @@ export class Simulation {
       chance,
       controlDelayMs: () => chance.delayMs(CONTROL_MS) * this.#faults.slowness(chance),
       onDatagram: (datagram) => { this.#carry(datagram) },
-      onDelivered: (host, eniId, packet) => { this.#traffic.receive(host, eniId, packet) },
-      onTables: (host, update) => {
-        this.#agentOf(host)?.onTables(update)
-      },
-      trace: (text) => { this.#note(text) }
+      onDelivered: (host, eniId, packet) => { this.#traffic.receive(host, eniId, packet) }
     })
   }
 
@@ -265,6 +262,16 @@ export class Simulation {
     this.#fail(`${machine.name} acknowledged revision ${String(revision)} before it had it`)
   }
 
+  /** What a call would have made by a plan that came too late is not there besides. */
+  #refuseTwice (
+    machine: Machine, changes: readonly Change[], dropped: readonly Change[]): void {
+    const keys = new Set(changes.map(({ noun, id }) => keyOf(noun, id)))
+    const made = dropped.find(({ noun, id }) =>
+      !keys.has(keyOf(noun, id)) && this.#history.newest[noun].has(id))
+    if (made === undefined) return
+    this.#fail(`${machine.name} answered one call and made ${made.noun} ${made.id} besides`)
+  }
+
   #probeLater (): void {
     this.#timeline.soon(this.#packets.delayMs(PROBE_EVERY_MS), () => {
       if (!this.#isActive) return
@@ -318,14 +325,6 @@ export class Simulation {
 
   #machineOf (host: SimulatedHost): string {
     return this.#machines.find(({ hosts }) => hosts.includes(host))?.name ?? ''
-  }
-
-  #agentOf (host: SimulatedHost): Daemon['agents'][number] | undefined {
-    for (const { daemon } of this.#machines) {
-      const agent = daemon?.agents.find((one) => one.host === host)
-      if (agent !== undefined) return agent
-    }
-    return undefined
   }
 
   // ------------------------------------------------------------------------------ the reckoning
