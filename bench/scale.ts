@@ -152,8 +152,8 @@ function loadVpcs (): void {
   const fleet =
     new Fleet({ hosts: HOSTS, vpcs: 5000, enisPerVpc: 1, routesPerVpc: 1, withWorkers: false })
   const seconds = significant((performance.now() - startMs) / 1000)
-  console.error(`5000 VPCs with ${String(fleet.routeCount)} routes load on ${String(HOSTS)} hosts ` +
-    `in ${String(seconds)} s`)
+  console.error(`5000 VPCs with ${String(fleet.routeCount)} routes load on ${String(HOSTS)} ` +
+    `hosts in ${String(seconds)} s`)
   const before = fleet.built()
   const [table] = fleet.world.list('routeTable')
   if (table === undefined) return
