@@ -2,7 +2,8 @@
 export default {
   extensions: ['ts'],
   files: [
-    'daemon/**/*.test.ts', 'ctl/**/*.test.ts', 'test/tidy/**/*.test.ts', 'bench/**/*.test.ts'
+    'daemon/**/*.test.ts', 'ctl/**/*.test.ts', 'test/tidy/**/*.test.ts', 'test/sim/**/*.test.ts',
+    'bench/**/*.test.ts'
   ],
   workerThreads: false,
   timeout: '120s'

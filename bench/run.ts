@@ -45,6 +45,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     claim: 'how long 1,000 VPCs that are peered in pairs take through the API',
     load: () => import('./peering.ts')
   },
+  scale: {
+    claim: 'what size costs: moved ENIs, mappings, VPCs, a restart, writes a second',
+    load: () => import('./scale.ts')
+  },
   cli: {
     claim: 'how long vpcctl takes: its help, and a list from a running daemon',
     load: () => import('./cli.ts')

@@ -5,7 +5,6 @@
  * The key of a shard is `<vpcId>/<shard>`. A shard without entries is not sent, and sent empty once
  * when it was sent before.
  */
-import { eniBits } from '../base/ids.ts'
 import { MAPPING_SHARDS } from '../dataplane/tables/mapping_shard.ts'
 import {
   MAPPING_AT_ADDRESS, MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_GENERATION,
@@ -65,7 +64,7 @@ export function packEntries (
   const packed = new Uint32Array(entries.length * MAPPING_WORDS)
   entries.forEach((entry, index) => {
     const at = index * MAPPING_WORDS
-    const { high, low } = eniBits(entry.networkInterfaceId)
+    const { high, low } = entry.eniBits
     packed.set(entry.prefix.words, at + MAPPING_AT_ADDRESS)
     packed[at + MAPPING_AT_PREFIX_LENGTH] = entry.prefix.length
     packed[at + MAPPING_AT_ENI_HIGH] = high

@@ -14,6 +14,7 @@ import {
 import type { TableUpdate } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import { wordsKey } from '../mapping/prefix.ts'
+import { PREFIX_WORDS } from '../wire/address.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import type { Instance } from '../model/instance.ts'
 import type { Host } from '../model/lab.ts'
@@ -299,9 +300,12 @@ export class WorkerModel {
   apply (update: TableUpdate | null): void {
     if (update === null) return
     assert(update.revision >= this.#revision, 'revisions rise')
+    // The first one also takes back what an earlier worker of the host had.
+    if (this.#revision > 0) {
+      for (const kind of INDEXED_KINDS) this.#applyRemovals(kind, update)
+      this.#removeMirrors(update)
+    }
     this.#revision = update.revision
-    for (const kind of INDEXED_KINDS) this.#applyRemovals(kind, update)
-    this.#removeMirrors(update)
     for (const kind of INDEXED_KINDS) {
       for (const object of (update[kind] ?? []) as unknown as readonly TableObject[]) {
         const index = Number(object[INDEX_FIELD[kind]])
@@ -335,9 +339,11 @@ export class WorkerModel {
     for (const index of [...removedPorts, ...removedMirrors]) this.#mirrors.delete(index)
   }
 
-  acknowledge (): void {
-    this.#compiler.acknowledged(this.#revision)
-    this.#removed.clear()
+  acknowledge (revision = this.#revision): void {
+    this.#compiler.acknowledged(revision)
+    for (const [key, removedAt] of this.#removed) {
+      if (removedAt <= revision) this.#removed.delete(key)
+    }
   }
 
   /** Everything the worker has, names in place of indices. Fails on an index to nowhere. */
@@ -362,7 +368,10 @@ export class WorkerModel {
     for (const [key, prefixes] of this.#members) {
       const [group = '', shard = ''] = key.split('/')
       if (prefixes.length === 0) continue
-      named[`${this.#name('securityGroups', Number(group))} members ${shard}`] = prefixes
+      // Their order means nothing.
+      const members = Array.from({ length: prefixes.length / PREFIX_WORDS }, (_member, index) =>
+        prefixes.subarray(index * PREFIX_WORDS, (index + 1) * PREFIX_WORDS).join(':'))
+      named[`${this.#name('securityGroups', Number(group))} members ${shard}`] = members.sort()
     }
     return named
   }

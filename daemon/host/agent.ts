@@ -23,7 +23,7 @@ import { FlowReader } from '../dataplane/flow_reader.ts'
 import type { ProcessOptions } from '../dataplane/process.ts'
 import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
 import type {
-  CaptureMessage, ControlMessage, FlowRecordsMessage, MappingKey, PortDevice
+  CaptureMessage, ControlMessage, FlowRecordsMessage, PortDevice
 } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
@@ -47,6 +47,7 @@ import type { NamespaceMonitor } from './namespace_monitor.ts'
 import {
   espFilePath, flowFilePath, natFilePath, namespaceName, namespacePath, sharedFilePath
 } from './paths.ts'
+import { TableFeed } from './table_feed.ts'
 
 /** How long an edge waits before it opens a lost uplink again. */
 const UPLINK_RETRY_MS = 1000
@@ -102,11 +103,11 @@ export class HostAgent implements Ports {
   readonly #options: HostAgentOptions
   readonly #log: Log
   readonly #link: DataplaneLink
+  readonly #tables: TableFeed
   #wireMode: WireMode = 'offload'
   #capture: CaptureMessage | null = null
   #flowRecords: FlowRecordsMessage | null = null
   #services: OpenServicesMessage | null = null
-  #seenRevision: number
   #flowReader: FlowReader | null = null
   /** Files shared with a worker in another process: name → how often it was made. */
   readonly #shared = new Map<string, number>()
@@ -119,7 +120,6 @@ export class HostAgent implements Ports {
     this.host = host
     this.#options = options
     this.#log = options.log.child({ host: host.id })
-    this.#seenRevision = ledger.snapshot.revision
     const counters = this.share('counters', COUNTER_BYTES)
     this.counters = counters.buffer
     this.drops = new DropHistory(this.counters)
@@ -159,11 +159,15 @@ export class HostAgent implements Ports {
       onEspMapping: ({ index, address, port }) => {
         options.onEspMapping?.(host.id, { index, address, port })
       },
-      onResolve: ({ key }) => { this.#resolve(key) },
+      onResolve: ({ key }) => { this.#tables.resolve(key) },
       onSpawn: () => {
         this.#hangWatch.begin()
         this.#postEverything()
       }
+    })
+    this.#tables = new TableFeed({
+      compiler: this.compiler, link: this.#link, revision: ledger.snapshot.revision,
+      onUpdate: (update) => { this.drops.note(update) }
     })
   }
 
@@ -254,9 +258,7 @@ export class HostAgent implements Ports {
 
   /** Newest revision that is in force on this host. */
   get appliedRevision (): number {
-    const oldestPosted = this.#link.oldestPostedRevision
-    const swapped = oldestPosted === null ? this.#seenRevision : oldestPosted - 1
-    return Math.min(swapped, this.reconciler.convergedRevision)
+    return Math.min(this.#tables.swappedRevision, this.reconciler.convergedRevision)
   }
 
   /**
@@ -282,14 +284,7 @@ export class HostAgent implements Ports {
 
   /** Precondition: the snapshot and the directory hold this commit and no later one. */
   onCommit (revision: number, changes: readonly AppliedChange[]): void {
-    this.#seenRevision = revision
-    const update = this.compiler.compileChanges(revision, changes)
-    for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
-    if (update !== null) {
-      this.drops.note(update)
-      for (const portIndex of update.removedPorts ?? []) this.#link.closePort(portIndex)
-      this.#link.postTables(update)
-    }
+    this.#tables.onCommit(revision, changes)
     for (const { noun, id, record } of changes) {
       if (noun === 'networkInterface' && record === null) this.drops.forget(id)
     }
@@ -344,10 +339,7 @@ export class HostAgent implements Ports {
   cacheStatistics (): CacheStatistics { return this.compiler.cacheStatistics() }
 
   #postEverything (): void {
-    const update = this.compiler.compileAll()
-    this.drops.note(update)
-    this.#link.postTables(update)
-    for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
+    this.#tables.postEverything()
     this.#openUplink()
     this.#link.post({ kind: 'wire-mode', mode: this.#wireMode })
     if (this.#capture !== null) this.#link.post(this.#capture)
@@ -377,11 +369,5 @@ export class HostAgent implements Ports {
     this.#log.warn({ error }, 'the uplink to the internet is opened again')
     clearTimeout(this.#uplinkTimer)
     this.#uplinkTimer = setTimeout(() => { this.#openUplink() }, UPLINK_RETRY_MS)
-  }
-
-  #resolve (key: MappingKey): void {
-    const answer = this.compiler.resolve(key)
-    if (answer !== null) this.#link.post(answer)
-    for (const correction of this.compiler.takeCorrections()) this.#link.post(correction)
   }
 }

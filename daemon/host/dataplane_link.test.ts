@@ -101,3 +101,18 @@ serial('a worker that dies is started again and gets everything anew', async (t)
   await link.openPort(7, device('eth0'), false)
   t.is(link.openPortCount, 1)
 })
+
+serial('a worker that ends before it runs is told at once', async (t) => {
+  const link = new DataplaneLink({
+    start: (events) => {
+      queueMicrotask(() => { events.onExit() })
+      return {
+        pid: null, post: () => undefined, cpuUs: () => Promise.resolve(null),
+        terminate: () => Promise.resolve(), release: () => undefined
+      }
+    },
+    log: silentLog(), onApplied: () => undefined, onPortFailed: () => undefined,
+    onServicesFailed: () => undefined, onResolve: () => undefined, onSpawn: () => undefined
+  })
+  await t.throwsAsync(link.start(), { code: 'VPCLAB_ERR_AGENT', message: /ended while it started/ })
+})

@@ -185,7 +185,11 @@ export class DataplaneLink {
   #onExit (livedMs: number): void {
     this.#stopped?.()
     this.#release()
-    if (this.#stopping || this.#ready !== null) return
+    if (this.#ready !== null) {
+      this.#ready.reject(agentError('The data plane worker ended while it started'))
+      return
+    }
+    if (this.#stopping) return
     this.#options.onEnd?.()
     if (livedMs > WORKER_SETTLED_MS) this.restarts = 0
     const delayMs = Math.min(WORKER_RESTART_MS * 2 ** this.restarts, WORKER_RESTART_MS_MAX)

@@ -16,6 +16,8 @@
  *
  * Memory: about 500 bytes per address. Work: a commit costs the ENIs it touches, no more.
  */
+import { eniBits } from '../base/ids.ts'
+import type { EniBits } from '../base/ids.ts'
 import {
   MAPPING_PREFIX_SHARD, MAPPING_SHARDS, mappingShardOf
 } from '../dataplane/tables/mapping_shard.ts'
@@ -46,6 +48,8 @@ export interface MappingEntry {
   /** 0..MAPPING_SHARDS - 1 */
   readonly shard: number
   readonly networkInterfaceId: string
+  /** The id as tables have it. */
+  readonly eniBits: EniBits
   readonly hostName: string
   readonly subnetId: string
   readonly zoneId: string
@@ -306,9 +310,10 @@ export class Directory {
     const { record, hostName } = found
     const old = this.#live.get(id)
     const entries = new Map(old?.entries)
+    const bits = eniBits(record.id)
     for (const text of addressesOf(record)) {
       if (entries.has(text)) continue
-      const entry = newEntry(record, hostName, text, generation)
+      const entry = newEntry(record, bits, hostName, text, generation)
       entries.set(text, entry)
       this.#insert(entry)
     }
@@ -420,14 +425,14 @@ function addressesOf (record: NetworkInterface): readonly string[] {
 }
 
 function newEntry (
-  record: NetworkInterface, hostName: string, text: string, generation: number
+  record: NetworkInterface, bits: EniBits, hostName: string, text: string, generation: number
 ): MappingEntry {
   const prefix = text.includes('/') ? cidrPrefix(text) : addressPrefix(text)
   const shard = prefix.length === ADDRESS_BITS ? shardOfAddress(prefix.words) : MAPPING_PREFIX_SHARD
   const { vpcId, subnetId, zoneId, macAddress } = record
   return {
-    vpcId, address: text, prefix, shard, networkInterfaceId: record.id, hostName, subnetId, zoneId,
-    macAddress, generation
+    vpcId, address: text, prefix, shard, networkInterfaceId: record.id, eniBits: bits, hostName,
+    subnetId, zoneId, macAddress, generation
   }
 }
 

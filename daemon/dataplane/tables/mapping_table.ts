@@ -90,7 +90,7 @@ function prefixesOf (entries: Uint32Array): Uint32Array {
 }
 
 function hashOf (entries: Uint32Array): WordTable {
-  const table = new WordTable(ADDRESS_WORDS, 1)
+  const table = new WordTable(ADDRESS_WORDS, 1, 0, entries.length / MAPPING_WORDS)
   for (let at = 0; at < entries.length; at += MAPPING_WORDS) {
     assert(entries[at + MAPPING_AT_PREFIX_LENGTH] === ADDRESS_BITS,
       'prefixes have a shard of their own')

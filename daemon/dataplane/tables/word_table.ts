@@ -45,14 +45,19 @@ export class WordTable {
   readonly #seed: number
   #mask: number
 
-  /** @param seed makes slots unpredictable where a peer chooses keys; 0 where control does */
-  constructor (keyWords: number, valueWords: number, seed = 0) {
+  /**
+   * @param seed makes slots unpredictable where a peer chooses keys; 0 where control does
+   * @param keys how many are expected: with as many the table does not grow
+   */
+  constructor (keyWords: number, valueWords: number, seed = 0, keys = 0) {
     this.key = new Int32Array(keyWords)
     this.#keyWords = keyWords
     this.#stride = 1 + keyWords + valueWords
     this.#seed = seed
-    this.#mask = SLOTS_MIN - 1
-    this.words = new Int32Array(SLOTS_MIN * this.#stride)
+    let slots = SLOTS_MIN
+    while (slots < 2 * keys) slots *= 2
+    this.#mask = slots - 1
+    this.words = new Int32Array(slots * this.#stride)
   }
 
   /** Index in `words` of the first value word for `key`, or -1. */

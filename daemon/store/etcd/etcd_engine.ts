@@ -55,6 +55,9 @@ interface Stamp {
   readonly atMs: number
 }
 
+/** What of etcd the engine uses. */
+export type StoreClient = Pick<EtcdClient, 'range' | 'txn' | 'watch' | 'close'>
+
 export interface EtcdEngineOptions {
   readonly target: EtcdTarget
   readonly clock: Clock
@@ -63,11 +66,13 @@ export interface EtcdEngineOptions {
   readonly onConnection?: (reason: string | null) => void
   /** Only while this one owns the lab commits are written. */
   readonly owner?: Ownership
+  /** Another way to etcd than the network; the engine closes it. */
+  readonly client?: StoreClient
 }
 
 export class EtcdEngine implements StoreEngine {
   readonly #options: EtcdEngineOptions
-  readonly #client: EtcdClient
+  readonly #client: StoreClient
   readonly #guardKey: string
   readonly #recordPrefix: string
   readonly #places = new Map<Key, Place>()
@@ -87,7 +92,7 @@ export class EtcdEngine implements StoreEngine {
   private constructor (options: EtcdEngineOptions) {
     this.#options = options
     const { prefix } = options.target
-    this.#client = new EtcdClient(options.target, options.clock)
+    this.#client = options.client ?? new EtcdClient(options.target, options.clock)
     this.#guardKey = `${prefix}revision`
     this.#recordPrefix = `${prefix}record`
   }
@@ -101,7 +106,8 @@ export class EtcdEngine implements StoreEngine {
       engine.#revision = revision
       engine.#etcdRevision = etcdRevision
       engine.#follow(Math.max(1, etcdRevision - HISTORY_COMMITS_MAX))
-      await engine.#until(() => engine.#history.at(-1)?.revision === revision ||
+      // One answer of the watch may bring that revision and others that came after it.
+      await engine.#until(() => (engine.#history.at(-1)?.revision ?? -1) >= revision ||
         engine.#unreachableSinceMs !== null || engine.#followsFrom > writtenAt)
     } catch (error) {
       await engine.close()
