@@ -5,9 +5,8 @@ import type { IncomingMessage } from 'node:http'
 import type {
   AccessLogAnswer, AdminError, AttachAnswer, AttachRequest, CacheAnswer, CaptureStopAnswer,
   CredentialsAnswer, DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer, HyperplaneAnswer,
-  InstanceAnswer, LabStatusAnswer,
-  MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer, TraceAnswer, TraceRequest,
-  TrafficAnswer, VpnAnswer, WaitAnswer
+  InstanceAnswer, LabStatusAnswer, MappingAnswer, QuotasAnswer, ReachAnswer, ReachRequest,
+  ResetAnswer, TraceAnswer, TraceRequest, TrafficAnswer, UnderlayAnswer, VpnAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
 import { adminSocketPath } from '../daemon/host/paths.ts'
 import { CtlError, EXIT_TIMEOUT } from './exit_codes.ts'
@@ -35,6 +34,11 @@ export class AdminClient {
 
   vpn (): Promise<VpnAnswer> { return this.#get('/vpn') }
   hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
+  underlay (): Promise<UnderlayAnswer> { return this.#get('/underlay') }
+  rotateUnderlayKeys (): Promise<unknown> {
+    return this.#send('POST', '/underlay/rotate', HTTP_TIMEOUT_MS)
+  }
+
   accessLog (): Promise<AccessLogAnswer> { return this.#get('/internet/log') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }

@@ -79,9 +79,15 @@ export const DROP_MAC_SPOOFED = 56
 export const DROP_ETHERTYPE = 57
 export const DROP_ARP_REFUSED = 58
 export const DROP_NAT_CAPACITY = 59
+// The encrypted underlay
+export const DROP_UNDERLAY_NO_KEY = 60
+export const DROP_UNDERLAY_UNENCRYPTED = 61
+export const DROP_UNDERLAY_UNKNOWN_KEY = 62
+export const DROP_UNDERLAY_REPLAY = 63
+export const DROP_UNDERLAY_AUTHENTICATION = 64
 
 /** Room for reasons in the counters; raising it changes the layout. */
-export const DROP_REASONS_MAX = 64
+export const DROP_REASONS_MAX = 80
 
 export interface DropReason {
   /** As `vpcctl drops` prints it. */
@@ -308,5 +314,27 @@ export const DROP_REASONS: readonly DropReason[] = [
     name: 'nat-capacity',
     meaning: 'The packet opens a flow, and the resource has its share of flows at the HyperPlane ' +
       'node, or of new ones in this second.'
+  },
+  {
+    name: 'underlay-no-key',
+    meaning: 'The underlay is encrypted, and no key is agreed on with the host that the packet is ' +
+      'for.'
+  },
+  {
+    name: 'underlay-unencrypted',
+    meaning: 'The underlay is encrypted, and the datagram from another host is not.'
+  },
+  {
+    name: 'underlay-unknown-key',
+    meaning: 'The host that the encrypted datagram comes from has no key of that id (any more).'
+  },
+  {
+    name: 'underlay-replay',
+    meaning: 'The encrypted datagram was received before, or is older than the replay window.'
+  },
+  {
+    name: 'underlay-authentication',
+    meaning: 'The tag of the encrypted datagram is wrong: it is forged, damaged, or of another ' +
+      'key.'
   }
 ]

@@ -13,6 +13,7 @@ import { Esp, ESP_STATISTICS_BYTES } from '../tun/esp.ts'
 import { createNic } from '../tun/nic.ts'
 import type { Nic } from '../tun/nic.ts'
 import { mapSharedFile, SharedMemories } from '../tun/shared_memory.ts'
+import { WIRE_STATISTICS_BYTES } from '../tun/wire_key.ts'
 import { Counters } from './counters.ts'
 import { Loop, pathMtu, RX_MAX, TX_MAX } from './loop.ts'
 import { messagePortLink } from './port.ts'
@@ -34,7 +35,8 @@ function main (options: WorkerOptions): void {
     rxMax: RX_MAX,
     txMax: TX_MAX,
     spinUs: options.spinUs,
-    doorbellFd: options.doorbellFd
+    doorbellFd: options.doorbellFd,
+    ...options.wireFilePath === null ? {} : { wireStatistics: openWire(options.wireFilePath) }
   })
   nic.openUnderlay(options.underlayNamespacePath, options.underlayAddress, GENEVE_UDP_PORT)
   const loop = new Loop({
@@ -48,10 +50,18 @@ function main (options: WorkerOptions): void {
         options.nat.capacity, systemRandom),
     esp: options.espFilePath === null ? null : openEsp(nic, options.espFilePath),
     hostIndex: options.hostIndex,
-    pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':')),
+    pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':'),
+      options.wireFilePath !== null),
     machineNs
   })
   loop.run()
+}
+
+/** Counts begin anew with the worker. */
+function openWire (path: string): ArrayBuffer {
+  const statistics = mapSharedFile(path, WIRE_STATISTICS_BYTES)
+  new Float64Array(statistics).fill(0)
+  return statistics
 }
 
 function openEsp (nic: Nic, path: string): Esp {

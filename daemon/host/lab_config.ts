@@ -61,6 +61,12 @@ const SCHEMA = z.object({
   store: z.string().default(STORE_SQLITE),
   underlayFamily: z.enum(['ipv4', 'ipv6']),
   underlayMtu: z.int(),
+  /** Whether what crosses between hosts is encrypted. */
+  underlayEncryption: z.boolean().default(false),
+  /** Certificates by which hosts know each other, as files; null: the lab's own authority's. */
+  agentCa: z.string().nullable().default(null),
+  agentCert: z.string().nullable().default(null),
+  agentKey: z.string().nullable().default(null),
   instanceSlots: z.int(),
   apiAddress: z.string(),
   apiPort: z.int(),
@@ -92,6 +98,11 @@ export interface LabFlags {
   readonly store?: string | undefined
   readonly underlay?: string | undefined
   readonly underlayMtu?: string | undefined
+  /** `on` or `off`. */
+  readonly underlayEncryption?: string | undefined
+  readonly agentCa?: string | undefined
+  readonly agentCert?: string | undefined
+  readonly agentKey?: string | undefined
   readonly instanceSlots?: string | undefined
   readonly apiAddress?: string | undefined
   readonly apiPort?: string | undefined
@@ -135,6 +146,11 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
     underlayFamily: family,
     underlayMtu: number('--underlay-mtu', flags.underlayMtu,
       saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
+    underlayEncryption: onOrOff('--underlay-encryption', flags.underlayEncryption,
+      saved?.underlayEncryption ?? false),
+    agentCa: flags.agentCa ?? saved?.agentCa ?? null,
+    agentCert: flags.agentCert ?? saved?.agentCert ?? null,
+    agentKey: flags.agentKey ?? saved?.agentKey ?? null,
     instanceSlots: number('--instance-slots', flags.instanceSlots,
       saved?.instanceSlots ?? INSTANCE_SLOTS_DEFAULT, 1, INSTANCE_SLOTS_DEFAULT),
     apiAddress: flags.apiAddress ?? saved?.apiAddress ?? API_ADDRESS_DEFAULT,
@@ -154,14 +170,24 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   if (config.uplink === 'real' && config.edges === 0) {
     throw badFlag('--uplink', 'real', 'lab, where there are no edges')
   }
+  checkAgentFiles(config)
   const fault = quotaFault(config.quotas, config.quotaProfile)
   if (fault !== null) throw new VpclabError('VPCLAB_ERR_CONFIG', `--quota: ${fault}`)
   return config
 }
 
+/** @throws VpclabError VPCLAB_ERR_CONFIG when one of the three files is named without the others */
+function checkAgentFiles ({ agentCa, agentCert, agentKey }: LabConfig): void {
+  const named = [agentCa, agentCert, agentKey].filter((path) => path !== null)
+  if (named.length === 0 || named.length === 3) return
+  throw badFlag('--agent-ca, --agent-cert, --agent-key', named.join(', '),
+    'all three files, or none')
+}
+
 /** The records of a lab's hosts, in order; then those of its edges, in the hosts' zones. */
 export function hostRecords (config: LabConfig): Host[] {
   const { region, underlayFamily, underlayMtu, instanceSlots } = config
+  const encryption = config.underlayEncryption ? { underlayEncryption: true } : {}
   const zoneIds = [...new Set(config.hosts.map(({ zoneId }) => zoneId))]
   const hosts = config.hosts.map((host, index): Host => ({
     id: host.name,
@@ -169,6 +195,7 @@ export function hostRecords (config: LabConfig): Host[] {
     zoneId: host.zoneId,
     underlayAddress: underlayAddressOf(index + 1, underlayFamily),
     underlayMtu,
+    ...encryption,
     roles: ['compute'],
     instanceSlots
   }))
@@ -178,6 +205,7 @@ export function hostRecords (config: LabConfig): Host[] {
     zoneId: zoneIds[index % zoneIds.length] ?? '',
     underlayAddress: edgeAddressOf(index + 1, underlayFamily),
     underlayMtu,
+    ...encryption,
     roles: ['edge', 'hyperplane'],
     instanceSlots: 0
   }))

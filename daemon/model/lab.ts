@@ -18,8 +18,14 @@ export interface Host {
   readonly roles: readonly ('compute' | 'edge' | 'hyperplane')[]
   /** Set while the host's data plane does not run: nothing is to be sent to it. Edges alone. */
   readonly isDown?: boolean
+  /** Set where what the host exchanges with other hosts is encrypted, and nothing else is taken. */
+  readonly underlayEncryption?: boolean
   /** Most instances the host takes; RunInstances beyond it: InsufficientInstanceCapacity. */
   readonly instanceSlots: number
+}
+
+export function isEncrypted ({ underlayEncryption }: Host): boolean {
+  return underlayEncryption === true
 }
 
 export function isEdge ({ roles }: Host): boolean { return roles.includes('edge') }

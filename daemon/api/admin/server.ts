@@ -12,6 +12,7 @@ import { addEventRoutes } from './routes/events.ts'
 import { addCaptureRoutes } from './routes/capture.ts'
 import { addGuestRoutes } from './routes/guests.ts'
 import { addHyperplaneRoutes } from './routes/hyperplane.ts'
+import { addUnderlayRoutes } from './routes/underlay.ts'
 import { addInternetRoutes } from './routes/internet.ts'
 import { addLabRoutes } from './routes/lab.ts'
 import { addQuotaRoutes } from './routes/quotas.ts'
@@ -26,6 +27,7 @@ const ROUTES: readonly AddRoutes[] = [
   addEventRoutes,
   addGuestRoutes,
   addHyperplaneRoutes,
+  addUnderlayRoutes,
   addInternetRoutes,
   addLabRoutes,
   addQuotaRoutes,
