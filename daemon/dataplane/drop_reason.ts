@@ -317,8 +317,8 @@ export const DROP_REASONS: readonly DropReason[] = [
   },
   {
     name: 'underlay-no-key',
-    meaning: 'The underlay is encrypted, and no key is agreed on with the host that the packet is ' +
-      'for.'
+    meaning: 'The underlay is encrypted, and no key is agreed on with the host that the packet ' +
+      'is for.'
   },
   {
     name: 'underlay-unencrypted',

@@ -34,8 +34,8 @@ const EXPORTER_LABEL = 'EXPORTER-vpclab-underlay'
 export const KEY_AGE_MS_MAX = 3_600_000
 /** How much longer the host that is called waits: this part of an age. */
 const PATIENCE = 0.1
-/** How much earlier a handshake may come, so that not all come at once: this part of an age. */
-const SPREAD = 0.05
+/** How much earlier a handshake may come, so that not all come at once. */
+const KEY_AGE_SPREAD_MS = 180_000
 /** How long keys of before are received with. */
 export const FORMER_KEY_MS = 30_000
 /** How long the host that is called waits for the first call. */
@@ -285,7 +285,7 @@ export class KeyAgreement {
       for (const id of former) this.#events.endKey(local.host.name, id)
     }, FORMER_KEY_MS)
     side.formerTimers.add(timer)
-    const age = KEY_AGE_MS_MAX * (1 - SPREAD * Math.random())
+    const age = KEY_AGE_MS_MAX - randomInt(KEY_AGE_SPREAD_MS)
     this.#schedule(local, side, calls(local, side) ? age : age * (1 + PATIENCE))
     this.#events.onAgreed(local.host.name, side.peer.name)
   }

@@ -42,8 +42,8 @@ async function freePort (): Promise<number> {
   return port
 }
 
-function withCard (
-  body: (t: ExecutionContext, card: Card) => Promise<void>): (t: ExecutionContext) => Promise<void> {
+function withCard (body: (t: ExecutionContext, card: Card) => Promise<void>):
+(t: ExecutionContext) => Promise<void> {
   return async (t) => {
     const statistics = new ArrayBuffer(WIRE_STATISTICS_BYTES)
     const nic = createNic({ scratchBytes: 4096, rxMax: 8, txMax: 8, spinUs: 0, doorbellFd: -1,
