@@ -89,8 +89,8 @@ export interface HostAgentOptions {
   readonly onCopyComplete?: (host: string, networkInterfaceId: string, epoch: number) => void
   /** A peer of a VPN tunnel sends from elsewhere than before. */
   readonly onEspMapping?: (host: string, mapping: EspMapping) => void
-  /** A data plane begins that has no keys of the underlay. */
-  readonly onSpawn?: (host: string) => void
+  /** A data plane runs that has no keys of the underlay. */
+  readonly onReady?: (host: string) => void
   /** A data plane has taken a key of the underlay. */
   readonly onWireKeySet?: (host: string, id: number, direction: 'transmit' | 'receive') => void
   /** Namespace of the internet's router, where an edge has its uplink; null: there is none. */
@@ -165,12 +165,12 @@ export class HostAgent implements Ports {
       onEspMapping: ({ index, address, port }) => {
         options.onEspMapping?.(host.id, { index, address, port })
       },
+      onReady: () => { options.onReady?.(host.id) },
       onWireKeySet: ({ id, direction }) => { options.onWireKeySet?.(host.id, id, direction) },
       onResolve: ({ key }) => { this.#resolve(key) },
       onSpawn: () => {
         this.#hangWatch.begin()
         this.#postEverything()
-        options.onSpawn?.(host.id)
       }
     })
   }

@@ -48,6 +48,8 @@ export interface DataplaneLinkOptions {
   readonly onEspMapping?: (message: Extract<WorkerMessage, { kind: 'esp-mapping' }>) => void
   /** The worker has taken a key of the underlay. */
   readonly onWireKeySet?: (message: Extract<WorkerMessage, { kind: 'wire-key-set' }>) => void
+  /** A new worker's loop runs. */
+  readonly onReady?: () => void
   /** A new worker has been made and knows nothing: post everything now. */
   readonly onSpawn: () => void
 }
@@ -220,6 +222,7 @@ export class DataplaneLink {
       case 'ready':
         this.features = message.features
         this.#ready?.resolve()
+        this.#options.onReady?.()
         return
       case 'applied':
         this.#onApplied(message.revision)

@@ -41,7 +41,7 @@ export const FORMER_KEY_MS = 30_000
 /** How long the host that is called waits for the first call. */
 const FIRST_CALL_MS = 250
 const RETRY_MS_MIN = 100
-const RETRY_MS_MAX = 5000
+const RETRY_MS_MAX = 2000
 const HANDSHAKE_MS_MAX = 5000
 /** Handshakes that this thread has begun and not ended, at most. */
 const CALLS_MAX = 16

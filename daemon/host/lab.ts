@@ -215,9 +215,9 @@ export class Lab {
   }
 
   /** What an agent tells whose host encrypts. */
-  get #keyEvents (): Pick<HostAgentOptions, 'onSpawn' | 'onWireKeySet'> {
+  get #keyEvents (): Pick<HostAgentOptions, 'onReady' | 'onWireKeySet'> {
     return {
-      onSpawn: (host) => { this.underlayKeys.begin(host) },
+      onReady: (host) => { this.underlayKeys.begin(host) },
       onWireKeySet: (host, id, direction) => { this.underlayKeys.set(host, id, direction) }
     }
   }

@@ -143,7 +143,8 @@ const geneveSeed = [0x03, 0, 0x08, 0, 0, 0, 7, 0, 0xff, 0xf5, 1, 2, 1, 2, 3, 4, 
   ...Array<number>(40).fill(0x64)]
 /** The same as it is sealed, with a tag that is none. */
 const sealedSeed = [0x09, 0x40, 0x88, 0xb6, ...geneveSeed.slice(4, 20), 0xff, 0xf5, 3, 1,
-  0, 0, 0, 8, 0xff, 0xf5, 0x85, 3, 0, 0, 0x40, 3, ...Array<number>(7).fill(0), 1, ...geneveSeed.slice(20)]
+  0, 0, 0, 8, 0xff, 0xf5, 0x85, 3, 0, 0, 0x40, 3, ...Array<number>(7).fill(0), 1,
+  ...geneveSeed.slice(20)]
 const wire: Record<string, number[]> = {
   sealed: [0, ...sealedSeed],
   ours: [1, ...geneveSeed],
