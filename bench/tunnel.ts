@@ -17,7 +17,7 @@ import { buildPlain } from './tunnel/plain.ts'
 import {
   type BuiltSystems, type SystemBuilder, type TunnelSystem, whenReachable
 } from './tunnel/system.ts'
-import { buildVpclab } from './tunnel/vpclab.ts'
+import { buildVpclab, buildVpclabEncrypted } from './tunnel/vpclab.ts'
 import { buildVxlan } from './tunnel/vxlan.ts'
 import { buildWireguard } from './tunnel/wireguard.ts'
 
@@ -25,6 +25,7 @@ const BUILDERS: Readonly<Record<string, SystemBuilder>> = {
   'plain-veth': buildPlain,
   'kernel-vxlan': buildVxlan,
   'vpclab': buildVpclab,
+  'vpclab-encrypted': buildVpclabEncrypted,
   'nebula': buildNebula,
   'wireguard-go': buildWireguard
 }
@@ -113,7 +114,10 @@ function medians (runs: readonly TunnelFigures[]): TunnelFigures {
   ))) as unknown as TunnelFigures
 }
 
-/** vpclab as a multiple of kernel VXLAN; empty when one of the two was not measured. */
+/**
+ * vpclab as a multiple of kernel VXLAN and of nebula, and encrypted as one of itself in clear; of
+ * what was not measured there is none.
+ */
 function ratiosOf (results: readonly TunnelResult[]): Record<string, number> {
   const find = (system: string, path: string): TunnelResult | undefined =>
     results.find((result) => result.system === system && result.path === path)
@@ -121,17 +125,22 @@ function ratiosOf (results: readonly TunnelResult[]): Record<string, number> {
   const twoHosts = find('vpclab', 'two-hosts')
   const oneHost = find('vpclab', 'one-host')
   const nebula = find('nebula', 'two-hosts')
-  if (vxlan === undefined || twoHosts === undefined || oneHost === undefined) return {}
-  return {
-    tcp1VsVxlan: significant(twoHosts.tcp1Gbps / vxlan.tcp1Gbps),
-    tcp4VsVxlan: significant(twoHosts.tcp4Gbps / vxlan.tcp4Gbps),
-    sameHostTcp1VsVxlan: significant(oneHost.tcp1Gbps / vxlan.tcp1Gbps),
-    udp64VsVxlan: significant(twoHosts.udp64Pps / vxlan.udp64Pps),
-    rttVsVxlan: significant(twoHosts.rttUs / vxlan.rttUs),
-    ...(nebula === undefined
-      ? {}
-      : { tcp1VsNebula: significant(twoHosts.tcp1Gbps / nebula.tcp1Gbps) })
+  const encrypted = find('vpclab-encrypted', 'two-hosts')
+  const ratio = (field: keyof TunnelFigures, one?: TunnelResult, other?: TunnelResult):
+  number | undefined => one === undefined || other === undefined
+    ? undefined : significant(one[field] / other[field])
+  const ratios = {
+    tcp1VsVxlan: ratio('tcp1Gbps', twoHosts, vxlan),
+    tcp4VsVxlan: ratio('tcp4Gbps', twoHosts, vxlan),
+    sameHostTcp1VsVxlan: ratio('tcp1Gbps', oneHost, vxlan),
+    udp64VsVxlan: ratio('udp64Pps', twoHosts, vxlan),
+    rttVsVxlan: ratio('rttUs', twoHosts, vxlan),
+    tcp1VsNebula: ratio('tcp1Gbps', twoHosts, nebula),
+    encryptedVsClear: ratio('tcp1Gbps', encrypted, twoHosts),
+    encryptedVsNebula: ratio('tcp1Gbps', encrypted, nebula)
   }
+  return Object.fromEntries(
+    Object.entries(ratios).flatMap(([name, value]) => value === undefined ? [] : [[name, value]]))
 }
 
 function printTable (results: readonly TunnelResult[]): void {

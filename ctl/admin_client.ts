@@ -7,7 +7,7 @@ import type {
   ClearImpairmentRequest, CredentialsAnswer, DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer,
   HyperplaneAnswer, ImpairmentsAnswer, ImpairRequest, InstanceAnswer, LabStatusAnswer,
   MappingAnswer, PartitionRequest, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer,
-  RevisionAnswer, TraceAnswer, TraceRequest, TrafficAnswer, VpnAnswer, WaitAnswer
+  RevisionAnswer, TraceAnswer, TraceRequest, TrafficAnswer, UnderlayAnswer, VpnAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
 import { adminSocketPath } from '../daemon/host/paths.ts'
 import { CtlError, EXIT_TIMEOUT } from './exit_codes.ts'
@@ -36,6 +36,11 @@ export class AdminClient {
   vpn (): Promise<VpnAnswer> { return this.#get('/vpn') }
   hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
   impairments (): Promise<ImpairmentsAnswer> { return this.#get('/impairments') }
+  underlay (): Promise<UnderlayAnswer> { return this.#get('/underlay') }
+  rotateUnderlayKeys (): Promise<unknown> {
+    return this.#send('POST', '/underlay/rotate', HTTP_TIMEOUT_MS)
+  }
+
   accessLog (): Promise<AccessLogAnswer> { return this.#get('/internet/log') }
   reset (): Promise<ResetAnswer> { return this.#send('POST', '/reset', HTTP_TIMEOUT_MS) }
   stop (): Promise<unknown> { return this.#send('POST', '/stop', HTTP_TIMEOUT_MS) }

@@ -28,6 +28,11 @@ What the lab is made of; kept from its first start on:
   --store sqlite|etcd://HOST[:PORT][,HOST[:PORT]…][/PREFIX][?ca=FILE[&cert=FILE&key=FILE]]
                          where the records are: in a file of the lab (sqlite, the default), or in
                          an etcd, from which another machine can go on with the lab
+  --underlay-encryption on|off
+                         whether what crosses between hosts is encrypted (default off)
+  --agent-ca FILE --agent-cert FILE --agent-key FILE
+                         certificates by which the hosts of several machines know each other: the
+                         host's name is a DNS name in its own (default: the lab's own authority)
 How it is served:
   --api-port PORT        EC2 endpoint (default 4566; 0 takes a free one)
   --api-address ADDRESS  default 127.0.0.1
@@ -61,6 +66,10 @@ const OPTIONS = {
   'region': { type: 'string' },
   'underlay': { type: 'string' },
   'underlay-mtu': { type: 'string' },
+  'underlay-encryption': { type: 'string' },
+  'agent-ca': { type: 'string' },
+  'agent-cert': { type: 'string' },
+  'agent-key': { type: 'string' },
   'store': { type: 'string' },
   'api-port': { type: 'string' },
   'api-address': { type: 'string' },
@@ -115,6 +124,10 @@ export function parseFlags (args: readonly string[]): DaemonFlags {
       store: values.store,
       underlay: values.underlay,
       underlayMtu: values['underlay-mtu'],
+      underlayEncryption: values['underlay-encryption'],
+      agentCa: values['agent-ca'],
+      agentCert: values['agent-cert'],
+      agentKey: values['agent-key'],
       instanceSlots: values['instance-slots'],
       apiAddress: values['api-address'],
       apiPort: values['api-port'],

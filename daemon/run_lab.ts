@@ -46,6 +46,7 @@ import { systemRandom } from './base/random.ts'
 import { BucketWriter } from './flow_logs/bucket_writer.ts'
 import { FlowLogs } from './flow_logs/flow_logs.ts'
 import { LogGroups } from './flow_logs/log_groups.ts'
+import { identities } from './host/agent_certificates.ts'
 import { Lab } from './host/lab.ts'
 import type { Cluster } from './host/lab.ts'
 import { hostRecords, writeConfig } from './host/lab_config.ts'
@@ -144,7 +145,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
 }
 
 function openLab (
-  lab: string, { spinUs, flowCapacity, uplink }: LabConfig,
+  lab: string, config: LabConfig,
   parts: {
     readonly replica: Replica
     readonly log: Log
@@ -153,12 +154,14 @@ function openLab (
     readonly cluster: Cluster | null
   }
 ): Lab {
+  const { spinUs, flowCapacity, uplink } = config
   const { certificates: { keys }, ...rest } = parts
   const forwarders =
     uplink === 'real' ? machineResolvers(process.env[RESOLV_CONF_VARIABLE]) : []
   return new Lab({
     lab, clock: systemClock, random: systemRandom, uplink, forwarders, spinUs, flowCapacity,
-    keyOf: (certificateId) => keys.read(certificateId), ...rest
+    keyOf: (certificateId) => keys.read(certificateId), identityOf: identities(lab, config),
+    ...rest
   })
 }
 

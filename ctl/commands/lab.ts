@@ -44,6 +44,13 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
   { flags: '--underlay <family>', description: 'default: ipv4', values: ['ipv4', 'ipv6'] },
   { flags: '--underlay-mtu <bytes>', description: 'MTU between the hosts (default: 9216)' },
   {
+    flags: '--underlay-encryption <state>', values: ['on', 'off'],
+    description: 'whether what crosses between hosts is encrypted (default: off)'
+  },
+  { flags: '--agent-ca <file>', description: 'authority of the hosts\' certificates' },
+  { flags: '--agent-cert <file>', description: 'certificate with the names of the hosts' },
+  { flags: '--agent-key <file>', description: 'its private key' },
+  {
     flags: '--store <store>',
     description: 'where the records are: sqlite, a file of the lab, or etcd://host:port ' +
       '(default: sqlite)'
@@ -76,6 +83,10 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
   },
   { flags: '--quota <name=value>', description: 'a quota of the lab', repeats: true }
 ]
+
+/** Options that name files. */
+const PATH_OPTIONS: ReadonlySet<string> =
+  new Set(['accessKeys', 'agentCa', 'agentCert', 'agentKey'])
 
 const HOST_COLUMNS: readonly Column<HostStatus>[] = [
   { header: 'host', value: (host) => host.name },
@@ -171,14 +182,14 @@ function daemonFlags (input: Input): string[] {
     const name = optionName(flag)
     const values = repeats === true
       ? input.list(name)
-      : [name === 'accessKeys' ? accessKeysPath(input) : input.text(name)]
+      : [PATH_OPTIONS.has(name) ? pathOf(input, name) : input.text(name)]
     return values.flatMap((value) => value === undefined ? [] : [flag, value])
   })
 }
 
 /** Absolute: the daemon works in another directory, and is started again from yet another. */
-function accessKeysPath (input: Input): string | undefined {
-  const path = input.text('accessKeys')
+function pathOf (input: Input, name: string): string | undefined {
+  const path = input.text(name)
   return path === undefined ? undefined : resolve(path)
 }
 
@@ -205,6 +216,10 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     store: input.text('store'),
     underlay: input.text('underlay'),
     underlayMtu: input.text('underlayMtu'),
+    underlayEncryption: input.text('underlayEncryption'),
+    agentCa: pathOf(input, 'agentCa'),
+    agentCert: pathOf(input, 'agentCert'),
+    agentKey: pathOf(input, 'agentKey'),
     instanceSlots: input.text('instanceSlots'),
     apiAddress: input.text('apiAddress'),
     apiPort: input.text('apiPort'),
@@ -213,7 +228,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
     flowCapacity: input.text('flowCapacity'),
     defaultVpc: input.text('defaultVpc'),
     flowLogInterval: input.text('flowLogInterval'),
-    accessKeys: accessKeysPath(input),
+    accessKeys: pathOf(input, 'accessKeys'),
     quotaProfile: input.text('quotaProfile'),
     quotas: input.list('quota')
   }, running)

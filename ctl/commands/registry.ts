@@ -345,6 +345,12 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./hyperplane.ts')).hyperplaneCommands
   },
   {
+    name: 'underlay',
+    summary: 'The underlay: how what crosses between hosts is encrypted',
+    group: 'Look inside',
+    load: async () => (await import('./underlay.ts')).underlayCommands
+  },
+  {
     name: 'cache',
     summary: 'The mapping caches of the hosts',
     group: 'Look inside',

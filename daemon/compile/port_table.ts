@@ -1,10 +1,11 @@
 /** Ports: the ENIs that are live on this very host, and the gateways that it serves. */
 import { eniBits } from '../base/ids.ts'
 import { PORT_KIND_ENI, PORT_KIND_NAT_GATEWAY } from '../dataplane/tables/update.ts'
-import { OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
+import { overheadBytes } from '../encap/geneve.ts'
 import { addressPrefix, cidrPrefix } from '../mapping/prefix.ts'
 import { changesField } from '../model/commit_feed.ts'
 import { isResource } from '../model/hyperplane_shard.ts'
+import { isEncrypted } from '../model/lab.ts'
 import type { Host } from '../model/lab.ts'
 import { packPrefixes } from './compiled_table.ts'
 import type { CompiledTable } from './compiled_table.ts'
@@ -25,8 +26,7 @@ const POLICY_FIELDS = [
 
 /** Largest inner packet that fits the host's underlay in one frame, bytes. */
 export function portMtu (host: Host): number {
-  const isIpv6 = host.underlayAddress.includes(':')
-  const overhead = isIpv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES
+  const overhead = overheadBytes(host.underlayAddress.includes(':'), isEncrypted(host))
   return Math.min(ENI_MTU_MAX, host.underlayMtu - overhead)
 }
 

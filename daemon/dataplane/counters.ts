@@ -7,18 +7,22 @@
  *     word 0     WORKER_COUNTERS            what the worker did
  *     word 64    NIC counters               in the order of NIC_COUNTERS (tun/nic.ts)
  *     word 128   PORTS_MAX rows of PORT_COUNTER_WORDS, by port index:
- *                  0..63   drops by reason (DROP_*), packets on the wire
- *                  64..67  egress packets, egress bytes, ingress packets, ingress bytes
- *                  68..80  of a HyperPlane resource: NAT_COUNTS (hyperplane/nat_counts.ts)
+ *                  0..79   drops by reason (DROP_*), packets on the wire
+ *                  80..83  egress packets, egress bytes, ingress packets, ingress bytes
+ *                  84..96  of a HyperPlane resource: NAT_COUNTS (hyperplane/nat_counts.ts)
  *
  * Row 0 belongs to no ENI: drops of packets that name none. A row starts from 0 when its index is
  * given to another ENI. All packets and bytes are those on the wire: a super-packet counts as its
  * segments.
  */
 import { assert } from '../base/assert.ts'
-import { NIC_LOSSES_TUN, NIC_LOSSES_UNDERLAY } from '../tun/counters.ts'
 import {
-  DROP_NONE, DROP_PORT_CLOSED, DROP_REASONS_MAX, DROP_UNDERLAY_ERROR
+  NIC_LOSSES_TUN, NIC_LOSSES_UNDERLAY, NIC_RX_CLEAR, NIC_RX_FORGED, NIC_RX_REPLAYED,
+  NIC_RX_UNKNOWN_KEY, NIC_TX_NO_KEY
+} from '../tun/counters.ts'
+import {
+  DROP_NONE, DROP_PORT_CLOSED, DROP_REASONS_MAX, DROP_UNDERLAY_AUTHENTICATION, DROP_UNDERLAY_ERROR,
+  DROP_UNDERLAY_NO_KEY, DROP_UNDERLAY_REPLAY, DROP_UNDERLAY_UNENCRYPTED, DROP_UNDERLAY_UNKNOWN_KEY
 } from './drop_reason.ts'
 import { NAT_COUNT_WORDS } from './hyperplane/nat_counts.ts'
 import { PORTS_MAX } from './tables/port_table.ts'
@@ -93,6 +97,17 @@ export const COUNTER_WORDS = PORTS_WORD + PORTS_MAX * PORT_COUNTER_WORDS
 /** Size of the shared buffer, bytes. */
 export const COUNTER_BYTES = COUNTER_WORDS * Float64Array.BYTES_PER_ELEMENT
 
+/** Counters of the NIC that are drops of a reason. */
+const NIC_DROPS: readonly (readonly [reason: number, counters: readonly number[]])[] = [
+  [DROP_UNDERLAY_ERROR, NIC_LOSSES_UNDERLAY],
+  [DROP_PORT_CLOSED, NIC_LOSSES_TUN],
+  [DROP_UNDERLAY_NO_KEY, [NIC_TX_NO_KEY]],
+  [DROP_UNDERLAY_UNENCRYPTED, [NIC_RX_CLEAR]],
+  [DROP_UNDERLAY_UNKNOWN_KEY, [NIC_RX_UNKNOWN_KEY]],
+  [DROP_UNDERLAY_REPLAY, [NIC_RX_REPLAYED]],
+  [DROP_UNDERLAY_AUTHENTICATION, [NIC_RX_FORGED]]
+]
+
 export class Counters {
   /** [COUNTER_WORDS] the worker's own copy. */
   readonly words = new Float64Array(COUNTER_WORDS)
@@ -162,16 +177,18 @@ export class Counters {
   }
 
   /**
-   * Copies everything in use to shared memory. What the NIC lost after the router was done with it
-   * is a drop of no ENI: a burst of descriptors says no more which packet it was.
+   * Copies everything in use to shared memory. What the NIC lost after the router was done with
+   * it, or before the router saw it, is a drop of no ENI: a burst of descriptors says no more which
+   * packet it was.
    * @param nic totals of the NIC; those beyond NIC_COUNTERS_MAX are left out
    */
   commit (nic: Float64Array): void {
     const count = Math.min(nic.length, NIC_COUNTERS_MAX)
     for (let word = 0; word < count; word++) this.words[NIC_WORD + word] = nic[word]
     const unnamed = PORTS_WORD + PORT_NONE * PORT_COUNTER_WORDS
-    this.words[unnamed + DROP_UNDERLAY_ERROR] = this.#nicSum(NIC_LOSSES_UNDERLAY)
-    this.words[unnamed + DROP_PORT_CLOSED] = this.#nicSum(NIC_LOSSES_TUN)
+    for (const [reason, counters] of NIC_DROPS) {
+      this.words[unnamed + reason] = this.#nicSum(counters)
+    }
     // A view per commit, not per packet.
     this.#shared.set(this.words.subarray(0, PORTS_WORD + this.#rows * PORT_COUNTER_WORDS))
   }

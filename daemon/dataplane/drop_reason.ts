@@ -83,9 +83,15 @@ export const DROP_NAT_CAPACITY = 59
 export const DROP_IMPAIRED_LOSS = 60
 export const DROP_IMPAIR_QUEUE_FULL = 61
 export const DROP_PARTITIONED = 62
+// The encrypted underlay
+export const DROP_UNDERLAY_NO_KEY = 63
+export const DROP_UNDERLAY_UNENCRYPTED = 64
+export const DROP_UNDERLAY_UNKNOWN_KEY = 65
+export const DROP_UNDERLAY_REPLAY = 66
+export const DROP_UNDERLAY_AUTHENTICATION = 67
 
 /** Room for reasons in the counters; raising it changes the layout. */
-export const DROP_REASONS_MAX = 64
+export const DROP_REASONS_MAX = 80
 
 export interface DropReason {
   /** As `vpcctl drops` prints it. */
@@ -321,5 +327,27 @@ export const DROP_REASONS: readonly DropReason[] = [
     name: 'impair-queue-full',
     meaning: 'More packets than its limit wait for the delay or the rate of an impairment.'
   },
-  { name: 'partitioned', meaning: 'The two hosts are cut off from each other by a partition.' }
+  { name: 'partitioned', meaning: 'The two hosts are cut off from each other by a partition.' },
+  {
+    name: 'underlay-no-key',
+    meaning: 'The underlay is encrypted, and no key is agreed on with the host that the packet ' +
+      'is for.'
+  },
+  {
+    name: 'underlay-unencrypted',
+    meaning: 'The underlay is encrypted, and the datagram from another host is not.'
+  },
+  {
+    name: 'underlay-unknown-key',
+    meaning: 'The host that the encrypted datagram comes from has no key of that id (any more).'
+  },
+  {
+    name: 'underlay-replay',
+    meaning: 'The encrypted datagram was received before, or is older than the replay window.'
+  },
+  {
+    name: 'underlay-authentication',
+    meaning: 'The tag of the encrypted datagram is wrong: it is forged, damaged, or of another ' +
+      'key.'
+  }
 ]

@@ -10,10 +10,11 @@
  * It never yields to the event loop and never throws for a packet. Time is read once per pass.
  */
 import type { Clock } from '../base/clock.ts'
-import { GENEVE_UDP_PORT, OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES } from '../encap/geneve.ts'
+import { GENEVE_UDP_PORT, overheadBytes } from '../encap/geneve.ts'
 import { NIC_COUNTER_SLEEPS, NIC_COUNTER_SPINS } from '../tun/counters.ts'
 import type { Esp } from '../tun/esp.ts'
 import type { Nic } from '../tun/nic.ts'
+import type { WireKeyMessage } from '../tun/wire_key.ts'
 import { formatAddress } from '../wire/address.ts'
 import { ETHERNET_ADDRESS_BYTES } from '../wire/ethernet.ts'
 import {
@@ -80,8 +81,8 @@ export interface LoopOptions {
 }
 
 /** What fits into the underlay's MTU beside the outer headers, bytes. */
-export function pathMtu (underlayMtu: number, overIpv6: boolean): number {
-  return underlayMtu - (overIpv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES)
+export function pathMtu (underlayMtu: number, overIpv6: boolean, isEncrypted = false): number {
+  return underlayMtu - overheadBytes(overIpv6, isEncrypted)
 }
 
 export class Loop {
@@ -305,6 +306,8 @@ export class Loop {
         if (warning !== null) this.#link.post({ kind: 'warning', message: warning })
         break
       }
+      case 'wire-key': this.#setKey(message); break
+      case 'wire-key-end': this.#nic.endKey(message.id); break
       case 'close-port': this.#closePort(message.portIndex); break
       case 'resolved':
         this.tables.applyResolved(message.key, message.entries)
@@ -359,6 +362,15 @@ export class Loop {
     } catch (error) {
       this.#link.post({ kind: 'warning',
         message: `Cannot reach host ${address}: ${messageOf(error)}` })
+    }
+  }
+
+  #setKey ({ id, peer, direction, key }: Extract<WireKeyMessage, { kind: 'wire-key' }>): void {
+    try {
+      this.#nic.setKey(id, peer, direction, key)
+      this.#link.post({ kind: 'wire-key-set', id, direction })
+    } catch (error) {
+      this.#link.post({ kind: 'warning', message: messageOf(error) })
     }
   }
 

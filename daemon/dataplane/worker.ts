@@ -13,6 +13,7 @@ import { Esp, ESP_STATISTICS_BYTES } from '../tun/esp.ts'
 import { createNic } from '../tun/nic.ts'
 import type { Nic } from '../tun/nic.ts'
 import { mapSharedFile, SharedMemories } from '../tun/shared_memory.ts'
+import { WIRE_STATISTICS_BYTES } from '../tun/wire_key.ts'
 import { Counters } from './counters.ts'
 import { Loop, pathMtu, RX_MAX, TX_MAX } from './loop.ts'
 import { messagePortLink } from './port.ts'
@@ -35,7 +36,8 @@ function main (options: WorkerOptions): void {
     rxMax: RX_MAX,
     txMax: TX_MAX,
     spinUs: options.spinUs,
-    doorbellFd: options.doorbellFd
+    doorbellFd: options.doorbellFd,
+    ...options.wireFilePath === null ? {} : { wireStatistics: openWire(options.wireFilePath) }
   })
   nic.openUnderlay(options.underlayNamespacePath, options.underlayAddress, GENEVE_UDP_PORT)
   const link = messagePortLink(options.port)
@@ -54,7 +56,8 @@ function main (options: WorkerOptions): void {
     nat,
     esp: options.espFilePath === null ? null : openEsp(nic, options.espFilePath),
     hostIndex: options.hostIndex,
-    pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':')),
+    pathMtu: pathMtu(options.underlayMtu, options.underlayAddress.includes(':'),
+      options.wireFilePath !== null),
     machineNs
   })
   loop.run()
@@ -67,6 +70,13 @@ function tellReplaced (
   if (version === null) return
   link.post({ kind: 'warning', message: `${path} had layout ${String(version)}, and not ` +
     `${String(present)}: its flows are forgotten` })
+}
+
+/** Counts begin anew with the worker. */
+function openWire (path: string): ArrayBuffer {
+  const statistics = mapSharedFile(path, WIRE_STATISTICS_BYTES)
+  new Float64Array(statistics).fill(0)
+  return statistics
 }
 
 function openEsp (nic: Nic, path: string): Esp {

@@ -48,6 +48,7 @@ export const OPTION_SOURCE_ENI = 0x01 // 8 bytes
 export const OPTION_DESTINATION_ENI = 0x02 // 8 bytes
 export const OPTION_FLAGS = 0x03 // 4 bytes: FLAG_*
 export const OPTION_FLOW_COOKIE = 0x04 // 8 bytes, HyperPlane only
+export const OPTION_KEY = 0x05 // 12 bytes: key id 4, number 8; the NIC's alone, critical
 
 export const FLAG_VIA_EDGE = 0x01
 export const FLAG_VIA_TRANSIT_GATEWAY = 0x02
@@ -60,10 +61,22 @@ export const GENEVE_WORDS = GENEVE_BYTES / 4
 /** Header with every option of ours. */
 export const GENEVE_BYTES_MAX = GENEVE_BYTES + 8 + 12
 
+/**
+ * What the NIC adds where the underlay is encrypted (tun/native/wire_keys.h): options for flags and
+ * key, the type of what is inside, the tag.
+ */
+export const ENCRYPTION_BYTES = 8 + 16 + 2 + 16
+
 /** Outer IPv4 (20), UDP (8) and Geneve with the ENI options. */
 export const OVERHEAD_IPV4_BYTES = 20 + 8 + GENEVE_BYTES
 /** Outer IPv6 (40), UDP (8) and Geneve with the ENI options. */
 export const OVERHEAD_IPV6_BYTES = 40 + 8 + GENEVE_BYTES
+
+/** Bytes around an inner packet on the underlay. */
+export function overheadBytes (overIpv6: boolean, isEncrypted: boolean): number {
+  return (overIpv6 ? OVERHEAD_IPV6_BYTES : OVERHEAD_IPV4_BYTES) +
+    (isEncrypted ? ENCRYPTION_BYTES : 0)
+}
 
 // Where the words of the fixed form stand.
 export const GENEVE_WORD_FIRST = 0

@@ -43,7 +43,7 @@ import {
   encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES
 } from '../encap/geneve.ts'
 import type { Directory } from '../mapping/directory.ts'
-import { isEdge } from '../model/lab.ts'
+import { isEdge, isEncrypted } from '../model/lab.ts'
 import type { Host } from '../model/lab.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import {
@@ -110,7 +110,7 @@ export class HostView {
     const flows = new FlowTable(
       new ArrayBuffer(flowFileBytes(CONVERSATIONS_MAX)), CONVERSATIONS_MAX, systemRandom)
     this.tables = new Tables(this.compiler.indexOfHost(host.id),
-      pathMtu(host.underlayMtu, host.underlayAddress.includes(':')), flows)
+      pathMtu(host.underlayMtu, host.underlayAddress.includes(':'), isEncrypted(host)), flows)
     this.tables.apply(update, () => { /* nothing is counted */ })
     if (isEdge(host)) this.tables.uplinkNicPort = UPLINK
     for (const table of update.routeTables ?? []) {

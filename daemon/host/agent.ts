@@ -27,12 +27,14 @@ import type {
 } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
-import { isEdge } from '../model/lab.ts'
+import { isEdge, isEncrypted } from '../model/lab.ts'
 import type { Host } from '../model/lab.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
 import type { EspMapping } from '../tun/esp.ts'
 import type { EspMessage } from '../tun/esp_tunnels.ts'
+import { WIRE_STATISTICS_BYTES } from '../tun/wire_key.ts'
+import type { WireKeyMessage } from '../tun/wire_key.ts'
 import { fileRegion, mapSharedFile, threadRegion } from '../tun/shared_memory.ts'
 import type { SharedMemory, SharedRegion } from '../tun/shared_memory.ts'
 import { startProcess, startThread } from './dataplane_carrier.ts'
@@ -45,7 +47,7 @@ import type { Ports } from './instance_reconciler.ts'
 import type { Limiter } from './limiter.ts'
 import type { NamespaceMonitor } from './namespace_monitor.ts'
 import {
-  espFilePath, flowFilePath, natFilePath, namespaceName, namespacePath, sharedFilePath
+  espFilePath, flowFilePath, natFilePath, namespaceName, namespacePath, sharedFilePath, wireFilePath
 } from './paths.ts'
 import { TableFeed } from './table_feed.ts'
 
@@ -89,6 +91,10 @@ export interface HostAgentOptions {
   readonly onCopyComplete?: (host: string, networkInterfaceId: string, epoch: number) => void
   /** A peer of a VPN tunnel sends from elsewhere than before. */
   readonly onEspMapping?: (host: string, mapping: EspMapping) => void
+  /** A data plane runs that has no keys of the underlay. */
+  readonly onReady?: (host: string) => void
+  /** A data plane has taken a key of the underlay. */
+  readonly onWireKeySet?: (host: string, id: number, direction: 'transmit' | 'receive') => void
   /** Namespace of the internet's router, where an edge has its uplink; null: there is none. */
   readonly uplinkNamespace?: string | null
 }
@@ -109,6 +115,7 @@ export class HostAgent implements Ports {
   #flowRecords: FlowRecordsMessage | null = null
   #services: OpenServicesMessage | null = null
   #flowReader: FlowReader | null = null
+  #wireStatistics: Float64Array | null = null
   /** Files shared with a worker in another process: name → how often it was made. */
   readonly #shared = new Map<string, number>()
   readonly #hangWatch: HangWatch
@@ -159,6 +166,8 @@ export class HostAgent implements Ports {
       onEspMapping: ({ index, address, port }) => {
         options.onEspMapping?.(host.id, { index, address, port })
       },
+      onReady: () => { options.onReady?.(host.id) },
+      onWireKeySet: ({ id, direction }) => { options.onWireKeySet?.(host.id, id, direction) },
       onResolve: ({ key }) => { this.#tables.resolve(key) },
       onSpawn: () => {
         this.#hangWatch.begin()
@@ -190,6 +199,7 @@ export class HostAgent implements Ports {
         : null,
       espFilePath: this.#isProcess && isEdge(host)
         ? espFilePath(lab, host.id) : null,
+      wireFilePath: isEncrypted(host) ? wireFilePath(lab, host.id) : null,
       counters
     }
     return this.#isProcess ? startProcess(options, events, [lab, host.id])
@@ -246,6 +256,13 @@ export class HostAgent implements Ports {
     return this.#flowReader
   }
 
+  /** What passed between this host and each other one, encrypted; maps the file, once. */
+  get wireStatistics (): Float64Array {
+    this.#wireStatistics ??= new Float64Array(
+      mapSharedFile(wireFilePath(this.#options.lab, this.host.id), WIRE_STATISTICS_BYTES))
+    return this.#wireStatistics
+  }
+
   get wireMode (): WireMode { return this.#wireMode }
   get features (): Readonly<Record<string, boolean>> { return this.#link.features }
   get openPortCount (): number { return this.#link.openPortCount }
@@ -291,8 +308,11 @@ export class HostAgent implements Ports {
     this.reconciler.onCommit(revision, changes)
   }
 
-  /** For what no record of this agent says: tunnels of VPN connections (vpn_edges.ts). */
-  post (message: VpnMessage): void { this.#link.post(message) }
+  /**
+   * For what no record of this agent says: tunnels of VPN connections (vpn_edges.ts), keys of the
+   * underlay (underlay_keys.ts).
+   */
+  post (message: VpnMessage | WireKeyMessage): void { this.#link.post(message) }
 
   setWireMode (mode: WireMode): void {
     if (mode === this.#wireMode) return

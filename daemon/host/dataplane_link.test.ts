@@ -31,7 +31,7 @@ serial.beforeEach(async (t) => {
         spinUs: 0,
         flowFilePath: '',
         flowCapacity: 0,
-        nat: null, espFilePath: null,
+        nat: null, espFilePath: null, wireFilePath: null,
         counters: new SharedArrayBuffer(8)
       }, events, new URL('./testing/fake_worker.ts', import.meta.url)),
       log: silentLog(),

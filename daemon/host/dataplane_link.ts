@@ -46,6 +46,10 @@ export interface DataplaneLinkOptions {
   readonly onCopyComplete?:
   (message: Extract<WorkerMessage, { kind: 'copy-complete' }>) => void
   readonly onEspMapping?: (message: Extract<WorkerMessage, { kind: 'esp-mapping' }>) => void
+  /** The worker has taken a key of the underlay. */
+  readonly onWireKeySet?: (message: Extract<WorkerMessage, { kind: 'wire-key-set' }>) => void
+  /** A new worker's loop runs. */
+  readonly onReady?: () => void
   /** A new worker has been made and knows nothing: post everything now. */
   readonly onSpawn: () => void
 }
@@ -222,6 +226,7 @@ export class DataplaneLink {
       case 'ready':
         this.features = message.features
         this.#ready?.resolve()
+        this.#options.onReady?.()
         return
       case 'applied':
         this.#onApplied(message.revision)
@@ -249,6 +254,9 @@ export class DataplaneLink {
         return
       case 'esp-mapping':
         this.#options.onEspMapping?.(message)
+        return
+      case 'wire-key-set':
+        this.#options.onWireKeySet?.(message)
         return
       case 'warning':
         this.#options.log.warn(message.message)

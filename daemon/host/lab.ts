@@ -19,7 +19,9 @@ import { HyperplaneController } from '../hyperplane/controller.ts'
 import { Directory } from '../mapping/directory.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planInstanceReached, planReapTerminated } from '../model/instance_agent.ts'
-import { isEdge, isLost, planHostLiveness, planMachineLiveness } from '../model/lab.ts'
+import {
+  isEdge, isEncrypted, isLost, planHostLiveness, planMachineLiveness
+} from '../model/lab.ts'
 import { planNatGatewayTimers } from '../model/nat_gateway_address.ts'
 import { planVpnTimers } from '../model/vpn_connection.ts'
 import type { Host, Machine } from '../model/lab.ts'
@@ -29,11 +31,13 @@ import { ServicesLink } from '../services/link.ts'
 import type { Members } from '../store/members.ts'
 import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
+import type { HostAgentOptions } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
 import { ensureInternet } from './internet.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
 import { layerIds, removeLayer } from './instance_root.ts'
+import type { Identity } from './key_agreement.ts'
 import { Limiter } from './limiter.ts'
 import { ensureMachineLink } from './machine_link.ts'
 import { NamespaceMonitor } from './namespace_monitor.ts'
@@ -46,6 +50,7 @@ import { ensureRealUplink, removeRealUplink } from './real_uplink.ts'
 import { SERVICE_DEVICE, ensureServiceNamespace, serviceNamespace } from './service_namespace.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureTopology } from './topology.ts'
+import { UnderlayKeys } from './underlay_keys.ts'
 import { VpnEdges } from './vpn_edges.ts'
 import type { DesiredHost } from './topology_plan.ts'
 
@@ -76,6 +81,8 @@ export interface LabOptions {
   readonly cluster: Cluster | null
   /** Private key of a certificate, PEM; null where there is none. */
   readonly keyOf: (certificateId: string) => string | null
+  /** By what a host proves to others who it is. */
+  readonly identityOf: (host: string) => Promise<Identity>
 }
 
 export interface Cluster {
@@ -112,6 +119,7 @@ export class Lab {
   readonly #services: ServicesLink
   readonly publicServices: PublicServices
   readonly vpn: VpnEdges
+  readonly underlayKeys: UnderlayKeys
   #agents: readonly HostAgent[] = []
   /** Hosts whose services are to be opened again. */
   readonly #servicesFailed = new Set<HostAgent>()
@@ -150,6 +158,10 @@ export class Lab {
     })
     this.vpn = new VpnEdges(
       { lab, replica, clock: options.clock, log, agents: () => this.#agents, keyOf: options.keyOf })
+    this.underlayKeys = new UnderlayKeys({
+      ledger: replica, clock: options.clock, log, identityOf: options.identityOf,
+      agents: () => this.#agents.filter(({ host }) => isEncrypted(host))
+    })
     this.#services = new ServicesLink({
       snapshot: () => replica.snapshot,
       directory: this.directory,
@@ -225,8 +237,10 @@ export class Lab {
         void this.#noteLiveness(host, isDown)
       },
       onEspMapping: (host, mapping) => { this.vpn.mapped(host, mapping) },
+      ...isEncrypted(host) ? this.#keyEvents : {},
       onCopyComplete: (host, eni, epoch) => { this.hyperplane.copyIsComplete(host, eni, epoch) }
     }))
+    if (hosts.some(isEncrypted)) this.underlayKeys.start()
     const started = this.#agents.map(async (agent) => { await agent.start() })
     this.#services.start() // with the indices that the agents have just given out
     const opened = this.#agents.map(async (agent) => { await this.#openServices(agent) })
@@ -238,6 +252,14 @@ export class Lab {
     this.#capture.start()
   }
 
+  /** What an agent tells whose host encrypts. */
+  get #keyEvents (): Pick<HostAgentOptions, 'onReady' | 'onWireKeySet'> {
+    return {
+      onReady: (host) => { this.underlayKeys.begin(host) },
+      onWireKeySet: (host, id, direction) => { this.underlayKeys.set(host, id, direction) }
+    }
+  }
+
   /** Stops the agents. Namespaces, devices, processes of the instances and flow state stay. */
   async stop (): Promise<void> {
     this.#stopped = true
@@ -247,6 +269,7 @@ export class Lab {
     this.#monitor.stop()
     this.publicServices.close()
     await this.vpn.stop()
+    await this.underlayKeys.stop()
     await this.#services.stop()
     await Promise.all(this.#agents.map(async (agent) => { await agent.stop() }))
   }
@@ -352,6 +375,7 @@ export class Lab {
     for (const agent of this.#agents) agent.onCommit(revision, changes)
     this.hyperplane.onCommit(changes)
     this.vpn.onCommit(changes)
+    this.underlayKeys.onCommit(changes)
     this.#services.onCommit(revision, changes)
     if (changes.some(({ noun }) => noun === 'machine')) this.#scheduleRepair()
     this.#onApplied()

@@ -77,6 +77,8 @@ const REFUSED: readonly { readonly flags: LabFlags, readonly names: RegExp }[] =
   { flags: { underlay: 'ipx' }, names: /"ipx" of --underlay/ },
   { flags: { store: 'mysql://a' }, names: /"mysql:\/\/a" of --store .* sqlite, or etcd:/ },
   { flags: { underlayMtu: '576' }, names: /"576" of --underlay-mtu/ },
+  { flags: { underlayEncryption: 'maybe' }, names: /"maybe" of --underlay-encryption/ },
+  { flags: { agentCa: '/a', agentKey: '/b' }, names: /"\/a, \/b" of --agent-ca.* all three/ },
   { flags: { apiPort: '65536' }, names: /"65536" of --api-port/ },
   { flags: { flowCapacity: '4194303' }, names: /"4194303" of --flow-capacity .* to 4194302/ },
   { flags: { quotaProfile: 'old' }, names: /"old" of --quota-profile .* seed or current/ },

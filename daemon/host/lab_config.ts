@@ -67,6 +67,12 @@ const SCHEMA = z.object({
   store: z.string().default(STORE_SQLITE),
   underlayFamily: z.enum(['ipv4', 'ipv6']),
   underlayMtu: z.int(),
+  /** Whether what crosses between hosts is encrypted. */
+  underlayEncryption: z.boolean().default(false),
+  /** Certificates by which hosts know each other, as files; null: the lab's own authority's. */
+  agentCa: z.string().nullable().default(null),
+  agentCert: z.string().nullable().default(null),
+  agentKey: z.string().nullable().default(null),
   instanceSlots: z.int(),
   apiAddress: z.string(),
   apiPort: z.int(),
@@ -100,6 +106,11 @@ export interface LabFlags {
   readonly store?: string | undefined
   readonly underlay?: string | undefined
   readonly underlayMtu?: string | undefined
+  /** `on` or `off`. */
+  readonly underlayEncryption?: string | undefined
+  readonly agentCa?: string | undefined
+  readonly agentCert?: string | undefined
+  readonly agentKey?: string | undefined
   readonly instanceSlots?: string | undefined
   readonly apiAddress?: string | undefined
   readonly apiPort?: string | undefined
@@ -145,6 +156,11 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
     underlayFamily: family,
     underlayMtu: number('--underlay-mtu', flags.underlayMtu,
       saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
+    underlayEncryption: onOrOff('--underlay-encryption', flags.underlayEncryption,
+      saved?.underlayEncryption ?? false),
+    agentCa: flags.agentCa ?? saved?.agentCa ?? null,
+    agentCert: flags.agentCert ?? saved?.agentCert ?? null,
+    agentKey: flags.agentKey ?? saved?.agentKey ?? null,
     instanceSlots: number('--instance-slots', flags.instanceSlots,
       saved?.instanceSlots ?? INSTANCE_SLOTS_DEFAULT, 1, INSTANCE_SLOTS_DEFAULT),
     apiAddress: flags.apiAddress ?? saved?.apiAddress ?? API_ADDRESS_DEFAULT,
@@ -164,10 +180,19 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
   if (config.uplink === 'real' && config.edges === 0) {
     throw badFlag('--uplink', 'real', 'lab, where there are no edges')
   }
+  checkAgentFiles(config)
   if (machine !== null) checkMachine(config)
   const fault = quotaFault(config.quotas, config.quotaProfile)
   if (fault !== null) throw new VpclabError('VPCLAB_ERR_CONFIG', `--quota: ${fault}`)
   return config
+}
+
+/** @throws VpclabError VPCLAB_ERR_CONFIG when one of the three files is named without the others */
+function checkAgentFiles ({ agentCa, agentCert, agentKey }: LabConfig): void {
+  const named = [agentCa, agentCert, agentKey].filter((path) => path !== null)
+  if (named.length === 0 || named.length === 3) return
+  throw badFlag('--agent-ca, --agent-cert, --agent-key', named.join(', '),
+    'all three files, or none')
 }
 
 /**
@@ -177,6 +202,7 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
 export function hostRecords (config: LabConfig, machineNumber = 0): Host[] {
   const { region, underlayFamily, underlayMtu, instanceSlots } = config
   const machine = config.machine === null ? {} : { machine: config.machine.name }
+  const encryption = config.underlayEncryption ? { underlayEncryption: true } : {}
   const zoneIds = [...new Set(config.hosts.map(({ zoneId }) => zoneId))]
   const hosts = config.hosts.map((host, index): Host => ({
     id: host.name,
@@ -184,6 +210,7 @@ export function hostRecords (config: LabConfig, machineNumber = 0): Host[] {
     zoneId: host.zoneId,
     underlayAddress: underlayAddressOf(index + 1, underlayFamily, machineNumber),
     underlayMtu,
+    ...encryption,
     roles: ['compute'],
     instanceSlots,
     ...machine
@@ -194,6 +221,7 @@ export function hostRecords (config: LabConfig, machineNumber = 0): Host[] {
     zoneId: zoneIds[index % zoneIds.length] ?? '',
     underlayAddress: edgeAddressOf(index + 1, underlayFamily, machineNumber),
     underlayMtu,
+    ...encryption,
     roles: ['edge', 'hyperplane'],
     instanceSlots: 0,
     ...machine

@@ -63,6 +63,8 @@ export function historyPath (lab: string): string { return stateFile(lab, 'histo
 export function flowLogsDirectory (lab: string): string { return stateFile(lab, 'flow_logs') }
 /** Private keys of certificate authorities and certificates. */
 export function privateKeysDirectory (lab: string): string { return stateFile(lab, 'private_keys') }
+/** Certificates by which the hosts know each other. */
+export function agentsDirectory (lab: string): string { return stateFile(lab, 'agents') }
 /** What stands for S3: a directory for each bucket. */
 export function bucketsDirectory (lab: string): string { return stateFile(lab, 'buckets') }
 export function logPath (lab: string): string { return stateFile(lab, 'vpcd.log') }
@@ -135,6 +137,11 @@ export function ipsecDirectory (lab: string, edge: string): string {
 /** What each SA of an edge has carried. */
 export function espFilePath (lab: string, edge: string): string {
   return sharedFilePath(lab, edge, 'esp')
+}
+
+/** What passed encrypted between a host and each other one. */
+export function wireFilePath (lab: string, host: string): string {
+  return sharedFilePath(lab, host, 'wire')
 }
 
 /** Memory of a host besides its flows, where its data plane is a process. */

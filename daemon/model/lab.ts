@@ -32,8 +32,14 @@ export interface Host {
   readonly isDown?: boolean
   /** The machine that it is on; absent in a lab of one machine. */
   readonly machine?: string
+  /** Set where what the host exchanges with other hosts is encrypted, and nothing else is taken. */
+  readonly underlayEncryption?: boolean
   /** Most instances the host takes; RunInstances beyond it: InsufficientInstanceCapacity. */
   readonly instanceSlots: number
+}
+
+export function isEncrypted ({ underlayEncryption }: Host): boolean {
+  return underlayEncryption === true
 }
 
 export function isEdge ({ roles }: Host): boolean { return roles.includes('edge') }

@@ -14,6 +14,8 @@ export interface NativeNic {
   openUnderlay(namespacePath: string, address: string, udpPort: number): void
   setPeer(peer: number, address: string, udpPort: number): void
   setPerPacket(on: 0 | 1): void
+  setKey(id: number, peer: number, transmits: 0 | 1, key: ArrayBuffer): void
+  endKey(id: number): void
   /** FEATURE_* bits. */
   features(): number
   burst(txCount: number, timeoutMs: number): number
@@ -40,7 +42,7 @@ export interface NativeEsp {
 export interface Addon {
   readonly Nic: new (
     arena: ArrayBuffer, receiveBytes: number, rx: ArrayBuffer, tx: ArrayBuffer,
-    counters: ArrayBuffer, spinUs: number, doorbellFd: number
+    counters: ArrayBuffer, spinUs: number, doorbellFd: number, wireStatistics: ArrayBuffer | null
   ) => NativeNic
   readonly Esp: new (
     arena: ArrayBuffer, outAt: number, outBytes: number, jobs: ArrayBuffer, results: ArrayBuffer,

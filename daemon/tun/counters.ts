@@ -51,20 +51,37 @@ export const NIC_COUNTERS: readonly NicCounter[] = ([
   ['underlay-gso-refused', 'Runs that the kernel would not cut and that were sent one by one.'],
   ['source-sockets', 'Sockets opened, one for each source port in use.'],
   ['source-socket-failures', 'Source ports that could not be opened; port 6081 was used.'],
-  ['tx-malformed', 'Transmit descriptors dropped because they contradict themselves.']
+  ['tx-malformed', 'Transmit descriptors dropped because they contradict themselves.'],
+  ['underlay-tx-sealed', 'Packets encrypted for the underlay.'],
+  ['underlay-tx-no-key', 'Packets dropped because no key was agreed on with their host.'],
+  ['underlay-rx-opened', 'Packets decrypted from the underlay.'],
+  ['underlay-rx-clear', 'Datagrams dropped because they are not encrypted.'],
+  ['underlay-rx-unknown-key', 'Datagrams dropped because their sender has no key of that id.'],
+  ['underlay-rx-replayed', 'Datagrams dropped because their number has been received.'],
+  ['underlay-rx-forged', 'Datagrams dropped because their tag is wrong.']
 ] as const).map(([name, meaning]) => ({ name, meaning }))
 
 /** Indices of what counts packets that the underlay socket did not take. */
 export const NIC_LOSSES_UNDERLAY = indicesOf([
   'underlay-tx-busy', 'underlay-tx-too-big', 'underlay-tx-unreachable', 'underlay-tx-errors'
 ])
+/** Indices of what counts packets that the encryption of the underlay dropped, each by itself. */
+export const NIC_TX_NO_KEY = indexOf('underlay-tx-no-key')
+export const NIC_RX_CLEAR = indexOf('underlay-rx-clear')
+export const NIC_RX_UNKNOWN_KEY = indexOf('underlay-rx-unknown-key')
+export const NIC_RX_REPLAYED = indexOf('underlay-rx-replayed')
+export const NIC_RX_FORGED = indexOf('underlay-rx-forged')
 /** Indices of what counts packets that the device of an ENI did not take. */
 export const NIC_LOSSES_TUN = indicesOf([
   'tun-tx-down', 'tun-tx-closed', 'tun-tx-busy', 'tun-tx-rejected'
 ])
 
 function indicesOf (names: readonly string[]): readonly number[] {
-  return names.map((name) => NIC_COUNTERS.findIndex((counter) => counter.name === name))
+  return names.map(indexOf)
+}
+
+function indexOf (name: string): number {
+  return NIC_COUNTERS.findIndex((counter) => counter.name === name)
 }
 
 /** Indices of `spins` and `sleeps`: a burst that raised one of them has waited. */

@@ -14,6 +14,7 @@ import {
 } from './addon.ts'
 import { NIC_COUNTERS } from './counters.ts'
 import { RX_WORDS, TX_WORDS } from './descriptor.ts'
+import { WIRE_KEY_BYTES } from './wire_key.ts'
 
 /** What the probes found; false means that the fallback is in use. Complete after
  * openUnderlay. */
@@ -39,6 +40,11 @@ export interface NicOptions {
   readonly spinUs: number
   /** eventfd that ends a sleep; -1 for none. */
   readonly doorbellFd: number
+  /**
+   * WIRE_STATISTICS_BYTES: what is counted of each peer where the underlay is encrypted. Then
+   * nothing leaves without a key and nothing in clear is taken. Absent: all is in clear.
+   */
+  readonly wireStatistics?: ArrayBuffer
 }
 
 export interface Nic {
@@ -76,6 +82,13 @@ export interface Nic {
    * another family than the underlay's address, or to one never set, are dropped and counted.
    */
   setPeer(peer: number, address: string, udpPort: number): void
+  /**
+   * Takes a key for what is sent to a peer, or received from it, into use (wire_key.ts). A peer has
+   * one to send with, and the last few to receive with.
+   */
+  setKey(id: number, peer: number, direction: 'transmit' | 'receive', key: Uint8Array): void
+  /** Ends a key that is received with. */
+  endKey(id: number): void
   /** `offload`: runs leave with UDP_SEGMENT. `per-packet`: one datagram per packet (a capture is
    * open). */
   setWireMode(mode: 'offload' | 'per-packet'): void
@@ -181,7 +194,8 @@ class AddonNic implements Nic {
     this.#txMax = options.txMax
     try {
       this.#native = new addon.Nic(
-        arena, RECEIVE_AREA_BYTES, rx, tx, counters, options.spinUs, options.doorbellFd)
+        arena, RECEIVE_AREA_BYTES, rx, tx, counters, options.spinUs, options.doorbellFd,
+        options.wireStatistics ?? null)
     } catch (error) {
       throw systemCallError(`Cannot make a NIC with doorbell ${String(options.doorbellFd)}`, error)
     }
@@ -240,6 +254,21 @@ class AddonNic implements Nic {
       throw systemCallError(`Cannot set peer ${String(peer)} to "${address}"`, error)
     }
   }
+
+  setKey (id: number, peer: number, direction: 'transmit' | 'receive', key: Uint8Array): void {
+    checkRange('peer', peer, 0, PEERS_MAX - 1)
+    assert(key.length === WIRE_KEY_BYTES, 'a key has its salt')
+    const bytes = Uint8Array.from(key)
+    try {
+      this.#native.setKey(id | 0, peer, direction === 'transmit' ? 1 : 0, bytes.buffer)
+    } catch (error) {
+      throw systemCallError(`Cannot set a key of peer ${String(peer)}`, error)
+    } finally {
+      bytes.fill(0)
+    }
+  }
+
+  endKey (id: number): void { this.#native.endKey(id | 0) }
 
   setWireMode (mode: 'offload' | 'per-packet'): void {
     this.#native.setPerPacket(mode === 'per-packet' ? 1 : 0)

@@ -11,6 +11,7 @@
 #include "../../daemon/tun/native/coalesce.h"
 #include "../../daemon/tun/native/descriptor.h"
 #include "../../daemon/tun/native/segment.h"
+#include "../../daemon/tun/native/wire_keys.h"
 
 #define PIECES 300
 
@@ -90,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   struct input in = {data, size};
   struct iovec pieces[PIECES];
-  struct coalescer c = {.pieces = pieces, .pieces_max = PIECES};
+  static struct wire_keys clear;
+  struct coalescer c = {.keys = &clear, .pieces = pieces, .pieces_max = PIECES};
   uint32_t count = take_messages(&in, &c, sources);
   uint64_t bytes_in = 0, headers_out = 0, bytes_out = 0;
   for (uint32_t i = 0; i < count; i++) bytes_in += c.messages[i].bytes;

@@ -5,8 +5,8 @@
  *
  *     scripts/node test/fuzz/make_corpus.ts
  *
- * The formats stand at the top of coalesce.c, esp.c, segment.c and transmit.c. Inputs that once
- * found a mistake are kept beside the seeds under the name libFuzzer gave them.
+ * The formats stand at the top of coalesce.c, esp.c, segment.c, transmit.c and wire.c. Inputs
+ * that once found a mistake are kept beside the seeds under the name libFuzzer gave them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -138,7 +138,21 @@ const transmit: Record<string, number[]> = {
   sends_fail: transmitSeed(0x2a, {}, tcpSuper)
 }
 
-for (const [target, seeds] of Object.entries({ coalesce, esp, segment, transmit })) {
+/** Geneve with one option, and what may stand behind it. */
+const geneveSeed = [0x03, 0, 0x08, 0, 0, 0, 7, 0, 0xff, 0xf5, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8,
+  ...Array<number>(40).fill(0x64)]
+/** The same as it is sealed, with a tag that is none. */
+const sealedSeed = [0x09, 0x40, 0x88, 0xb6, ...geneveSeed.slice(4, 20), 0xff, 0xf5, 3, 1,
+  0, 0, 0, 8, 0xff, 0xf5, 0x85, 3, 0, 0, 0x40, 3, ...Array<number>(7).fill(0), 1,
+  ...geneveSeed.slice(20)]
+const wire: Record<string, number[]> = {
+  sealed: [0, ...sealedSeed],
+  ours: [1, ...geneveSeed],
+  ours_in_halves: [5, ...geneveSeed],
+  changed: [3, ...geneveSeed]
+}
+
+for (const [target, seeds] of Object.entries({ coalesce, esp, segment, transmit, wire })) {
   mkdirSync(join(CORPUS, target), { recursive: true })
   for (const [name, bytes] of Object.entries(seeds)) {
     writeFileSync(join(CORPUS, target, name), Uint8Array.from(bytes))

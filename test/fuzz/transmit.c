@@ -129,6 +129,8 @@ static void set_up(struct nic *nic, struct nic_config config, struct source_sock
   nic->peers[1].ipv4.sin_family = AF_INET;
   nic->offloads.uso = (flags & FLAG_USO) != 0;
   nic->send_run.underlay = &nic->underlay;
+  nic->send_run.keys = &nic->keys;
+  nic->coalescer.keys = &nic->keys;
   nic->send_run.counters = config.counters;
   nic->send_run.per_packet = (flags & FLAG_PER_PACKET) != 0;
   nic->ports[1] = (struct tun_port){.fd = FAKE_FD + 1, .in_use = true};

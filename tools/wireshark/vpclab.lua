@@ -5,7 +5,7 @@ The VPC header is Geneve (RFC 8926) on UDP port 6081, which Wireshark dissects b
 post-dissector reads the same bytes again and adds what the numbers in them mean:
 
     option class 0xFFF5 (vpclab)    0x01 source ENI, 0x02 destination ENI, 0x03 flags,
-                                    0x04 flow cookie
+                                    0x04 flow cookie, 0x05 key of an encrypted packet
     option class 0x0108 (Amazon)    1 endpoint, 2 attachment, 3 flow cookie: what a Gateway Load
                                     Balancer puts before the packets for its appliances
 
@@ -51,6 +51,8 @@ local fields = {
     0x02),
   flag_mirrored = ProtoField.bool('vpclab.flags.mirrored', 'Mirrored', 32, nil, 0x04),
   flag_encrypted = ProtoField.bool('vpclab.flags.encrypted', 'Encrypted', 32, nil, 0x08),
+  key_id = ProtoField.uint32('vpclab.key.id', 'Key id', base.HEX),
+  key_number = ProtoField.uint64('vpclab.key.number', 'Number under the key'),
   cookie = ProtoField.bytes('vpclab.cookie', 'Flow cookie'),
   gwlb_endpoint = ProtoField.string('vpclab.gwlb.endpoint', 'GWLB endpoint'),
   gwlb_attachment = ProtoField.string('vpclab.gwlb.attachment', 'GWLB attachment'),
@@ -160,6 +162,10 @@ local function add_vpclab_option (tree, kind, range)
   if kind == 0x02 and range:len() == 8 then return 'dst', add_eni(tree, range, 'dst') end
   if kind == 0x03 and range:len() == 4 then add_flags(tree, range) end
   if kind == 0x04 and range:len() == 8 then tree:add(fields.cookie, range) end
+  if kind == 0x05 and range:len() == 12 then
+    tree:add(fields.key_id, range(0, 4))
+    tree:add(fields.key_number, range(4, 8))
+  end
 end
 
 local function add_amazon_option (tree, kind, range)

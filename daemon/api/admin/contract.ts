@@ -98,6 +98,28 @@ export interface AccessLogAnswer {
   }[]
 }
 
+export interface UnderlayAnswer {
+  /** Whether what crosses between hosts is encrypted. */
+  readonly isEncrypted: boolean
+  /** Each two hosts, as the first sees it. */
+  readonly pairs: readonly {
+    readonly host: string
+    readonly peer: string
+    /** ISO 8601: since when the host sends encrypted, and with the present key; null: not yet. */
+    readonly since: string | null
+    readonly keySince: string | null
+    /** Keys so far. */
+    readonly epoch: number
+    /** Packets, since the data plane of the host began. */
+    readonly sent: number
+    readonly received: number
+    /** Dropped, for there was no key. */
+    readonly unsent: number
+    readonly replayed: number
+    readonly forged: number
+  }[]
+}
+
 export interface HyperplaneAnswer {
   readonly nodes: readonly { readonly name: string, readonly isUp: boolean }[]
   readonly shards: readonly {

@@ -187,6 +187,16 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
     '8 ÷ bytes of a packet.',
   'partitioned': ({ host }) => `"vpcctl partition" shows whom ${host} is cut off from, "vpcctl ` +
     'heal" ends it.',
+  'underlay-no-key': ({ host }) => `${host} has not agreed on keys with the other host (yet): ` +
+    '"vpcctl underlay pairs" shows with which, the log of vpcd why.',
+  'underlay-unencrypted': ({ host }) =>
+    `Somebody on the underlay of ${host} sends in clear: a host that does not encrypt, or none.`,
+  'underlay-unknown-key': ({ host }) => 'A few are packets that came late, after new keys; more ' +
+    `are of somebody on the underlay of ${host} who has none. "vpcctl underlay pairs" shows keys.`,
+  'underlay-replay': ({ host }) =>
+    `Somebody on the underlay of ${host} sends packets again, or the network delays them.`,
+  'underlay-authentication': ({ host }) =>
+    `Somebody forges packets on the underlay of ${host}, or the network damages them.`,
   replication: ({ host }) => `${host} got no answer of the resource\'s other nodes in time: ` +
     '"vpcctl hyperplane shards" shows them, "vpcctl lab status" whether they run.'
 }

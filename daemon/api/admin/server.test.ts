@@ -32,7 +32,8 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }, flags
   const lab = new Lab({
     lab: 'unit', replica, clock: systemClock, random: systemRandom, log, uplink: 'lab',
     forwarders: [], spinUs: 0,
-    flowCapacity: 1024, fill: () => Promise.resolve(0), cluster: null, keyOf: () => null
+    flowCapacity: 1024, fill: () => Promise.resolve(0), cluster: null, keyOf: () => null,
+    identityOf: async () => await Promise.reject(new Error('nobody asks'))
   })
   await lab.start()
   const trail = new AuditTrail({ directory: join(directory, 'audit'), log })

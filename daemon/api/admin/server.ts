@@ -13,6 +13,7 @@ import { addCaptureRoutes } from './routes/capture.ts'
 import { addGuestRoutes } from './routes/guests.ts'
 import { addHyperplaneRoutes } from './routes/hyperplane.ts'
 import { addImpairmentRoutes } from './routes/impairments.ts'
+import { addUnderlayRoutes } from './routes/underlay.ts'
 import { addInternetRoutes } from './routes/internet.ts'
 import { addLabRoutes } from './routes/lab.ts'
 import { addQuotaRoutes } from './routes/quotas.ts'
@@ -28,6 +29,7 @@ const ROUTES: readonly AddRoutes[] = [
   addGuestRoutes,
   addHyperplaneRoutes,
   addImpairmentRoutes,
+  addUnderlayRoutes,
   addInternetRoutes,
   addLabRoutes,
   addQuotaRoutes,

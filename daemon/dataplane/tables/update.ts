@@ -18,6 +18,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { EspMessage } from '../../tun/esp_tunnels.ts'
+import type { WireKeyMessage } from '../../tun/wire_key.ts'
 import type { SharedMemory } from '../../tun/shared_memory.ts'
 
 /** Kinds of next hop in RouteTableData.targetKind. A gateway adds one here. */
@@ -455,6 +456,7 @@ export type ControlMessage =
   /** Close it. */
   | { readonly kind: 'close-inside', readonly tunnel: number }
   | EspMessage
+  | WireKeyMessage
   /** Open the TUN to the services of the VPCs (dataplane/service_port.ts). */
   | {
     readonly kind: 'open-services'
@@ -503,6 +505,12 @@ export type WorkerMessage =
     readonly address: Uint8Array
     readonly port: number
   }
+  /** A key of the underlay is in use. */
+  | {
+    readonly kind: 'wire-key-set'
+    readonly id: number
+    readonly direction: 'transmit' | 'receive'
+  }
   | { readonly kind: 'warning', readonly message: string }
   | { readonly kind: 'stopped' }
 
@@ -523,6 +531,11 @@ export interface WorkerOptions {
   readonly nat: { readonly filePath: string, readonly capacity: number } | null
   /** File of what each SA has carried (tun/esp.ts), under /dev/shm; null: no tunnels here. */
   readonly espFilePath: string | null
+  /**
+   * File of what passed between the host and each other one (tun/wire_key.ts), under /dev/shm;
+   * null: the underlay is not encrypted.
+   */
+  readonly wireFilePath: string | null
   /** eventfd that control writes to after posting a message (tun/doorbell.ts). */
   readonly doorbellFd: number
   /** Where counters are committed to: COUNTER_WORDS float64 (dataplane/counters.ts). */

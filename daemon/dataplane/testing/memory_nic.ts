@@ -69,6 +69,8 @@ export class MemoryNic implements Nic {
   readonly counters = new Float64Array(NIC_COUNTERS.length)
   readonly sent: Sent[] = []
   readonly peers = new Map<number, string>()
+  /** Ids of keys that are in use. */
+  readonly keys = new Set<number>()
   /** Devices that are open: `namespace/device` by port. */
   readonly devices = new Map<number, string>()
   /** What takeFailedPorts answers next. */
@@ -105,6 +107,9 @@ export class MemoryNic implements Nic {
     this.devices.set(port, `${namespacePath}/${deviceName}`)
     return port
   }
+
+  setKey (id: number): void { this.keys.add(id) }
+  endKey (id: number): void { this.keys.delete(id) }
 
   openTap (namespacePath: string, deviceName: string): number {
     return this.openTun(namespacePath, deviceName)

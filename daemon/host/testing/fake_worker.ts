@@ -42,6 +42,8 @@ port.on('message', (message: ControlMessage) => {
     case 'esp-select':
     case 'esp-permit':
     case 'ike-listen':
+    case 'wire-key':
+    case 'wire-key-end':
     case 'resolved':
     case 'wire-mode':
   }

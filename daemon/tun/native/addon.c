@@ -1,13 +1,15 @@
 /* Node-API glue of the NIC: a class `Nic` whose methods are those of nic.h, one to one.
  *
- *     new Nic(arena, receiveBytes, rx, tx, counters, spinUs, doorbellFd)
+ *     new Nic(arena, receiveBytes, rx, tx, counters, spinUs, doorbellFd, wireStatistics | null)
  *     openTun(namespacePath, name) → port          closeTun(port)
  *     openTap(namespacePath, name, addresses) → port    addresses: ArrayBuffer, guest 6, router 6
  *     openUnderlay(namespacePath, address, port)   setPeer(peer, address, port)
  *     setPerPacket(0 | 1)                          features() → bits: tso 1, uso 2, gso 4, gro 8
  *     burst(txCount, timeoutMs) → rxCount          gatherRun(run, at, bytesMax) → bytes
  *     transmit(txCount)
- *     takeFailures() → [port, errno name, ...]     close()
+ *     setKey(id, peer, transmits 0 | 1, key)       key: ArrayBuffer, 32 bytes and 4 of salt
+ *     endKey(id)                                   [port, errno name, ...]
+ *     close()
  *
  * ../nic.ts is the only caller: it checks arguments and words errors. What is checked here keeps
  * memory safe whatever it passes. The arrays are held by references until close() or the end of
@@ -22,7 +24,7 @@
 #include "descriptor.h"
 #include "nic.h"
 
-#define ARRAYS 4
+#define ARRAYS 5
 
 struct nic_object {
   struct nic *nic; /* NULL after close() */
@@ -96,7 +98,9 @@ static void release(napi_env env, struct nic_object *object) {
   if (object->nic == NULL) return;
   nic_close(object->nic);
   object->nic = NULL;
-  for (int i = 0; i < ARRAYS; i++) napi_delete_reference(env, object->arrays[i]);
+  for (int i = 0; i < ARRAYS; i++) {
+    if (object->arrays[i] != NULL) napi_delete_reference(env, object->arrays[i]);
+  }
 }
 
 static void finalize(napi_env env, void *data, void *hint) {
@@ -105,15 +109,29 @@ static void finalize(napi_env env, void *data, void *hint) {
   free(data);
 }
 
+/* Memory for what is counted of each peer, or null. */
+static bool take_wire_statistics(napi_env env, napi_value value, struct nic_config *config) {
+  napi_valuetype type;
+  void *data;
+  size_t bytes;
+  const size_t row = WIRE_STATISTICS_WORDS * sizeof(double);
+  if (napi_typeof(env, value, &type) == napi_ok && type == napi_null) return true;
+  if (!take_buffer(env, value, row, &data, &bytes)) return false;
+  config->wire_statistics = data;
+  config->wire_peers = bytes / row > PEERS_MAX ? PEERS_MAX : (uint32_t)(bytes / row);
+  return true;
+}
+
 static bool take_config(napi_env env, napi_value *a, struct nic_config *config) {
-  void *data[ARRAYS];
-  size_t bytes[ARRAYS];
+  void *data[4];
+  size_t bytes[4];
   int32_t receive_bytes, spin_us;
   if (!take_buffer(env, a[0], 1, &data[0], &bytes[0]) || !take_int(env, a[1], &receive_bytes) ||
       !take_buffer(env, a[2], RX_WORDS * sizeof(int32_t), &data[1], &bytes[1]) ||
       !take_buffer(env, a[3], TX_WORDS * sizeof(int32_t), &data[2], &bytes[2]) ||
       !take_buffer(env, a[4], COUNTERS * sizeof(double), &data[3], &bytes[3]) ||
-      !take_int(env, a[5], &spin_us) || !take_int(env, a[6], &config->doorbell_fd)) {
+      !take_int(env, a[5], &spin_us) || !take_int(env, a[6], &config->doorbell_fd) ||
+      !take_wire_statistics(env, a[7], config)) {
     return false;
   }
   if (bytes[0] > INT32_MAX || receive_bytes < 0 || (size_t)receive_bytes > bytes[0] ||
@@ -134,10 +152,10 @@ static bool take_config(napi_env env, napi_value *a, struct nic_config *config) 
 }
 
 static napi_value construct(napi_env env, napi_callback_info info) {
-  napi_value a[7], self;
+  napi_value a[8], self;
   struct nic_config config = {0};
   struct failure failure;
-  if (!take_arguments(env, info, 7, a, &self) || !take_config(env, a, &config)) return NULL;
+  if (!take_arguments(env, info, 8, a, &self) || !take_config(env, a, &config)) return NULL;
   struct nic_object *object = calloc(1, sizeof *object);
   if (object == NULL) {
     fail(&failure, "calloc");
@@ -148,8 +166,11 @@ static napi_value construct(napi_env env, napi_callback_info info) {
     free(object);
     return throw_failure(env, &failure);
   }
-  napi_value arrays[ARRAYS] = {a[0], a[2], a[3], a[4]};
-  for (int i = 0; i < ARRAYS; i++) napi_create_reference(env, arrays[i], 1, &object->arrays[i]);
+  napi_value arrays[ARRAYS] = {a[0], a[2], a[3], a[4], a[7]};
+  for (int i = 0; i < ARRAYS; i++) {
+    if (i < 4 || config.wire_statistics != NULL)
+      napi_create_reference(env, arrays[i], 1, &object->arrays[i]);
+  }
   if (napi_wrap(env, self, object, finalize, NULL, NULL) != napi_ok) {
     finalize(env, object, NULL);
     napi_throw_error(env, NULL, "the object cannot be made");
@@ -257,6 +278,37 @@ static napi_value set_peer(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* A key id has 32 bits: it comes as the int32 of the same bits. */
+static napi_value set_key(napi_env env, napi_callback_info info) {
+  napi_value a[4], self;
+  int32_t id, peer, transmits;
+  void *key;
+  size_t bytes;
+  struct nic *nic;
+  if (!take_arguments(env, info, 4, a, &self) || (nic = take_nic(env, self)) == NULL ||
+      !take_int(env, a[0], &id) || !take_int(env, a[1], &peer) ||
+      !take_int(env, a[2], &transmits) ||
+      !take_buffer(env, a[3], WIRE_KEY_BYTES + AEAD_SALT_BYTES, &key, &bytes)) {
+    return NULL;
+  }
+  if (!wire_keys_set(&nic->keys, (uint32_t)id, (uint32_t)peer, transmits != 0, key,
+                     (uint8_t *)key + WIRE_KEY_BYTES)) {
+    napi_throw_range_error(env, NULL, "not a key of a peer");
+  }
+  return NULL;
+}
+
+static napi_value end_key(napi_env env, napi_callback_info info) {
+  napi_value a[1], self;
+  int32_t id;
+  struct nic *nic;
+  if (take_arguments(env, info, 1, a, &self) && (nic = take_nic(env, self)) != NULL &&
+      take_int(env, a[0], &id)) {
+    wire_keys_end(&nic->keys, (uint32_t)id);
+  }
+  return NULL;
+}
+
 static napi_value set_per_packet(napi_env env, napi_callback_info info) {
   napi_value a[1], self;
   int32_t on;
@@ -353,6 +405,8 @@ NAPI_MODULE_INIT() {
       {.utf8name = "closeTun", .method = close_tun},
       {.utf8name = "openUnderlay", .method = open_underlay},
       {.utf8name = "setPeer", .method = set_peer},
+      {.utf8name = "setKey", .method = set_key},
+      {.utf8name = "endKey", .method = end_key},
       {.utf8name = "setPerPacket", .method = set_per_packet},
       {.utf8name = "features", .method = features},
       {.utf8name = "burst", .method = burst},

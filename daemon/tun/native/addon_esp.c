@@ -42,7 +42,7 @@ enum install_word {
 struct install_bytes {
   uint8_t key[ESP_KEY_BYTES_MAX];
   uint8_t hash_key[ESP_HASH_BYTES_MAX];
-  uint8_t salt[ESP_SALT_BYTES];
+  uint8_t salt[AEAD_SALT_BYTES];
   uint8_t source[ESP_ADDRESS_BYTES];
   uint8_t destination[ESP_ADDRESS_BYTES];
 };
@@ -136,7 +136,7 @@ static bool words_fit(const int32_t *w) {
          w[INSTALL_KEY_BYTES] <= ESP_KEY_BYTES_MAX && w[INSTALL_HASH_KEY_BYTES] >= 0 &&
          w[INSTALL_HASH_KEY_BYTES] <= ESP_HASH_BYTES_MAX && w[INSTALL_ICV_BYTES] > 0 &&
          w[INSTALL_ICV_BYTES] <= ESP_ICV_BYTES_MAX && w[INSTALL_WINDOW] >= 0 &&
-         w[INSTALL_WINDOW] <= ESP_WINDOW_MAX;
+         w[INSTALL_WINDOW] <= REPLAY_WINDOW_MAX;
 }
 
 static struct esp_sa *open_sa(const int32_t *w, const struct install_bytes *b,

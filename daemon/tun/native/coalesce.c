@@ -5,6 +5,7 @@
 #include "checksum.h"
 #include "descriptor.h"
 #include "encapsulation.h"
+#include "wire_keys.h"
 
 static void parse_segment(struct segment *s) {
   s->packet.joinable = false;
@@ -12,28 +13,41 @@ static void parse_segment(struct segment *s) {
   if (s->inner_at > 0) join_parse(&s->packet, s->at + s->inner_at, s->bytes - s->inner_at);
 }
 
-/* Makes the segment at the cursor the one ahead, or marks that there is none. An empty datagram
- * is no packet. */
-static void look_ahead(struct coalescer *c) {
+/* Moves the cursor over what the segment ahead takes. */
+static void step_over(struct coalescer *c) {
+  c->message_at += c->ahead.wire_bytes;
+  if (c->message_at < c->messages[c->message].bytes) return;
+  c->message++;
+  c->message_at = 0;
+}
+
+/* The segment at the cursor becomes the one ahead. False when it is not to be opened. */
+static bool take_segment(struct coalescer *c) {
   struct segment *s = &c->ahead;
-  s->at = NULL;
-  while (coalescer_has_more(c) && c->messages[c->message].bytes == 0) c->message++;
-  if (!coalescer_has_more(c)) return;
   const struct message *m = &c->messages[c->message];
   uint32_t left = m->bytes - c->message_at;
   s->at = m->at + c->message_at;
-  s->bytes = left < m->segment_bytes ? left : m->segment_bytes;
+  s->bytes = s->wire_bytes = left < m->segment_bytes ? left : m->segment_bytes;
   s->message = c->message;
   s->lump = m->segment_bytes < m->bytes;
-  parse_segment(s);
+  return !wire_keys_required(c->keys) || wire_keys_open(c->keys, m->source, &s->at, &s->bytes);
+}
+
+/* Makes the next segment the one ahead, or marks that there is none. An empty datagram is no
+ * packet. */
+static void look_ahead(struct coalescer *c) {
+  for (;; step_over(c)) {
+    while (coalescer_has_more(c) && c->messages[c->message].bytes == 0) c->message++;
+    if (!coalescer_has_more(c)) break;
+    if (!take_segment(c)) continue;
+    parse_segment(&c->ahead);
+    return;
+  }
+  c->ahead.at = NULL;
 }
 
 static void consume(struct coalescer *c) {
-  c->message_at += c->ahead.bytes;
-  if (c->message_at >= c->messages[c->message].bytes) {
-    c->message++;
-    c->message_at = 0;
-  }
+  step_over(c);
   look_ahead(c);
 }
 

@@ -15,6 +15,9 @@
  * of which the last may be shorter; equal TTL, traffic class, DF. Everything else passes as it
  * came, malformed packets too: the router drops and counts those.
  *
+ * Where the underlay is encrypted, a packet is opened where it stands when its turn comes; one that
+ * cannot be is passed over (wire_keys.h).
+ *
  * Checksums. Segments of a lump with more than one stand under an outer UDP checksum that the
  * kernel has verified (its GRO takes no datagram with checksum 0), or never left this machine's
  * memory: they are CSUM_VALID, and a wrong inner checksum of theirs is made good by joining. A
@@ -25,6 +28,8 @@
 #define VPCLAB_COALESCE_H
 
 #include "join.h"
+
+struct wire_keys;
 
 /* Messages of one receive call. */
 #define MESSAGES_MAX      16
@@ -47,13 +52,15 @@ struct message {
 struct segment {
   uint8_t *at; /* encapsulation header; NULL: none was looked at */
   uint32_t bytes;
-  uint32_t message; /* index of its message */
-  bool lump;        /* one of several in its message */
+  uint32_t wire_bytes; /* it takes of its message */
+  uint32_t message;    /* index of its message */
+  bool lump;           /* one of several in its message */
   uint32_t inner_at;
   struct join_packet packet;
 };
 
 struct coalescer {
+  struct wire_keys *keys;
   struct message messages[MESSAGES_MAX];
   uint32_t message_count;
   uint32_t message;     /* where the next segment is */

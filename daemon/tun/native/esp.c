@@ -43,7 +43,8 @@ void esp_install(struct esp *esp, uint32_t index, const struct esp_association *
   struct esp_association *into = &esp->associations[index];
   *into = *a;
   into->next = 0;
-  esp->config.statistics[(size_t)index * ESP_STATISTICS_WORDS + SEQUENCE] = (double)a->sa->top;
+  esp->config.statistics[(size_t)index * ESP_STATISTICS_WORDS + SEQUENCE] =
+      (double)a->sa->window.top;
   if (a->sa->seals) return;
   uint32_t *bucket = bucket_of(esp, into);
   into->next = *bucket;
@@ -96,7 +97,7 @@ bool esp_account(struct esp *esp, uint32_t association, uint32_t bytes) {
   statistics[PACKETS]++;
   statistics[LAST_USE_MS] = esp->now_ms;
   /* Of a packet that is about to be sealed, the number that it will have. */
-  statistics[SEQUENCE] = (double)(a->sa->top + (a->sa->seals ? 1 : 0));
+  statistics[SEQUENCE] = (double)(a->sa->window.top + (a->sa->seals ? 1 : 0));
   return true;
 }
 

@@ -9,19 +9,17 @@
 
 #include "bytes.h"
 
-#define NONCE_BYTES   (ESP_SALT_BYTES + ESP_GCM_IV_BYTES)
 /* SPI and 32 or 64 bits of number: what GCM authenticates beside the text (RFC 4106 section 5). */
 #define AAD_BYTES_MAX 12
 
 static const EVP_CIPHER *cipher_of(const struct esp_keys *keys) {
-  bool gcm = keys->cipher == ESP_AES_GCM;
   switch (keys->key_bytes) {
   case 16:
-    return gcm ? EVP_aes_128_gcm() : EVP_aes_128_cbc();
+    return EVP_aes_128_cbc();
   case 24:
-    return gcm ? EVP_aes_192_gcm() : EVP_aes_192_cbc();
+    return EVP_aes_192_cbc();
   case 32:
-    return gcm ? EVP_aes_256_gcm() : EVP_aes_256_cbc();
+    return EVP_aes_256_cbc();
   default:
     return NULL;
   }
@@ -56,11 +54,13 @@ static EVP_MAC_CTX *open_mac(const struct esp_keys *keys) {
 }
 
 static bool open_contexts(struct esp_sa *sa, const struct esp_keys *keys) {
+  if (sa->kind == ESP_AES_GCM) {
+    return aead_open(&sa->aead, keys->key, keys->key_bytes, keys->salt, keys->icv_bytes, sa->seals);
+  }
   const EVP_CIPHER *cipher = cipher_of(keys);
   sa->cipher = EVP_CIPHER_CTX_new();
   if (cipher == NULL || sa->cipher == NULL) return false;
   if (EVP_CipherInit_ex(sa->cipher, cipher, NULL, keys->key, NULL, sa->seals) != 1) return false;
-  if (sa->kind == ESP_AES_GCM) return true;
   EVP_CIPHER_CTX_set_padding(sa->cipher, 0);
   sa->mac = open_mac(keys);
   return sa->mac != NULL;
@@ -78,13 +78,7 @@ struct esp_sa *esp_sa_open(const struct esp_keys *keys, uint32_t spi, bool seals
   sa->spi = spi;
   sa->seals = seals;
   sa->esn = esn;
-  sa->window = window;
-  sa->top = top;
-  memcpy(sa->salt, keys->salt, sizeof sa->salt);
-  if (top > 0) {
-    memset(sa->ring, 0xff, sizeof sa->ring);
-    sa->ring[top / 64 % ESP_RING_WORDS] = UINT64_MAX >> (63 - top % 64);
-  }
+  replay_open(&sa->window, window, top);
   if (open_contexts(sa, keys)) return sa;
   esp_sa_close(sa);
   errno = EINVAL;
@@ -93,6 +87,7 @@ struct esp_sa *esp_sa_open(const struct esp_keys *keys, uint32_t spi, bool seals
 }
 
 void esp_sa_close(struct esp_sa *sa) {
+  aead_close(&sa->aead);
   EVP_CIPHER_CTX_free(sa->cipher);
   EVP_MAC_CTX_free(sa->mac);
   OPENSSL_cleanse(sa, sizeof *sa);
@@ -107,8 +102,8 @@ static bool infer_number(const struct esp_sa *sa, uint32_t low, uint64_t *number
     *number = low;
     return true;
   }
-  uint32_t top_low = (uint32_t)sa->top, top_high = (uint32_t)(sa->top >> 32);
-  uint32_t window = sa->window > 0 ? sa->window : 1;
+  uint32_t top_low = (uint32_t)sa->window.top, top_high = (uint32_t)(sa->window.top >> 32);
+  uint32_t window = sa->window.size > 0 ? sa->window.size : 1;
   uint32_t bottom = top_low - window + 1; /* modulo 2^32 */
   uint32_t high = top_high;
   if (top_low >= window - 1) {
@@ -121,29 +116,8 @@ static bool infer_number(const struct esp_sa *sa, uint32_t low, uint64_t *number
   return true;
 }
 
-static uint64_t *ring_word(struct esp_sa *sa, uint64_t number) {
-  return &sa->ring[number / 64 % ESP_RING_WORDS];
-}
-
-static bool is_fresh(struct esp_sa *sa, uint64_t number) {
-  if (number == 0) return false;
-  if (sa->window == 0 || number > sa->top) return true;
-  if (sa->top - number >= sa->window) return false;
-  return (*ring_word(sa, number) >> (number % 64) & 1) == 0;
-}
-
-static void enter_number(struct esp_sa *sa, uint64_t number) {
-  if (number > sa->top) {
-    uint64_t words = number / 64 - sa->top / 64;
-    if (words > ESP_RING_WORDS) words = ESP_RING_WORDS;
-    for (uint64_t i = 0; i < words; i++) *ring_word(sa, number - i * 64) = 0;
-    sa->top = number;
-  }
-  *ring_word(sa, number) |= UINT64_C(1) << (number % 64);
-}
-
 /* What is authenticated before the text: SPI, and number; returns its bytes. */
-static int write_aad(const struct esp_sa *sa, uint64_t number, uint8_t aad[AAD_BYTES_MAX]) {
+static uint32_t write_aad(const struct esp_sa *sa, uint64_t number, uint8_t aad[AAD_BYTES_MAX]) {
   write_u32(aad, sa->spi);
   if (!sa->esn) {
     write_u32(aad + 4, (uint32_t)number);
@@ -152,11 +126,6 @@ static int write_aad(const struct esp_sa *sa, uint64_t number, uint8_t aad[AAD_B
   write_u32(aad + 4, (uint32_t)(number >> 32));
   write_u32(aad + 8, (uint32_t)number);
   return 12;
-}
-
-static void write_nonce(const struct esp_sa *sa, const uint8_t *iv, uint8_t nonce[NONCE_BYTES]) {
-  memcpy(nonce, sa->salt, ESP_SALT_BYTES);
-  memcpy(nonce + ESP_SALT_BYTES, iv, ESP_GCM_IV_BYTES);
 }
 
 /* HMAC over the packet from the SPI to the end of the text, and with ESN the high half of the
@@ -187,16 +156,11 @@ static uint32_t write_trailer(const struct esp_sa *sa, uint8_t *text, uint32_t i
 }
 
 static bool seal_gcm(struct esp_sa *sa, uint8_t *esp, uint32_t text_bytes) {
-  uint8_t nonce[NONCE_BYTES], aad[AAD_BYTES_MAX];
+  uint8_t aad[AAD_BYTES_MAX];
   uint8_t *text = esp + ESP_HEADER_BYTES + ESP_GCM_IV_BYTES;
-  int aad_bytes = write_aad(sa, sa->top, aad), done;
-  write_nonce(sa, esp + ESP_HEADER_BYTES, nonce);
-  return EVP_EncryptInit_ex(sa->cipher, NULL, NULL, NULL, nonce) == 1 &&
-         EVP_EncryptUpdate(sa->cipher, NULL, &done, aad, aad_bytes) == 1 &&
-         EVP_EncryptUpdate(sa->cipher, text, &done, text, (int)text_bytes) == 1 &&
-         EVP_EncryptFinal_ex(sa->cipher, text + done, &done) == 1 &&
-         EVP_CIPHER_CTX_ctrl(sa->cipher, EVP_CTRL_AEAD_GET_TAG, (int)sa->icv_bytes,
-                             text + text_bytes) == 1;
+  uint32_t aad_bytes = write_aad(sa, sa->window.top, aad);
+  const struct iovec part = {text, text_bytes};
+  return aead_seal(&sa->aead, esp + ESP_HEADER_BYTES, aad, aad_bytes, &part, 1, text);
 }
 
 static bool seal_cbc(struct esp_sa *sa, uint8_t *esp, uint32_t text_bytes) {
@@ -205,7 +169,8 @@ static bool seal_cbc(struct esp_sa *sa, uint8_t *esp, uint32_t text_bytes) {
   int done;
   if (EVP_EncryptInit_ex(sa->cipher, NULL, NULL, NULL, iv) != 1 ||
       EVP_EncryptUpdate(sa->cipher, text, &done, text, (int)text_bytes) != 1 ||
-      !compute_icv(sa, esp, ESP_HEADER_BYTES + ESP_CBC_BLOCK_BYTES + text_bytes, sa->top, icv)) {
+      !compute_icv(sa, esp, ESP_HEADER_BYTES + ESP_CBC_BLOCK_BYTES + text_bytes, sa->window.top,
+                   icv)) {
     return false;
   }
   memcpy(text + text_bytes, icv, sa->icv_bytes);
@@ -214,12 +179,12 @@ static bool seal_cbc(struct esp_sa *sa, uint8_t *esp, uint32_t text_bytes) {
 
 bool esp_seal(struct esp_sa *sa, uint8_t *esp, uint32_t inner_bytes, uint8_t next_header,
               const uint8_t *iv) {
-  sa->top++;
+  sa->window.top++;
   write_u32(esp, sa->spi);
-  write_u32(esp + 4, (uint32_t)sa->top);
+  write_u32(esp + 4, (uint32_t)sa->window.top);
   if (sa->kind == ESP_AES_GCM) {
-    write_u32(esp + ESP_HEADER_BYTES, (uint32_t)(sa->top >> 32));
-    write_u32(esp + ESP_HEADER_BYTES + 4, (uint32_t)sa->top);
+    write_u32(esp + ESP_HEADER_BYTES, (uint32_t)(sa->window.top >> 32));
+    write_u32(esp + ESP_HEADER_BYTES + 4, (uint32_t)sa->window.top);
   } else {
     memcpy(esp + ESP_HEADER_BYTES, iv, ESP_CBC_BLOCK_BYTES);
   }
@@ -232,16 +197,10 @@ bool esp_seal(struct esp_sa *sa, uint8_t *esp, uint32_t inner_bytes, uint8_t nex
 
 static bool open_gcm(struct esp_sa *sa, const uint8_t *esp, uint32_t text_bytes, uint64_t number,
                      uint8_t *out) {
-  uint8_t nonce[NONCE_BYTES], aad[AAD_BYTES_MAX], tag[ESP_ICV_BYTES_MAX];
-  const uint8_t *text = esp + ESP_HEADER_BYTES + ESP_GCM_IV_BYTES;
-  int aad_bytes = write_aad(sa, number, aad), done;
-  write_nonce(sa, esp + ESP_HEADER_BYTES, nonce);
-  memcpy(tag, text + text_bytes, sa->icv_bytes);
-  return EVP_DecryptInit_ex(sa->cipher, NULL, NULL, NULL, nonce) == 1 &&
-         EVP_CIPHER_CTX_ctrl(sa->cipher, EVP_CTRL_AEAD_SET_TAG, (int)sa->icv_bytes, tag) == 1 &&
-         EVP_DecryptUpdate(sa->cipher, NULL, &done, aad, aad_bytes) == 1 &&
-         EVP_DecryptUpdate(sa->cipher, out, &done, text, (int)text_bytes) == 1 &&
-         EVP_DecryptFinal_ex(sa->cipher, out + done, &done) == 1;
+  uint8_t aad[AAD_BYTES_MAX];
+  uint32_t aad_bytes = write_aad(sa, number, aad);
+  return aead_unseal(&sa->aead, esp + ESP_HEADER_BYTES, aad, aad_bytes,
+                     esp + ESP_HEADER_BYTES + ESP_GCM_IV_BYTES, text_bytes, out);
 }
 
 /* The tag is compared in constant time, and before anything is decrypted. */
@@ -264,11 +223,12 @@ enum esp_opened esp_open_packet(struct esp_sa *sa, const uint8_t *esp, uint32_t 
   uint32_t align = sa->kind == ESP_AES_GCM ? 4 : ESP_CBC_BLOCK_BYTES;
   if (text_bytes % align != 0) return ESP_CUT_SHORT;
   uint64_t number;
-  if (!infer_number(sa, read_u32(esp + 4), &number) || !is_fresh(sa, number)) return ESP_REPLAYED;
+  if (!infer_number(sa, read_u32(esp + 4), &number) || !replay_is_fresh(&sa->window, number))
+    return ESP_REPLAYED;
   bool good = sa->kind == ESP_AES_GCM ? open_gcm(sa, esp, text_bytes, number, out)
                                       : open_cbc(sa, esp, text_bytes, number, out);
   if (!good) return ESP_FORGED;
-  enter_number(sa, number);
+  replay_enter(&sa->window, number);
   uint32_t padding = out[text_bytes - 2];
   if (padding + ESP_TRAILER_BYTES > text_bytes) return ESP_BAD_PADDING;
   *next_header = out[text_bytes - 1];

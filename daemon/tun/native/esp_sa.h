@@ -2,13 +2,7 @@
  *
  * Packets are numbered with 64 bits inside. On the wire stand the low 32; with extended sequence
  * numbers (RFC 4303 section 2.2.1) the high ones are part of what the tag covers, and the receiver
- * infers them from its window (appendix A2). The window is a ring of bits (RFC 6479):
- *
- *              top - window + 1                  top
- *     ... old ]├──────────── window ─────────────┤ ahead: accepted, if the tag is good
- *
- * A number is looked up before the packet is opened, which costs little, and entered after its tag
- * has been verified: a forged packet moves nothing.
+ * infers them from its window (appendix A2).
  */
 #ifndef VPCLAB_ESP_SA_H
 #define VPCLAB_ESP_SA_H
@@ -18,19 +12,17 @@
 #include <stdint.h>
 #include <openssl/evp.h>
 
+#include "aead.h"
 #include "failure.h"
+#include "replay_window.h"
 
 #define ESP_KEY_BYTES_MAX   32
 #define ESP_HASH_BYTES_MAX  64
-#define ESP_SALT_BYTES      4
 #define ESP_ICV_BYTES_MAX   32
-#define ESP_WINDOW_MAX      4096
-/* Bits of the ring: window and one word more, which is cleared as the window moves on. */
-#define ESP_RING_WORDS      (ESP_WINDOW_MAX / 64 + 1)
 
 #define ESP_HEADER_BYTES    8 /* SPI, sequence number */
 #define ESP_TRAILER_BYTES   2 /* pad length, next header */
-#define ESP_GCM_IV_BYTES    8
+#define ESP_GCM_IV_BYTES    AEAD_IV_BYTES
 #define ESP_CBC_BLOCK_BYTES 16
 
 enum esp_cipher { ESP_AES_GCM, ESP_AES_CBC };
@@ -44,21 +36,19 @@ struct esp_keys {
   uint32_t icv_bytes;
   uint8_t key[ESP_KEY_BYTES_MAX];
   uint8_t hash_key[ESP_HASH_BYTES_MAX];
-  uint8_t salt[ESP_SALT_BYTES]; /* of GCM */
+  uint8_t salt[AEAD_SALT_BYTES]; /* of GCM */
 };
 
 struct esp_sa {
-  EVP_CIPHER_CTX *cipher;
-  EVP_MAC_CTX *mac; /* NULL: GCM */
+  struct aead aead;       /* of GCM */
+  EVP_CIPHER_CTX *cipher; /* of CBC */
+  EVP_MAC_CTX *mac;       /* of CBC */
   enum esp_cipher kind;
   uint32_t icv_bytes;
   uint32_t spi;
   bool seals;
   bool esn;
-  uint32_t window; /* 0: not checked */
-  uint64_t top;    /* last number sent, or the highest received */
-  uint8_t salt[ESP_SALT_BYTES];
-  uint64_t ring[ESP_RING_WORDS];
+  struct replay_window window; /* top: last number sent, or the highest received */
 };
 
 /* Makes an SA whose numbers go on after `top`; what is behind `top` counts as seen. */
@@ -79,7 +69,7 @@ static inline uint32_t esp_packet_bytes(const struct esp_sa *sa, uint32_t inner_
 
 /* Whether another packet may be numbered: without ESN a number must never come twice. */
 static inline bool esp_sa_has_number(const struct esp_sa *sa) {
-  return sa->esn ? sa->top < UINT64_MAX : sa->top < UINT32_MAX;
+  return sa->esn ? sa->window.top < UINT64_MAX : sa->window.top < UINT32_MAX;
 }
 
 /* Seals: writes header, IV, padding and tag around the `inner_bytes` bytes that stand at

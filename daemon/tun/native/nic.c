@@ -54,6 +54,14 @@ struct nic *nic_open(const struct nic_config *config, struct failure *failure) {
   nic->underlay.fd = -1;
   nic->send_run.underlay = &nic->underlay;
   nic->send_run.counters = config->counters;
+  nic->keys = (struct wire_keys){
+      .peers = nic->peers,
+      .counters = config->counters,
+      .statistics = config->wire_statistics,
+      .statistics_peers = config->wire_peers,
+  };
+  nic->send_run.keys = &nic->keys;
+  nic->coalescer.keys = &nic->keys;
   nic->coalescer.pieces = nic->pieces;
   nic->coalescer.pieces_max = PIECES_MAX;
   nic->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -74,6 +82,7 @@ void nic_close(struct nic *nic) {
     if (nic->ports[port].in_use) nic_close_tun(nic, port);
   }
   underlay_close(&nic->underlay);
+  wire_keys_close(&nic->keys);
   if (nic->epoll_fd >= 0) close(nic->epoll_fd);
   free(nic->runs);
   free(nic);

@@ -30,7 +30,6 @@
 #include "underlay.h"
 
 #define TUN_PORTS_MAX 4096
-#define PEERS_MAX     16384
 /* Packets that one port may deliver in one burst before the next port's turn. */
 #define TUN_READS_MAX 64
 /* Events that one epoll_wait returns; the kernel's list goes round, so that none is forgotten. */
@@ -49,6 +48,9 @@ struct nic_config {
   double *counters; /* [COUNTERS] */
   uint32_t spin_us;
   int doorbell_fd; /* -1: none */
+  /* [wire_peers * WIRE_STATISTICS_WORDS]; NULL: the underlay is not encrypted */
+  double *wire_statistics;
+  uint32_t wire_peers;
 };
 
 struct tun_port {
@@ -76,6 +78,7 @@ struct nic {
   bool offloads_known;
   struct underlay underlay;
   union endpoint peers[PEERS_MAX];
+  struct wire_keys keys;
   struct send_run send_run;
   struct coalescer coalescer;
   struct iovec pieces[PIECES_MAX];

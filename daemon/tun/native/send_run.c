@@ -14,6 +14,8 @@
 /* Two control messages: traffic class (int) and segment size (uint16_t). */
 #define CONTROL_BYTES (CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)))
 
+_Static_assert(RUN_BYTES_MAX <= RUN_SEALED_MAX, "a run that is full is sealed");
+_Static_assert(SEGMENT_IOV_MAX < IOV_PARTS_MAX, "a segment can be sealed");
 _Static_assert(RUN_HEADERS_MAX >= HEADERS_BYTES_MAX + TX_HEADER_BYTES_MAX + COPY_BYTES_MAX,
                "an empty run takes any header");
 
@@ -192,8 +194,23 @@ static void make_room(struct send_run *run, const struct destination *d, uint32_
   }
 }
 
+/* Bytes that a packet grows by on its way out. */
+static uint32_t overhead_bytes(const struct send_run *run) {
+  return wire_keys_required(run->keys) ? WIRE_OVERHEAD_BYTES : 0;
+}
+
+/* Takes a packet, which stands in the parts behind those of the run, of `bytes` bytes on the
+ * wire. */
 static void commit_packet(struct send_run *run, uint32_t bytes, uint32_t parts,
                           uint32_t header_bytes) {
+  if (wire_keys_required(run->keys)) {
+    uint8_t *sealed = run->sealed + run->total_bytes;
+    struct iovec *part = run->parts + run->part_count;
+    if (!wire_keys_seal(run->keys, run->destination.peer, part, parts, sealed)) return;
+    *part = (struct iovec){sealed, bytes};
+    parts = 1;
+    header_bytes = 0;
+  }
   run->part_count += parts;
   run->headers_used += header_bytes;
   run->total_bytes += bytes;
@@ -237,7 +254,7 @@ static bool is_damaged(const struct packet *packet) {
 
 static void add_plain(struct send_run *run, const struct destination *destination,
                       const struct packet *packet, const uint8_t *prefix, uint32_t prefix_bytes) {
-  uint32_t bytes = prefix_bytes + packet->bytes;
+  uint32_t bytes = prefix_bytes + packet->bytes + overhead_bytes(run);
   uint32_t copied = bytes_to_copy(packet);
   bool is_alone = !run->per_packet && is_damaged(packet);
   if (is_alone) send_run_flush(run);
@@ -273,6 +290,7 @@ void send_run_add(struct send_run *run, const struct destination *destination,
   }
   uint32_t header_bytes = segmenter_header_bytes(&segmenter);
   for (uint32_t bytes; (bytes = segmenter_next_bytes(&segmenter)) > 0;) {
+    bytes += overhead_bytes(run);
     make_room(run, destination, bytes, SEGMENT_IOV_MAX, header_bytes);
     uint32_t parts =
         segmenter_next(&segmenter, run->headers + run->headers_used, run->parts + run->part_count);

@@ -8,15 +8,20 @@
  * A packet with a wrong checksum is a run of its own, so that its receiver looks at it.
  * Without it, in per-packet mode, each packet is a datagram of its own in one sendmmsg.
  *
+ * Where the underlay is encrypted, each packet is sealed as it joins the run, whose memory it is
+ * sealed into.
+ *
  * Bytes that packets point at must stay until send_run_flush(). Headers that are made here lie in
  * the run itself.
  */
 #ifndef VPCLAB_SEND_RUN_H
 #define VPCLAB_SEND_RUN_H
 
+#include "descriptor.h"
 #include "packet.h"
 #include "segment.h"
 #include "underlay.h"
+#include "wire_keys.h"
 
 /* Packets of a run: UDP_MAX_SEGMENTS of kernels before 6.9. */
 #define RUN_PACKETS_MAX 64
@@ -27,6 +32,8 @@
 #define RUN_HEADERS_MAX (RUN_PACKETS_MAX * 160)
 /* A packet up to this long is copied into the run as a whole: cheaper than one more part. */
 #define COPY_BYTES_MAX  192
+/* Sealed packets of a run; the first may be as large as any. */
+#define RUN_SEALED_MAX  (PACKET_BYTES_MAX + TX_HEADER_BYTES_MAX + WIRE_OVERHEAD_BYTES)
 /* How long a full socket is waited for, in all, at one flush; then the rest is dropped. */
 #define SEND_WAIT_MS    2
 
@@ -40,6 +47,7 @@ struct destination {
 
 struct send_run {
   struct underlay *underlay;
+  struct wire_keys *keys;
   double *counters;
   bool per_packet;
   bool last_taken; /* a shorter or a damaged packet is in: nothing may follow */
@@ -52,6 +60,7 @@ struct send_run {
   uint16_t parts_end[RUN_PACKETS_MAX]; /* packet i is parts [parts_end[i - 1], parts_end[i]) */
   struct iovec parts[RUN_PARTS_MAX];
   uint8_t headers[RUN_HEADERS_MAX];
+  uint8_t sealed[RUN_SEALED_MAX];
 };
 
 /* Adds a packet, cut into segments if it is a super-packet; flushes when the run is full or
