@@ -29,7 +29,8 @@ What the lab is made of; kept from its first start on:
                          where the records are: in a file of the lab (sqlite, the default), or in
                          an etcd, from which another machine can go on with the lab
   --underlay-encryption on|off
-                         whether what crosses between hosts is encrypted (default off)
+                         whether what crosses between hosts is encrypted (default off; on in a lab
+                         of several machines)
   --agent-ca FILE --agent-cert FILE --agent-key FILE
                          certificates by which the hosts of several machines know each other: the
                          host's name is a DNS name in its own (default: the lab's own authority)

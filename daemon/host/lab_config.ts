@@ -157,7 +157,7 @@ export function resolveConfig (flags: LabFlags, saved: LabConfig | null): LabCon
     underlayMtu: number('--underlay-mtu', flags.underlayMtu,
       saved?.underlayMtu ?? UNDERLAY_MTU_DEFAULT, UNDERLAY_MTU_MIN, UNDERLAY_MTU_MAX),
     underlayEncryption: onOrOff('--underlay-encryption', flags.underlayEncryption,
-      saved?.underlayEncryption ?? false),
+      saved?.underlayEncryption ?? machine !== null),
     agentCa: flags.agentCa ?? saved?.agentCa ?? null,
     agentCert: flags.agentCert ?? saved?.agentCert ?? null,
     agentKey: flags.agentKey ?? saved?.agentKey ?? null,
@@ -301,7 +301,13 @@ function parseMachine (text: string): NonNullable<LabConfig['machine']> {
 }
 
 /** What a lab of several machines needs, and cannot have. */
-function checkMachine ({ store, underlayFamily, uplink, edges }: LabConfig): void {
+function checkMachine (config: LabConfig): void {
+  const { store, underlayFamily, uplink, edges, underlayEncryption, agentCa } = config
+  if (underlayEncryption && agentCa === null) {
+    throw new VpclabError('VPCLAB_ERR_CONFIG', 'What crosses between machines is encrypted: ' +
+      'name certificates of one authority with --agent-ca, --agent-cert and --agent-key, or give ' +
+      '--underlay-encryption off')
+  }
   if (store === STORE_SQLITE) {
     throw badFlag('--store', store, 'etcd://HOST:PORT, where --machine names one of several')
   }

@@ -5,10 +5,17 @@
  *     <name>-m1    eth0 10.99.0.1/24        vpcd --machine m1=10.99.0.1
  *     <name>-m2    eth0 10.99.0.2/24        vpcd --machine m2=10.99.0.2
  *
+ * What crosses between them is encrypted, with certificates of one authority.
+ *
  * All machines share one file system: each daemon has a lab name of its own, and all one prefix in
  * the etcd.
  */
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { certify, makeAuthority } from './certificates.ts'
+import type { Certified } from './certificates.ts'
 import { command } from './command.ts'
 import { Etcd } from './etcd.ts'
 import { Lab } from './lab.ts'
@@ -23,9 +30,14 @@ export class Cluster {
   readonly #name: string
   readonly #labs: Lab[] = []
   readonly #namespaces: string[]
+  readonly #directory: string
+  readonly #authority: Certified
 
-  private constructor (name: string, etcd: Etcd, namespaces: string[]) {
+  private constructor (name: string, etcd: Etcd, namespaces: string[], directory: string,
+    authority: Certified) {
     this.#name = name
+    this.#directory = directory
+    this.#authority = authority
     this.etcd = etcd
     this.#namespaces = namespaces
   }
@@ -38,13 +50,16 @@ export class Cluster {
       'addr add 10.99.0.254/24 dev br0', 'link set br0 up', 'link set lo up']) {
       await command('ip', '-n', net, ...line.split(' '))
     }
-    return new Cluster(name, await Etcd.start({ namespace: net, address: '10.99.0.254' }), [net])
+    const directory = mkdtempSync(join(tmpdir(), 'vpclab-cluster-'))
+    return new Cluster(name, await Etcd.start({ namespace: net, address: '10.99.0.254' }), [net],
+      directory, await makeAuthority(directory, 'hosts'))
   }
 
   machineNamespace (number: number): string { return `${this.#name}-m${String(number)}` }
 
-  /** A machine, with a daemon on it. */
-  async machine (number: number, options: LabOptions): Promise<Lab> {
+  /** A machine, with a daemon on it. @param names of its hosts and edges */
+  async machine (
+    number: number, names: readonly string[], options: LabOptions): Promise<Lab> {
     const namespace = this.machineNamespace(number)
     const net = `${this.#name}-net`
     const address = `10.99.0.${String(number)}`
@@ -56,10 +71,14 @@ export class Cluster {
     for (const line of [`addr add ${address}/24 dev eth0`, 'link set eth0 up', 'link set lo up']) {
       await command('ip', '-n', namespace, ...line.split(' '))
     }
+    const { certificatePath, keyPath } = await certify(this.#directory, this.#authority,
+      `m${String(number)}`, names.map((name) => `DNS:${name}`).join(','))
     const lab = await Lab.start({
       ...options, namespace,
       flags: ['--store', `etcd://10.99.0.254:${String(this.etcd.port)}/shop`,
-        '--machine', `m${String(number)}=${address}`, ...options.flags ?? []]
+        '--machine', `m${String(number)}=${address}`,
+        '--agent-ca', this.#authority.certificatePath, '--agent-cert', certificatePath,
+        '--agent-key', keyPath, ...options.flags ?? []]
     })
     this.#labs.push(lab)
     return lab
@@ -70,6 +89,7 @@ export class Cluster {
     const left: string[] = []
     for (const lab of this.#labs) left.push(...await lab.down())
     await this.etcd[Symbol.asyncDispose]()
+    rmSync(this.#directory, { recursive: true })
     for (const namespace of this.#namespaces) await command('ip', 'netns', 'del', namespace)
     return left
   }

@@ -22,10 +22,10 @@ const CALLS = 10
 test.serial('machines carry one lab, and one goes on without the other', async (t) => {
   const cluster = await Cluster.start()
   try {
-    const m1 = await cluster.machine(1, {
+    const m1 = await cluster.machine(1, ['m1-1', 'edge-1', 'edge-2', 'edge-3'], {
       hosts: 'm1-1:use1-az1', edges: 3, flags: ['--quota', 'vpcs-per-region=100']
     })
-    const m2 = await cluster.machine(2, { hosts: 'm2-1:use1-az1' })
+    const m2 = await cluster.machine(2, ['m2-1'], { hosts: 'm2-1:use1-az1' })
     const vpc = await m1.vpc('10.0.0.0/16')
     await openGroup(m1, vpc)
     const subnet = await m1.subnet(vpc, '10.0.1.0/24')
@@ -61,6 +61,8 @@ async function packetsCross (
   const frames = await wire.fields(['ip.src', 'ip.dst'])
   const outer = new Set(frames.map((frame) =>
     Object.values(frame).map((addresses) => addresses.split(',')[0]).join(' > ')))
+  t.true(frames.length >= 20)
+  t.deepEqual(await wire.fields(['frame.number'], 'icmp'), [], 'encrypted')
   t.deepEqual([...outer].sort(), ['100.127.1.1 > 100.127.2.1', '100.127.2.1 > 100.127.1.1'])
 }
 
