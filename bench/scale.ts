@@ -29,7 +29,7 @@ import { significant } from './statistics.ts'
 
 const HOSTS = 100
 const VPCS = 10
-const ENIS_PER_VPC = 1000
+const ENIS_PER_VPC = 10_000
 const WARM_UP_MOVES = 50
 const MOVES = 300
 const LOOKUPS = 2_000_000
