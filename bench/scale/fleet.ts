@@ -3,7 +3,7 @@
  * wanted (daemon/dataplane/testing/lab.ts). Records are committed, compiled for every host, cloned
  * as a message port clones, and swapped in.
  *
- *     VPC v ── held by hosts h with h % GROUPS = v % GROUPS ── ENIs of 10 addresses, evenly
+ *     VPC v ── held by hosts h with h % GROUPS = v % GROUPS ── ENIs of one address, evenly
  */
 import { HostCompiler } from '../../daemon/compile/host_compiler.ts'
 import type { CompileCounters } from '../../daemon/compile/host_compiler.ts'
@@ -16,8 +16,7 @@ import { Directory } from '../../daemon/mapping/directory.ts'
 import type { Instance } from '../../daemon/model/instance.ts'
 
 /** Each VPC lives on one host of so many. */
-export const GROUPS = 5
-export const ADDRESSES_PER_ENI = 10
+const GROUPS = 5
 
 const CLOCK = { nowMs: () => 0, monotonicMs: () => 0 }
 
@@ -124,12 +123,8 @@ export class Fleet {
       // One ENI to a VPC: they go round the hosts by the VPC's number.
       const home = homes[(index + Math.floor(number / GROUPS)) % homes.length] ?? 0
       const instance = world.put('instance', newInstance(eni, subnet, newHost(home + 1).id))
-      const addresses = Array.from({ length: ADDRESSES_PER_ENI }, (_address, at) =>
-        addressOf(index * ADDRESSES_PER_ENI + at))
-      world.put('networkInterface', {
-        ...attached(newInterface(eni, subnet, addresses[0] ?? ''), instance.id),
-        privateIpAddresses: addresses
-      })
+      world.put('networkInterface',
+        attached(newInterface(eni, subnet, addressOf(index)), instance.id))
     }
   }
 }
