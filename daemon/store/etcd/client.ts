@@ -116,7 +116,7 @@ interface LeaseClient extends grpc.Client {
 }
 
 interface WatchClient extends grpc.Client {
-  Watch: () => grpc.ClientDuplexStream<object, WireWatchResponse>
+  Watch: (metadata: grpc.Metadata) => grpc.ClientDuplexStream<object, WireWatchResponse>
 }
 
 type ClientClass<Client> =
@@ -224,7 +224,10 @@ export class EtcdClient {
 
   /** Follows all keys that begin with `prefix` from a revision of etcd on. @returns ends it */
   watch (prefix: string, fromRevision: number, listener: WatchListener): () => void {
-    const stream = this.#watch.Watch()
+    // A member that is cut off from its peers ends the watch, instead of telling nothing.
+    const metadata = new grpc.Metadata()
+    metadata.set('hasleader', 'true')
+    const stream = this.#watch.Watch(metadata)
     let isOver = false
     const end = (reason: string, compacted: number | null): void => {
       if (isOver) return
