@@ -23,8 +23,7 @@ class Pair {
   readonly keys = new Map<string, SetMessage[]>([['host-1', []], ['host-2', []]])
   readonly troubles: string[] = []
   readonly #net = `127.${String(randomInt(1, 255))}.${String(randomInt(1, 255))}`
-  #waiting: { agreements: number, resolve: () => void }[] = []
-  #agreements = 0
+  readonly #waiting: { isThere: () => boolean, resolve: () => void }[] = []
 
   constructor () {
     this.agreement = new KeyAgreement({
@@ -34,10 +33,7 @@ class Pair {
       },
       endKey: () => undefined,
       onAgreed: () => {
-        this.#agreements++
-        for (const { agreements, resolve } of this.#waiting) {
-          if (agreements <= this.#agreements) resolve()
-        }
+        for (const { isThere, resolve } of this.#waiting) if (isThere()) resolve()
       },
       onTrouble: (_host, _peer, error) => { this.troubles.push(error) }
     })
@@ -54,10 +50,16 @@ class Pair {
     }
   }
 
-  /** Until hosts have said so often that they agree: two times for each agreement. */
-  async agreed (agreements: number): Promise<void> {
-    if (this.#agreements >= agreements) return
-    await new Promise<void>((resolve) => { this.#waiting.push({ agreements, resolve }) })
+  /** Until both hosts have the same keys, and host-1 sends with another one than before. */
+  async agreed (before?: SetMessage): Promise<void> {
+    const isThere = (): boolean => {
+      const [sent, answered] = [this.last('host-1', 'transmit'), this.last('host-2', 'transmit')]
+      return sent !== undefined && answered !== undefined && sent.id !== before?.id &&
+        sent.id === this.last('host-2', 'receive')?.id &&
+        answered.id === this.last('host-1', 'receive')?.id
+    }
+    if (isThere()) return
+    await new Promise<void>((resolve) => { this.#waiting.push({ isThere, resolve }) })
   }
 
   /** The last key of a host in a direction. */
@@ -96,13 +98,13 @@ test('two hosts come to the same keys, one for each direction, and to others at 
     await withCertificates(t, async (certificates, pair) => {
       pair.agreement.begin(pair.host(1, 7, await certificates.identityOf('host-1')))
       pair.agreement.begin(pair.host(2, 9, await certificates.identityOf('host-2')))
-      await pair.agreed(2)
+      await pair.agreed()
       sameKeys(t, pair)
       t.is(pair.last('host-1', 'transmit')?.peer, 7)
       t.is(pair.last('host-2', 'transmit')?.peer, 9)
       const first = pair.last('host-1', 'transmit')
       pair.agreement.rotate('host-1', null)
-      await pair.agreed(4)
+      await pair.agreed(first)
       sameKeys(t, pair)
       t.notDeepEqual(pair.last('host-1', 'transmit')?.key, first?.key)
       t.not(pair.last('host-1', 'transmit')?.id, first?.id)
@@ -115,16 +117,16 @@ test('a key is received with before it is sent with, and a host that begins anew
       const second = pair.host(2, 9, await certificates.identityOf('host-2'))
       pair.agreement.begin(pair.host(1, 7, await certificates.identityOf('host-1')))
       pair.agreement.begin(second)
-      await pair.agreed(2)
+      await pair.agreed()
       for (const [, messages] of pair.keys) {
         t.deepEqual(messages.slice(0, 2).map(({ direction }) => direction),
           ['receive', 'transmit'])
       }
-      const before = pair.last('host-2', 'receive')
+      const before = pair.last('host-1', 'transmit')
       pair.agreement.begin(second)
-      await pair.agreed(4)
+      await pair.agreed(before)
       sameKeys(t, pair)
-      t.notDeepEqual(pair.last('host-2', 'receive')?.key, before?.key)
+      t.notDeepEqual(pair.last('host-1', 'transmit')?.key, before?.key)
     })
   })
 
