@@ -45,7 +45,8 @@ const DAEMON_OPTIONS: readonly CommandOption[] = [
   { flags: '--underlay-mtu <bytes>', description: 'MTU between the hosts (default: 9216)' },
   {
     flags: '--underlay-encryption <state>', values: ['on', 'off'],
-    description: 'whether what crosses between hosts is encrypted (default: off; on with --machine)'
+    description: 'whether what crosses between hosts is encrypted (default: off, and on with ' +
+      '--machine)'
   },
   { flags: '--agent-ca <file>', description: 'authority of the hosts\' certificates' },
   { flags: '--agent-cert <file>', description: 'certificate with the names of the hosts' },

@@ -7,8 +7,7 @@
  * Packets are taken in batches: all of a batch are read first, so that their flow entries come into
  * the cache together (FlowTable.prefetch); then each is dealt with, in order. One packet will do.
  *
- * The router knows no NIC, no clock and no thread: the loop (loop.ts) feeds it, and so do tests and
- * benches (testing/lab.ts).
+ * The router knows no NIC, clock or thread: the loop (loop.ts) feeds it, or testing/lab.ts does.
  */
 import * as descriptor from '../tun/descriptor.ts'
 import type { Esp } from '../tun/esp.ts'
