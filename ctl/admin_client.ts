@@ -7,7 +7,8 @@ import type {
   ClearImpairmentRequest, CredentialsAnswer, DetachAnswer, DetachRequest, DropsAnswer, FlowsAnswer,
   HyperplaneAnswer, ImpairmentsAnswer, ImpairRequest, InstanceAnswer, LabStatusAnswer,
   MappingAnswer, PartitionRequest, QuotasAnswer, ReachAnswer, ReachRequest, ResetAnswer,
-  RevisionAnswer, TraceAnswer, TraceRequest, TrafficAnswer, UnderlayAnswer, VpnAnswer, WaitAnswer
+  RevisionAnswer, TraceAnswer, TraceRequest, TrafficAnswer, UnderlayAnswer, VpnAnswer,
+  VpnLogAnswer, WaitAnswer
 } from '../daemon/api/admin/contract.ts'
 import { adminSocketPath } from '../daemon/host/paths.ts'
 import { CtlError, EXIT_TIMEOUT } from './exit_codes.ts'
@@ -34,6 +35,10 @@ export class AdminClient {
   cache (): Promise<CacheAnswer> { return this.#get('/cache') }
 
   vpn (): Promise<VpnAnswer> { return this.#get('/vpn') }
+  vpnLog (vpn: string): Promise<VpnLogAnswer> {
+    return this.#get(`/vpn/log?vpn=${encodeURIComponent(vpn)}`)
+  }
+
   hyperplane (): Promise<HyperplaneAnswer> { return this.#get('/hyperplane') }
   impairments (): Promise<ImpairmentsAnswer> { return this.#get('/impairments') }
   underlay (): Promise<UnderlayAnswer> { return this.#get('/underlay') }

@@ -5,7 +5,7 @@
  * `--option name=value`, with EC2's names; values of a list are separated by commas.
  */
 import type { VpnConnection } from '@aws-sdk/client-ec2'
-import type { VpnAnswer } from '../../daemon/api/admin/contract.ts'
+import type { VpnAnswer, VpnLogAnswer } from '../../daemon/api/admin/contract.ts'
 import {
   type Command, defineCommand, type CommandOption, type Input, TAG_OPTIONS
 } from '../command.ts'
@@ -44,6 +44,13 @@ const STATUS_COLUMNS: readonly Column<TunnelRow>[] = [
   { header: 'routes', value: ({ paths }) => String(paths.length), align: 'right' },
   { header: 'since', value: ({ sinceMs }) => new Date(sinceMs).toISOString() },
   { header: 'what that means', value: wordsOf, shrinks: true }
+]
+
+const LOG_COLUMNS: readonly Column<VpnLogAnswer['lines'][number]>[] = [
+  { header: 'time', value: ({ time }) => time },
+  { header: 'tunnel', value: ({ tunnel }) => String(tunnel), align: 'right' },
+  { header: 'of', value: ({ source }) => source },
+  { header: 'what', value: ({ text }) => text, shrinks: true }
 ]
 
 type PathRow = TunnelRow['paths'][number] & { readonly tunnel: number }
@@ -173,6 +180,22 @@ const readings: readonly Command[] = [
       const rows = await tunnelsOf(context, input)
       context.output.rows(rows, STATUS_COLUMNS, ({ outsideIpAddress }) => outsideIpAddress)
       for (const warning of new Set(rows.flatMap(warningsOf))) context.output.note(warning)
+    }
+  }),
+  defineCommand({
+    name: 'log',
+    summary: 'Show what has happened to the tunnels of a VPN connection: IKE, IPsec, BGP',
+    action: 'GET /vpn/log (admin API)',
+    arguments: [VPN_ARGUMENT],
+    options: [{ flags: '--tunnel <number>', description: 'of one tunnel', values: ['1', '2'] }],
+    examples: ['vpcctl vpn log office-branch', 'vpcctl vpn log office-branch --tunnel 1'],
+    async run (context, input) {
+      const { id } = await findConnection(await context.ec2(), input.argument('vpn'))
+      const { lines } = await context.admin.vpnLog(id)
+      const wanted = input.text('tunnel')
+      context.output.rows(
+        lines.filter(({ tunnel }) => wanted === undefined || tunnel === Number(wanted)),
+        LOG_COLUMNS, ({ text }) => text)
     }
   }),
   defineCommand({

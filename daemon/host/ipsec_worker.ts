@@ -46,6 +46,8 @@ export type FromIpsecWorker =
   | { readonly kind: 'esp', readonly message: EspMessage }
   /** The answer to 'tell-sas'. */
   | { readonly kind: 'sas', readonly sas: readonly EspSa[] }
+  /** A line of charon's log about a tunnel. */
+  | { readonly kind: 'line', readonly name: string, readonly line: string, readonly atMs: number }
   | {
     readonly kind: 'status'
     readonly status: TunnelStatus
@@ -53,7 +55,23 @@ export type FromIpsecWorker =
     readonly negotiated: Negotiated | null
   }
 
+/** Lines of charon's log that are told a second: strangers can make it write. */
+const LINES_PER_SECOND_MAX = 500
+
 function say (message: FromIpsecWorker): void { parentPort?.postMessage(message) }
+
+/** Tells lines of charon's log, as many a second as are allowed. */
+function tellLine (): (name: string, line: string) => void {
+  let told = 0
+  let toldIn = 0
+  return (name, line) => {
+    const atMs = systemClock.nowMs()
+    const second = Math.trunc(atMs / 1000)
+    told = second === toldIn ? told + 1 : 1
+    toldIn = second
+    if (told <= LINES_PER_SECOND_MAX) say({ kind: 'line', name, line, atMs })
+  }
+}
 
 async function main (options: IpsecWorkerOptions): Promise<void> {
   const log = createLog({ lab: options.lab, level: options.logLevel }).child({ host: options.edge })
@@ -72,7 +90,8 @@ async function main (options: IpsecWorkerOptions): Promise<void> {
     onTunnel: (status) => {
       say({ kind: 'status', status, negotiated: null })
       if (status.state === 'up') void tellAgreement(status.name)
-    }
+    },
+    onLine: tellLine()
   })
   /** Asks what was agreed on, and tells it unless the tunnel is down again. */
   const tellAgreement = async (name: string): Promise<void> => {

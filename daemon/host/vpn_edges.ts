@@ -40,6 +40,7 @@ import {
 } from './paths.ts'
 import { namespacesOf, removeNamespaces } from './teardown.ts'
 import { ensureNamespace, requireView } from './topology.ts'
+import { TunnelLog } from './tunnel_log.ts'
 
 const WORKER_FILE = new URL('ipsec_worker.ts', import.meta.url)
 export const IKE_DEVICE = 'ike0'
@@ -198,6 +199,8 @@ export interface VpnEdgesOptions {
 }
 
 export class VpnEdges {
+  /** What has happened to the tunnels since the start. */
+  readonly log = new TunnelLog()
   readonly #options: VpnEdgesOptions
   readonly #speakers = new Map<string, Speaker>()
   readonly #downEdges = new Set<string>()
@@ -237,6 +240,7 @@ export class VpnEdges {
   }
 
   onCommit (changes: readonly AppliedChange[]): void {
+    this.log.onCommit(changes, this.#options.clock.nowMs())
     if (changes.some(({ noun }) => NOUNS.has(noun))) this.reconcile()
   }
 
@@ -443,6 +447,14 @@ export class VpnEdges {
         for (const resolve of this.#asking.get(edge) ?? []) resolve()
         this.#asking.delete(edge)
         return
+      case 'line': {
+        const { name, atMs, line: text } = message
+        const tunnel = this.#tunnels.get(name)
+        if (tunnel === undefined) return
+        this.log.add(tunnelKey(tunnel.vpnConnectionId, tunnel.outsideIpAddress),
+          { atMs, source: 'ike', text })
+        return
+      }
       case 'status':
         this.#hearStatus(message)
     }

@@ -50,6 +50,8 @@ export interface IpsecEngineOptions {
   readonly onListen: (tunnel: number, isListening: boolean) => void
   /** The status of a tunnel has changed. */
   readonly onTunnel: (status: TunnelStatus) => void
+  /** A line of charon's log that is about a tunnel. */
+  readonly onLine?: (name: string, line: string) => void
 }
 
 export class IpsecEngine {
@@ -63,7 +65,8 @@ export class IpsecEngine {
 
   private constructor (options: IpsecEngineOptions) {
     this.#options = options
-    this.#monitor = new TunnelMonitor(options.clock, options.onTunnel)
+    this.#monitor = new TunnelMonitor(options.clock, options.onTunnel,
+      options.onLine ?? ((): void => { /* nobody reads it */ }))
     this.charon = new Charon({
       directory: options.directory,
       namespacePath: options.namespacePath,

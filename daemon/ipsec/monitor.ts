@@ -48,12 +48,16 @@ const section = (value: ViciValue | undefined): ViciMessage | null =>
 export class TunnelMonitor {
   readonly #clock: Clock
   readonly #onChange: (status: TunnelStatus) => void
+  readonly #onLine: (name: string, line: string) => void
   readonly #entries = new Map<string, Entry>()
   readonly #attempts = new Attempts()
 
-  constructor (clock: Clock, onChange: (status: TunnelStatus) => void) {
+  /** @param onLine a line of charon's log that is about a tunnel */
+  constructor (clock: Clock, onChange: (status: TunnelStatus) => void,
+    onLine: (name: string, line: string) => void) {
     this.#clock = clock
     this.#onChange = onChange
+    this.#onLine = onLine
   }
 
   add (config: TunnelConfig): void {
@@ -148,7 +152,9 @@ export class TunnelMonitor {
     const name = text(message['ikesa-name'])
     const heard = this.#attempts.hear(ikeSa, name === UNNAMED ? null : name, line)
     for (const entry of this.#entries.values()) {
-      if (entry.children.size > 0 || !heard.isFor(entry.config)) continue
+      if (!heard.isFor(entry.config)) continue
+      this.#onLine(entry.config.name, line)
+      if (entry.children.size > 0) continue
       const explanation = explain(heard.lines, entry.config)
       if (explanation !== null) this.#change(entry, { explanation })
     }

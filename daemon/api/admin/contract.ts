@@ -22,6 +22,7 @@
  *     POST /partitions                     PartitionRequest → RevisionAnswer
  *     POST /partitions/heal                PartitionRequest → RevisionAnswer
  *     GET  /vpn                            VpnAnswer
+ *     GET  /vpn/log?vpn=vpn-…              VpnLogAnswer, 404 with AdminError
  *     GET  /vpn/keys?tunnels=A,B…          lines of Wireshark's ESP SA table, by outside address: a
  *                                          comment, the SAs that there are, then each that is made
  *     GET  /instances/i-…                  InstanceAnswer, 404 with AdminError
@@ -66,6 +67,19 @@ export interface LabStatusAnswer {
   /** Hosts of the machine that answers. */
   readonly hosts: readonly HostStatus[]
   readonly instances: Readonly<Record<string, number>>
+}
+
+/** What has happened to the tunnels of a VPN connection, oldest first. */
+export interface VpnLogAnswer {
+  readonly lines: readonly {
+    /** ISO 8601. */
+    readonly time: string
+    /** 1 or 2. */
+    readonly tunnel: number
+    /** `ike`: charon's own words. */
+    readonly source: 'ike' | 'ipsec' | 'bgp'
+    readonly text: string
+  }[]
 }
 
 export interface MachineStatus {

@@ -201,6 +201,10 @@ test.serial('a hub without a VPC: offices with key and certificate reach each ot
       await eventually('why', async () => [...(await telemetry(lab, one.vpnId)).values()]
         .every(({ StatusMessage = '' }) => /^IPSEC IS DOWN: .*revoked/.test(StatusMessage)))
       t.regex(await run('vpn', 'status', one.vpnId), /was revoked/)
+      const log = await run('vpn', 'log', one.vpnId)
+      t.regex(log, / 1 +ipsec +up\n/)
+      t.regex(log, / 1 +ipsec +down: .*was revoked/)
+      t.regex(log, / 1 +ike +CHILD_SA .* established/)
       await eventually('the device is told so', () =>
         /received AUTHENTICATION_FAILED notify/.test(
           readFileSync(`/run/vpclab-cgw/${first}/t1/charon.log`, 'utf8')))

@@ -8,7 +8,7 @@ import { bestPaths, pathsOf, siteOverlaps } from '../../../model/vpn_route.ts'
 import type { VpnPath } from '../../../model/vpn_route.ts'
 import { telemetryOf, tunnelKey } from '../../../model/vpn_status.ts'
 import type { VpnTunnel } from '../../../model/vpn_tunnel.ts'
-import type { VpnAnswer } from '../contract.ts'
+import type { VpnAnswer, VpnLogAnswer } from '../contract.ts'
 import { Refusal } from '../route.ts'
 import type { AddRoutes, AdminServerOptions, Query } from '../route.ts'
 
@@ -17,6 +17,8 @@ export const VPN_KEY_READERS_MAX = 16
 
 export const addVpnRoutes: AddRoutes = (server, { lab, replica: { snapshot } }) => {
   addKeys(server, lab, snapshot)
+  server.get<{ Querystring: Query }>('/vpn/log', ({ query }): VpnLogAnswer =>
+    logOf(lab, snapshot, query['vpn'] ?? ''))
   server.get('/vpn', (): VpnAnswer => ({
     tunnels: [...snapshot.tables.vpnGateway.values()].flatMap(({ id }) => {
       const paths = pathsOf(snapshot, id)
@@ -33,6 +35,22 @@ export const addVpnRoutes: AddRoutes = (server, { lab, replica: { snapshot } }) 
         })))
     })
   }))
+}
+
+/** @throws Refusal for a connection that does not exist */
+function logOf (
+  lab: AdminServerOptions['lab'], snapshot: Snapshot, id: string): VpnLogAnswer {
+  const connection = snapshot.tables.vpnConnection.get(id)
+  if (connection === undefined) {
+    throw new Refusal(404, 'InvalidVpnConnectionID.NotFound',
+      `The vpnConnection ID '${id}' does not exist`)
+  }
+  const lines = connection.tunnels.flatMap(({ outsideIpAddress }, at) =>
+    lab.vpn.log.of(tunnelKey(id, outsideIpAddress)).map((line) => ({ ...line, tunnel: at + 1 })))
+  return {
+    lines: lines.toSorted((a, b) => a.atMs - b.atMs).map(({ atMs, tunnel, source, text }) =>
+      ({ time: new Date(atMs).toISOString(), tunnel, source, text }))
+  }
 }
 
 /** Keys, for who captures a tunnel and wants to read what is in it. */
