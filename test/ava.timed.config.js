@@ -5,10 +5,12 @@
 export default {
   extensions: ['ts'],
   files: [
+    'test/integration/impair.test.ts',
     'test/integration/move.test.ts',
     'test/integration/nic.test.ts',
     'test/integration/restart.test.ts',
     'test/integration/scale.test.ts',
+    'test/integration/underlay_encryption.test.ts',
     'test/integration/vpcctl_capture.test.ts',
     'test/integration/vpn/bgp.test.ts',
     'test/integration/vpn/ipsec_engine.test.ts',
