@@ -221,12 +221,9 @@ export class HostAgent implements Ports {
     return fileRegion(path(count), bytes)
   }
 
-  /** The memory `name` is used no more: what still maps it keeps it. */
-  unshare (name: string): void {
-    const count = this.#shared.get(name) ?? 0
-    if (count === 0) return
-    rmSync(sharedFilePath(this.#options.lab, this.host.id, `${name}-${String(count - 1)}`),
-      { force: true })
+  /** Memory that `share` gave out is used no more: what still maps it keeps it. */
+  unshare (memory: SharedMemory): void {
+    if ('path' in memory) rmSync(memory.path, { force: true })
   }
 
   /** Process in which the data plane runs; null when it is a thread of this one, or down. */

@@ -39,6 +39,8 @@ import type { HostAgent } from './agent.ts'
 
 /** How often the rings are looked at, ms. */
 const POLL_MS = 5
+/** How long a worker may take to hear of a configuration. */
+const WORKER_LATE_MS_MAX = 30_000
 /** Bytes read of the rings before the daemon's other work has its turn. */
 const TURN_BYTES_MAX = 2 ** 22
 /** How long a packet may take from its time to its ring; older ones can be put in order, ns. */
@@ -428,8 +430,7 @@ export class Captures {
   #release (): void {
     for (const { agent, ring, epoch } of this.#sources.values()) {
       agent.setCapture(null)
-      // A worker that is late opens it yet; the next capture takes it away.
-      if (ring.epoch === epoch) agent.unshare('capture')
+      unshare(agent, ring, epoch, this.#clock.monotonicMs() + WORKER_LATE_MS_MAX, this.#clock)
     }
     this.#sources.clear()
   }
@@ -445,6 +446,16 @@ export class Captures {
       await new Promise((resolve) => { setImmediate(resolve) })
     }
   }
+}
+
+/**
+ * Takes a ring away when its worker has taken up the last configuration that names it; or, when it
+ * does not in time, since a worker that is started anew has not heard of it.
+ */
+function unshare (agent: HostAgent, ring: CaptureRingReader, epoch: number, untilMs: number,
+  clock: Clock): void {
+  if (ring.epoch === epoch || clock.monotonicMs() > untilMs) agent.unshare(ring.memory)
+  else setTimeout(() => { unshare(agent, ring, epoch, untilMs, clock) }, POLL_MS).unref()
 }
 
 interface CapturedTunnel {
