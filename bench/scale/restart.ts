@@ -19,7 +19,7 @@ const IMAGE_ID = 'ami-00000000000000001'
 
 /** @returns median of ms */
 export async function measureRestart (): Promise<number> {
-  const lab = await Lab.start({ hosts: 'host-1:use1-az1,host-2:use1-az1' })
+  const lab = await Lab.start()
   try {
     const subnet = await lab.subnet(await lab.vpc('10.0.0.0/16'), '10.0.0.0/17')
     const NetworkInterfaces = Array.from({ length: ENIS }, (_eni, DeviceIndex) => ({

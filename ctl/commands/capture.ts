@@ -252,5 +252,3 @@ function queryOf (points: readonly string[], input: Input): URLSearchParams {
   }
   return query
 }
-
-/** The id of what is meant, or the name of a host. @throws CtlError NameNotFound, NameAmbiguous */

@@ -2,7 +2,9 @@
  * `vpcctl impair`, `partition` and `heal`: make the network of the lab worse, to see what happens
  * (docs/impairments.md). A lab facility: AWS has Fault Injection Service for some of it.
  */
-import type { ImpairmentsAnswer, ImpairRequest } from '../../daemon/api/admin/contract.ts'
+import type {
+  ImpairmentsAnswer, ImpairRequest, RevisionAnswer
+} from '../../daemon/api/admin/contract.ts'
 import { type Command, defineCommand, type Input, TIMEOUT_OPTION, timeoutMs } from '../command.ts'
 import type { Context } from '../context.ts'
 import { CtlError, usageError } from '../exit_codes.ts'
@@ -77,13 +79,11 @@ export const impairCommand: Command = defineCommand({
     const id = await placeOf(context, place)
     if (input.flag('clear')) {
       const answer = await context.admin.clearImpairment({ id })
-      await waitForRevision(context, answer.revision, timeoutMs(input))
-      context.output.done(`${id} is not impaired any more.`, answer)
+      await finish(context, input, answer, `${id} is not impaired any more.`)
       return
     }
     const answer = await context.admin.impair({ id, ...settingsOf(input) })
-    await waitForRevision(context, answer.revision, timeoutMs(input))
-    context.output.done(`${id} is impaired.`, answer)
+    await finish(context, input, answer, `${id} is impaired.`)
   }
 })
 
@@ -110,8 +110,7 @@ export const partitionCommand: Command = defineCommand({
     }
     const hosts = twoHosts(input)
     const answer = await context.admin.partition({ hosts })
-    await waitForRevision(context, answer.revision, timeoutMs(input))
-    context.output.done(`${hosts.join(' and ')} are cut off from each other.`, answer)
+    await finish(context, input, answer, `${hosts.join(' and ')} are cut off from each other.`)
   }
 })
 
@@ -128,10 +127,16 @@ export const healCommand: Command = defineCommand({
   async run (context, input) {
     const hosts = twoHosts(input)
     const answer = await context.admin.heal({ hosts })
-    await waitForRevision(context, answer.revision, timeoutMs(input))
-    context.output.done(`${hosts.join(' and ')} reach each other again.`, answer)
+    await finish(context, input, answer, `${hosts.join(' and ')} reach each other again.`)
   }
 })
+
+/** Waits until every host does so, and says it. */
+async function finish (
+  context: Context, input: Input, answer: RevisionAnswer, text: string): Promise<void> {
+  await waitForRevision(context, answer.revision, timeoutMs(input))
+  context.output.done(text, answer)
+}
 
 function twoHosts (input: Input): [string, string] {
   const [one, other] = [input.optionalArgument('host'), input.optionalArgument('other')]

@@ -8,7 +8,7 @@
  * with equal flags, or none, succeeds, one with others is refused. `reset` empties a running lab.
  */
 import { resolve } from 'node:path'
-import type { HostStatus, LabStatusAnswer, MachineStatus } from '../../daemon/api/admin/contract.ts'
+import type { HostStatus, LabStatusAnswer, MachineView } from '../../daemon/api/admin/contract.ts'
 import {
   type Command, defineCommand, type CommandOption, type Input, TIMEOUT_OPTION, timeoutMs
 } from '../command.ts'
@@ -243,7 +243,7 @@ async function checkSameLab (context: Context, input: Input): Promise<void> {
 }
 
 function machineLine (
-  { name, address, hosts, isThis, isLost, appliedRevision }: MachineStatus): string {
+  { name, address, hosts, isThis, isLost, appliedRevision }: MachineView): string {
   const state = isLost ? 'nothing is heard of it'
     : appliedRevision === null ? 'it starts' : `applied ${String(appliedRevision)}`
   const carries = hosts.length === 0 ? 'no hosts' : hosts.join(', ')

@@ -333,9 +333,7 @@ export class Tap {
     s.gsoSize = tx[txAt + TX_GSO_SIZE]
     s.csum = tx[txAt + TX_CSUM]
     s.csumField = tx[txAt + TX_CSUM_FIELD]
-    s.segments = s.gsoType === GSO_NONE
-      ? 1
-      : Math.ceil((s.totalBytes - this.#headersBytes(s.at, s.gsoType)) / s.gsoSize)
+    this.#countSegments()
   }
 
   /** A packet that the router has taken, without its VPC header. */
@@ -367,6 +365,11 @@ export class Tap {
     s.headerBytes = 0
     s.bytes = count
     s.run = run
+    this.#countSegments()
+  }
+
+  #countSegments (): void {
+    const s = this.#subject
     s.segments = s.gsoType === GSO_NONE
       ? 1
       : Math.ceil((s.totalBytes - this.#headersBytes(s.at, s.gsoType)) / s.gsoSize)

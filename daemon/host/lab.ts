@@ -17,6 +17,7 @@ import { VpclabError } from '../base/errors.ts'
 import { portMtu } from '../compile/port_table.ts'
 import { HyperplaneController } from '../hyperplane/controller.ts'
 import { Directory } from '../mapping/directory.ts'
+import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
 import { planInstanceReached, planReapTerminated } from '../model/instance_agent.ts'
 import {
@@ -200,10 +201,8 @@ export class Lab {
   async start (): Promise<void> {
     const hosts = this.#hosts()
     if (hosts.length > 0) await this.#startHosts(hosts)
-    this.#options.cluster?.members.onChange(() => {
-      void this.#noteMachines()
-      this.#onApplied()
-    })
+    this.#options.cluster?.members.onChange(() => { void this.#noteMachines() })
+    this.#options.cluster?.members.onApplied(() => { this.#onApplied() })
     void this.#noteMachines()
     this.#reaper = setInterval(() => { void this.#reap() }, REAP_INTERVAL_MS)
   }
@@ -377,7 +376,7 @@ export class Lab {
     this.vpn.onCommit(changes)
     this.underlayKeys.onCommit(changes)
     this.#services.onCommit(revision, changes)
-    if (changes.some(({ noun }) => noun === 'machine')) this.#scheduleRepair()
+    if (changes.some(isNewWay)) this.#scheduleRepair()
     this.#onApplied()
   }
 
@@ -584,6 +583,11 @@ export class Lab {
       log.error({ err: error }, 'what time has come for could not be done')
     }
   }
+}
+
+/** Whether another machine is reached in another way than before. */
+function isNewWay (change: AppliedChange): boolean {
+  return change.noun === 'machine' && changesField<'machine'>(change, ['number', 'address'])
 }
 
 function edgesOf (hosts: readonly Host[]): string[] {

@@ -302,7 +302,7 @@ function parseMachine (text: string): NonNullable<LabConfig['machine']> {
 
 /** What a lab of several machines needs, and cannot have. */
 function checkMachine (config: LabConfig): void {
-  const { store, underlayFamily, uplink, edges, underlayEncryption, agentCa } = config
+  const { store, underlayFamily, underlayEncryption, agentCa } = config
   if (underlayEncryption && agentCa === null) {
     throw new VpclabError('VPCLAB_ERR_CONFIG', 'What crosses between machines is encrypted: ' +
       'name certificates of one authority with --agent-ca, --agent-cert and --agent-key, or give ' +
@@ -314,7 +314,6 @@ function checkMachine (config: LabConfig): void {
   if (underlayFamily !== 'ipv4') {
     throw badFlag('--underlay', underlayFamily, 'ipv4 between machines')
   }
-  if (uplink === 'real' && edges === 0) throw badFlag('--uplink', uplink, 'lab, without --edges')
 }
 
 function uplinkOf (text: string): 'lab' | 'real' {

@@ -10,12 +10,14 @@
  * for their sake: a table of nftables of the lab's own says so. What was changed on the machine
  * stands in a file, and `removeMachineLink` puts it back.
  */
-import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { VpclabError } from '../base/errors.ts'
 import { runCommand, runIp, runIpBatch } from './command.ts'
 import { LOOK, parseNamespaceView } from './namespace_view.ts'
 import type { LinkView, NamespaceView } from './namespace_view.ts'
+import {
+  deviceOfLab, hasDevice, isForwarding, setForwarding, undoForwarding
+} from './machine_forwarding.ts'
 import { machineLinkPath, underlayNamespace } from './paths.ts'
 import { BRIDGE_DEVICE, MACHINE_PORT, UNDERLAY_CIDR, machineNetworks } from './topology_plan.ts'
 
@@ -36,18 +38,13 @@ interface Changes {
   readonly wasOff: string | null
 }
 
-function deviceOf (lab: string): string {
-  return `vpm${createHash('sha256').update(lab).digest('hex').slice(0, 8)}`
-}
-
 /**
  * The device that has the machine's address.
  * @throws VpclabError VPCLAB_ERR_CONFIG when none has, or its MTU is below the underlay's
  */
-export async function requireMachineDevice (
-  address: string, underlayMtu: number): Promise<LinkView> {
-  const link = (await view()).links.find(({ addresses }) =>
-    addresses.some((one) => one.address === address))
+function requireMachineDevice (
+  { links }: NamespaceView, address: string, underlayMtu: number): LinkView {
+  const link = links.find(({ addresses }) => addresses.some((one) => one.address === address))
   if (link === undefined) {
     throw new VpclabError('VPCLAB_ERR_CONFIG', 'No device of this machine has the address ' +
       `${address} of --machine: name one that other machines reach`)
@@ -67,22 +64,22 @@ export async function requireMachineDevice (
 export async function ensureMachineLink (
   lab: string, own: LinkedMachine, others: readonly LinkedMachine[], underlayMtu: number
 ): Promise<number> {
-  const device = deviceOf(lab)
-  const { name: out } = await requireMachineDevice(own.address, underlayMtu)
-  let lineCount = 0
-  if (!existsSync(settings(device))) {
-    await refuseOtherLab()
+  const device = deviceOfLab('vpm', lab)
+  const view = await viewMachine()
+  const { name: out } = requireMachineDevice(view, own.address, underlayMtu)
+  const isConnected = hasDevice(device)
+  if (!isConnected) {
+    refuseOtherLab(view)
     await connect(lab, own, device, out, underlayMtu)
-    lineCount += 1
   }
-  const lines = planRoutes(others, await view())
+  const lines = planRoutes(others, view)
   if (lines.length > 0) await runIpBatch(null, lines)
-  return lineCount + lines.length
+  return (isConnected ? 0 : 1) + lines.length
 }
 
 /** Two labs of several machines would have the same addresses here. */
-async function refuseOtherLab (): Promise<void> {
-  const other = (await view()).links.find(({ addresses }) =>
+function refuseOtherLab ({ links }: NamespaceView): void {
+  const other = links.find(({ addresses }) =>
     addresses.some(({ address }) => address.startsWith(UNDERLAY_START)))
   if (other === undefined) return
   throw new VpclabError('VPCLAB_ERR_CONFIG', `The device ${other.name} of this machine belongs ` +
@@ -91,8 +88,7 @@ async function refuseOtherLab (): Promise<void> {
 
 async function connect (
   lab: string, own: LinkedMachine, device: string, out: string, mtu: number): Promise<void> {
-  const forwarding = `${settings(out)}/forwarding`
-  const wasOff = readFileSync(forwarding, 'utf8').trim() === '0' ? out : null
+  const wasOff = isForwarding(out) ? null : out
   const changes: Changes = { table: `vpclab_${lab}_machines`, device, wasOff }
   writeFileSync(machineLinkPath(lab), JSON.stringify(changes), { mode: 0o600 })
   const underlay = underlayNamespace(lab)
@@ -108,8 +104,8 @@ async function connect (
   ])
   // The rules first: nothing is forwarded that they do not let through.
   await runCommand('nft', [rules(changes, out)])
-  writeFileSync(`${settings(device)}/forwarding`, '1')
-  if (wasOff !== null) writeFileSync(forwarding, '1')
+  setForwarding(device, true)
+  if (wasOff !== null) setForwarding(wasOff, true)
 }
 
 function rules ({ table, device, wasOff }: Changes, out: string): string {
@@ -137,21 +133,15 @@ export async function removeMachineLink (lab: string): Promise<void> {
   const path = machineLinkPath(lab)
   if (!existsSync(path)) return
   const { table, device, wasOff } = JSON.parse(readFileSync(path, 'utf8')) as Changes
-  if (wasOff !== null) writeFileSync(`${settings(wasOff)}/forwarding`, '0')
-  // Adding first makes the deletion succeed whether or not the table is there.
-  await runCommand('nft', [`add table inet ${table}\ndelete table inet ${table}`])
-  const lines = (await view()).routes
+  const lines = (await viewMachine()).routes
     .filter(({ destination, gateway }) => gateway !== '' && destination.startsWith(UNDERLAY_START))
     .map(({ destination }) => `route del ${destination}`)
   if (lines.length > 0) await runIpBatch(null, lines)
-  if (existsSync(settings(device))) await runIp('link', 'del', device)
+  await undoForwarding(table, device, wasOff)
   rmSync(path, { force: true })
 }
 
-/** Kernel settings of a device of the machine; there while the device is. */
-function settings (device: string): string { return `/proc/sys/net/ipv4/conf/${device}` }
-
 /** The namespace that vpcd runs in. */
-async function view (): Promise<NamespaceView> {
+async function viewMachine (): Promise<NamespaceView> {
   return parseNamespaceView(await runIpBatch(null, LOOK, ['-j']))
 }

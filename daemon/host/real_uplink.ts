@@ -13,6 +13,9 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { VpclabError } from '../base/errors.ts'
 import { runCommand, runIp, runIpBatch } from './command.ts'
+import {
+  deviceOfLab, hasDevice, isForwarding, setForwarding, undoForwarding
+} from './machine_forwarding.ts'
 import { realUplinkPath, routerNamespace } from './paths.ts'
 
 const ROUTER_DEVICE = 'world0'
@@ -36,7 +39,7 @@ function endsOf (lab: string): Ends {
   const block = `100.126.${String(digest.readUInt8(0))}.`
   const base = digest.readUInt8(1) & 0xfc
   return {
-    device: `vpc${digest.toString('hex').slice(0, 8)}`,
+    device: deviceOfLab('vpc', lab),
     machineAddress: `${block}${String(base + 1)}`,
     routerAddress: `${block}${String(base + 2)}`
   }
@@ -49,11 +52,10 @@ function endsOf (lab: string): Ends {
 export async function ensureRealUplink (lab: string): Promise<void> {
   const router = routerNamespace(lab)
   const { device, machineAddress, routerAddress } = endsOf(lab)
-  if (existsSync(realUplinkPath(lab)) && existsSync(settings(device))) return
+  if (existsSync(realUplinkPath(lab)) && hasDevice(device)) return
   const out = await defaultDevice()
   const table = `vpclab_${lab}`
-  const forwarding = `${settings(out)}/forwarding`
-  const wasOff = readFileSync(forwarding, 'utf8').trim() === '0' ? out : null
+  const wasOff = isForwarding(out) ? null : out
   const changes: Changes = { table, wasOff }
   writeFileSync(realUplinkPath(lab), JSON.stringify(changes), { mode: 0o600 })
   await runIp('link', 'add', device, 'type', 'veth', 'peer', 'name', ROUTER_DEVICE, 'netns', router)
@@ -68,23 +70,16 @@ export async function ensureRealUplink (lab: string): Promise<void> {
   await runNft(router, `add table ip uplink
     add chain ip uplink leave { type nat hook postrouting priority srcnat; }
     add rule ip uplink leave oifname "${ROUTER_DEVICE}" masquerade`)
-  writeFileSync(`${settings(device)}/forwarding`, '1')
-  if (wasOff !== null) writeFileSync(forwarding, '1')
+  setForwarding(device, true)
+  if (wasOff !== null) setForwarding(wasOff, true)
 }
-
-/** Kernel settings of a device of the machine; there while the device is. */
-function settings (device: string): string { return `/proc/sys/net/ipv4/conf/${device}` }
 
 /** Harmless for a lab without one. */
 export async function removeRealUplink (lab: string): Promise<void> {
   const path = realUplinkPath(lab)
   if (!existsSync(path)) return
   const { table, wasOff } = JSON.parse(readFileSync(path, 'utf8')) as Changes
-  if (wasOff !== null) writeFileSync(`${settings(wasOff)}/forwarding`, '0')
-  // Adding first makes the deletion succeed whether or not the table is there.
-  await runNft(null, `add table inet ${table}\ndelete table inet ${table}`)
-  const { device } = endsOf(lab)
-  if (existsSync(settings(device))) await runIp('link', 'del', device)
+  await undoForwarding(table, endsOf(lab).device, wasOff)
   rmSync(path, { force: true })
 }
 

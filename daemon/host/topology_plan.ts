@@ -19,7 +19,6 @@
  * nothing else. What somebody else hangs on the bridge (a third host of a test) stays.
  */
 import { knownAddress } from '../model/cidr.ts'
-import { TABLE_MAIN } from './namespace_view.ts'
 import type { NamespaceView, RouteView } from './namespace_view.ts'
 
 export const BRIDGE_DEVICE = 'br0'
@@ -88,15 +87,16 @@ function underlayPrefixLength ({ underlayAddress, machine }: DesiredHost): numbe
 }
 
 /** A host's ways beyond its own network: to the edges beside it, and to other machines. */
-function underlayRoutes ({ underlayAddress, machine }: DesiredHost): RouteView[] {
+function underlayRoutes (
+  { underlayAddress, machine }: DesiredHost
+): Pick<RouteView, 'destination' | 'gateway'>[] {
   if (machine === 0) return []
   const networks = machineNetworks(machine)
   const isOwn = ({ gateway }: { gateway: string }): boolean =>
     gateway.split('.')[2] === underlayAddress.split('.')[2]
   return networks.map((network) => ({
     destination: isOwn(network) ? UNDERLAY_CIDR : network.cidr,
-    gateway: isOwn(network) ? network.gateway : '',
-    device: UNDERLAY_DEVICE, table: TABLE_MAIN, metric: 0
+    gateway: isOwn(network) ? network.gateway : ''
   }))
 }
 

@@ -10,7 +10,6 @@ import type { LocalHost, Peer } from './key_agreement.ts'
 
 export type ToKeysWorker =
   | { readonly kind: 'begin', readonly host: LocalHost }
-  | { readonly kind: 'end', readonly host: string }
   | { readonly kind: 'peers', readonly host: string, readonly peers: readonly Peer[] }
   | { readonly kind: 'rotate', readonly host: string, readonly peer: string | null }
   /** The data plane of the host has the key. */
@@ -64,7 +63,6 @@ function main (): void {
   parentPort?.on('message', (message: ToKeysWorker) => {
     switch (message.kind) {
       case 'begin': agreement.begin(message.host); return
-      case 'end': agreement.end(message.host); return
       case 'peers': agreement.setPeers(message.host, message.peers); return
       case 'rotate': agreement.rotate(message.host, message.peer); return
       case 'set': waiting.get(name(message.host, message.id, message.direction))?.()

@@ -123,20 +123,27 @@ export function checkBeside (own: readonly Host[], all: readonly Host[]): void {
   const machine = own[0]?.machine
   const others = all.filter((host) => host.machine !== machine)
   for (const host of own) {
-    const sameName = others.find(({ id }) => id === host.id)
-    const edge = isEdge(host) ? others.find(isEdge) : undefined
-    const otherMtu = others.find(({ underlayMtu }) => underlayMtu !== host.underlayMtu)
-    const why = sameName !== undefined
-      ? `its machine "${sameName.machine ?? ''}" has a host "${host.id}" already`
-      : edge !== undefined
-        ? `its edges are on the machine "${edge.machine ?? ''}": start this one with --edges 0`
-        : otherMtu !== undefined
-          ? `its underlay has an MTU of ${String(otherMtu.underlayMtu)}: ` +
-            `give --underlay-mtu ${String(otherMtu.underlayMtu)}`
-          : machine === undefined && others.length > 0
-            ? 'it is on several machines: name this one with --machine' : null
+    const why = whyNotBeside(host, others)
     if (why !== null) throw refused(machine ?? 'this one', why)
   }
+}
+
+/** @param others hosts of other machines @returns null: there is no reason */
+function whyNotBeside (host: Host, others: readonly Host[]): string | null {
+  const sameName = others.find(({ id }) => id === host.id)
+  if (sameName !== undefined) {
+    return `its machine "${sameName.machine ?? ''}" has a host "${host.id}" already`
+  }
+  const edge = isEdge(host) ? others.find(isEdge) : undefined
+  if (edge !== undefined) {
+    return `its edges are on the machine "${edge.machine ?? ''}": start this one with --edges 0`
+  }
+  const otherMtu = others.find(({ underlayMtu }) => underlayMtu !== host.underlayMtu)?.underlayMtu
+  if (otherMtu !== undefined) {
+    return `its underlay has an MTU of ${String(otherMtu)}: give --underlay-mtu ${String(otherMtu)}`
+  }
+  return host.machine === undefined && others.length > 0
+    ? 'it is on several machines: name this one with --machine' : null
 }
 
 function refused (id: string, why: string): VpclabError {

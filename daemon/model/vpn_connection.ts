@@ -183,6 +183,12 @@ function checkCounts (view: AccountView, gateway: VpnGateway): void {
     connectionsOf(view.snapshot, gateway.id).length + 1)
 }
 
+/** Outside addresses of all tunnels: by them they are named. */
+export function outsideAddresses ({ tables }: Snapshot): ReadonlySet<string> {
+  return new Set([...tables.vpnConnection.values()]
+    .flatMap(({ tunnels }) => tunnels.map(({ outsideIpAddress }) => outsideIpAddress)))
+}
+
 /** Connections of a gateway that are not deleted, in order of creation. */
 export function connectionsOf (snapshot: Snapshot, vpnGatewayId: string): VpnConnection[] {
   return snapshot.tables.vpnConnection.by('vpnGatewayId', vpnGatewayId)

@@ -10,5 +10,8 @@ export interface Members {
   readonly isLeader: boolean
   /** Tells the others what the hosts of this machine have applied. */
   publish (appliedRevision: number): void
+  /** Another one is heard, or leads, than before. */
   onChange (listener: () => void): Subscription
+  /** `applied` has changed. */
+  onApplied (listener: () => void): Subscription
 }

@@ -40,9 +40,11 @@
  * Every error answers a status of 400 or more and AdminError.
  */
 import type { Reach, Walk } from '../../explain/explanation.ts'
+import type { MachineView } from '../../host/lab.ts'
 import type { Impairment, ImpairmentSettings, Partition } from '../../model/impairment.ts'
 
 export type { Obstacle, Reach, Side, Step, Walk, WalkedPacket } from '../../explain/explanation.ts'
+export type { MachineView } from '../../host/lab.ts'
 
 export interface AdminError {
   readonly code: string
@@ -63,7 +65,7 @@ export interface LabStatusAnswer {
   /** ISO 8601: since when the store cannot be reached; null: it can. */
   readonly storeUnreachableSince: string | null
   /** Machines of a lab of several; empty in a lab of one. */
-  readonly machines: readonly MachineStatus[]
+  readonly machines: readonly MachineView[]
   /** Hosts of the machine that answers. */
   readonly hosts: readonly HostStatus[]
   readonly instances: Readonly<Record<string, number>>
@@ -80,18 +82,6 @@ export interface VpnLogAnswer {
     readonly source: 'ike' | 'ipsec' | 'bgp'
     readonly text: string
   }[]
-}
-
-export interface MachineStatus {
-  readonly name: string
-  readonly address: string
-  /** Whether it is the one that answers. */
-  readonly isThis: boolean
-  /** Its daemon has been silent for some seconds. */
-  readonly isLost: boolean
-  readonly hosts: readonly string[]
-  /** Newest revision that all its hosts have applied; null while it is lost or starts. */
-  readonly appliedRevision: number | null
 }
 
 /** Who called the public services on the lab's internet, oldest first. */

@@ -33,6 +33,7 @@ import { PacketContext } from '../packet.ts'
 import type { GatherRun } from '../parking.ts'
 import { completeChecksum, superHeaderBytes, writeSegment } from '../segment.ts'
 import { parsePacket } from '../steps/parse.ts'
+import { HOSTS_MAX } from '../tables/host_table.ts'
 import { NIC_PORTS_MAX, PORTS_MAX } from '../tables/port_table.ts'
 import type { Tables } from '../tables/tables.ts'
 import {
@@ -64,8 +65,6 @@ export const IMPAIR_BYTES = CUT_BYTES + 2 * DELAY_QUEUE_BYTES
 /** Two lines for each port: what it sends, what it receives; those of port 0 are the host's. */
 const LINES = 2 * PORTS_MAX
 const INWARD = 1
-/** Host indices that a partition may name are below this. */
-const HOSTS_MAX = 4096
 
 /** What impairments need of the worker. */
 export interface ImpairedParts {

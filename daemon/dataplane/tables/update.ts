@@ -335,7 +335,6 @@ export type MappingKey =
     readonly eniIdLow: number
   }
 
-/** Everything that one revision changes for one host. Absent means unchanged. */
 /** Words of an impaired place in ImpairmentsData.places. Chances are 0..1. */
 export const IMPAIR_AT_POINT = 0 // port index; 0: what the host sends to the underlay
 export const IMPAIR_AT_DIRECTIONS = 1 // IMPAIR_EGRESS, IMPAIR_INGRESS or both
@@ -360,6 +359,7 @@ export interface ImpairmentsData {
   readonly partitioned: Uint32Array
 }
 
+/** Everything that one revision changes for one host. Absent means unchanged. */
 export interface TableUpdate {
   readonly kind: 'tables'
   readonly revision: number

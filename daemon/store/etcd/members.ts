@@ -38,6 +38,7 @@ export class EtcdMembers implements Members {
   readonly #leaderKey: string
   readonly #appliedPrefix: string
   readonly #listeners = new Set<() => void>()
+  readonly #appliedListeners = new Set<() => void>()
   readonly #keys = new Map<string, string>()
   readonly #applied = new Map<string, number>()
   #endWatch: () => void = () => undefined
@@ -91,10 +92,16 @@ export class EtcdMembers implements Members {
     return { close: () => { this.#listeners.delete(listener) } }
   }
 
+  onApplied (listener: () => void): Subscription {
+    this.#appliedListeners.add(listener)
+    return { close: () => { this.#appliedListeners.delete(listener) } }
+  }
+
   close (): void {
     this.#closed = true
     clearTimeout(this.#retryTimer)
     this.#listeners.clear()
+    this.#appliedListeners.clear()
     this.#endWatch()
     this.#client.close()
   }
@@ -132,7 +139,10 @@ export class EtcdMembers implements Members {
           if (isDeletion) this.#keys.delete(key)
           else this.#keys.set(key, value)
         }
-        this.#changed()
+        // Of every revision there are such, and nothing else.
+        if (events.every(({ kv: { key } }) => key.startsWith(this.#appliedPrefix))) {
+          this.#appliedChanged()
+        } else this.#changed()
       },
       ended: () => { this.#retryLater() }
     })
@@ -151,14 +161,19 @@ export class EtcdMembers implements Members {
   }
 
   #changed (): void {
+    if (!this.#keys.has(this.#leaderKey)) void this.#lead()
+    for (const listener of [...this.#listeners]) listener()
+    this.#appliedChanged()
+  }
+
+  #appliedChanged (): void {
     this.#applied.clear()
     for (const [key, value] of this.#keys) {
       if (!key.startsWith(this.#appliedPrefix)) continue
       const name = key.slice(this.#appliedPrefix.length)
       if (name !== this.#options.name) this.#applied.set(name, Number(value))
     }
-    if (!this.#keys.has(this.#leaderKey)) void this.#lead()
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of [...this.#appliedListeners]) listener()
   }
 
   /** Becomes the leader, unless another one is faster. */

@@ -8,8 +8,8 @@
  *     burst(txCount, timeoutMs) → rxCount          gatherRun(run, at, bytesMax) → bytes
  *     transmit(txCount)
  *     setKey(id, peer, transmits 0 | 1, key)       key: ArrayBuffer, 32 bytes and 4 of salt
- *     endKey(id)                                   [port, errno name, ...]
- *     close()
+ *     endKey(id)
+ *     takeFailures() → [port, errno name, ...]     close()
  *
  * ../nic.ts is the only caller: it checks arguments and words errors. What is checked here keeps
  * memory safe whatever it passes. The arrays are held by references until close() or the end of

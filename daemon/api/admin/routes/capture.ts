@@ -12,12 +12,13 @@ import { Captures } from '../../../host/captures.ts'
 import type { CaptureRequest } from '../../../host/captures.ts'
 import { isEdge } from '../../../model/lab.ts'
 import type { Snapshot } from '../../../model/snapshot.ts'
+import { outsideAddresses } from '../../../model/vpn_connection.ts'
 import type { Capture, CaptureSink } from '../../../observe/capture/capture.ts'
 import type { CaptureFilter } from '../../../observe/capture/capture_filter.ts'
 import { filterHost, filterProtocols } from '../../../observe/capture/capture_filter.ts'
 import { FRAME_BYTES_MAX } from '../../../observe/capture/pcapng.ts'
 import {
-  CAPTURE_HEADER, CAPTURED_TRAILER, LOST_TRAILER, type CaptureStopAnswer, type MachineStatus
+  CAPTURE_HEADER, CAPTURED_TRAILER, LOST_TRAILER, type CaptureStopAnswer, type MachineView
 } from '../contract.ts'
 import { type AddRoutes, numberOf, type Query, Refusal } from '../route.ts'
 
@@ -103,11 +104,10 @@ function refusalOf (error: unknown): unknown {
 
 /** @throws Refusal for a point that does not exist, or is on another machine */
 function pointsOf (
-  query: Query, snapshot: Snapshot, machines: readonly MachineStatus[]
+  query: Query, snapshot: Snapshot, machines: readonly MachineView[]
 ): Pick<CaptureRequest, Points> {
   const { networkInterface, instance, vpc, host } = snapshot.tables
-  const outside = new Set([...snapshot.tables.vpnConnection.values()]
-    .flatMap(({ tunnels }) => tunnels.map(({ outsideIpAddress }) => outsideIpAddress)))
+  const outside = outsideAddresses(snapshot)
   const sets = {
     enis: new Set<string>(), instances: new Set<string>(), vpcs: new Set<string>(),
     hosts: new Set<string>(), tunnels: new Set<string>()
@@ -136,7 +136,7 @@ function pointsOf (
 
 /** A capture sees what this machine's data planes see. */
 function requireHere (
-  point: string, hostName: string, machines: readonly MachineStatus[]): void {
+  point: string, hostName: string, machines: readonly MachineView[]): void {
   const machine = machines.find(({ hosts }) => hosts.includes(hostName))
   if (machine === undefined || machine.isThis) return
   throw new Refusal(400, 'InvalidParameterValue', `${point} is on the machine ${machine.name} ` +

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { wiresharkKeyLine } from '../../../observe/capture/wireshark_keys.ts'
 import type { Snapshot } from '../../../model/snapshot.ts'
-import { connectionsOf } from '../../../model/vpn_connection.ts'
+import { connectionsOf, outsideAddresses } from '../../../model/vpn_connection.ts'
 import type { VpnConnection } from '../../../model/vpn_connection.ts'
 import { bestPaths, pathsOf, siteOverlaps } from '../../../model/vpn_route.ts'
 import type { VpnPath } from '../../../model/vpn_route.ts'
@@ -94,8 +94,7 @@ function addKeys (server: Parameters<AddRoutes>[0], lab: AdminServerOptions['lab
 
 /** @throws Refusal for an address that is no tunnel's */
 function checkTunnels (snapshot: Snapshot, tunnels: ReadonlySet<string>): void {
-  const known = new Set([...snapshot.tables.vpnConnection.values()]
-    .flatMap((connection) => connection.tunnels.map(({ outsideIpAddress }) => outsideIpAddress)))
+  const known = outsideAddresses(snapshot)
   for (const tunnel of tunnels) {
     if (!known.has(tunnel)) {
       throw new Refusal(404, 'NotFound', `"${tunnel}" is no outside address of a VPN tunnel`)
