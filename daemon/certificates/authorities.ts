@@ -22,11 +22,10 @@ import type { Plan } from '../model/plan.ts'
 import type { Tags } from '../model/record.ts'
 import { put } from '../model/snapshot.ts'
 import type { Change, Snapshot } from '../model/snapshot.ts'
-import { issueCertificate, makeRequest, makeRevocationList } from './openssl.ts'
+import { issueCertificate, makeRequest, makeRevocationList, newSerial } from './openssl.ts'
 import type { Profile, SubjectName } from './openssl.ts'
 import type { PrivateKeys } from './private_keys.ts'
 
-const SERIAL_BYTES = 16
 /** AWS's certificates begin before they are asked for: clocks differ. */
 const BACKDATE_MS = 3_600_000
 const DAY_MS = 86_400_000
@@ -213,7 +212,7 @@ export class Authorities {
         `${input.signingAlgorithm} does not fit the key of the authority, ` +
         authority.keyAlgorithm)
     }
-    const serial = this.#newSerial()
+    const serial = newSerial(this.#options.random)
     const certificate = await issueCertificate(this.keys.directory, {
       keyPath: this.#keyPath(authority.id), authority: isRoot ? null : authority.certificate,
       csr: input.csr, serial, profile: input.profile, digest: digestOf(input.signingAlgorithm),
@@ -226,13 +225,6 @@ export class Authorities {
       id: serial, authorityId: authority.id, certificate, issuedMs: this.nowMs, revoked: null,
       idempotencyToken: input.idempotencyToken
     }
-  }
-
-  /** Positive, and always of the same length: RFC 5280 §4.1.2.2. */
-  #newSerial (): string {
-    const bytes = Buffer.from(this.#options.random.bytes(SERIAL_BYTES))
-    bytes.writeUInt8((bytes.readUInt8(0) & 0x3f) | 0x40, 0)
-    return bytes.toString('hex')
   }
 }
 

@@ -12,8 +12,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { VpclabError } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
 
 const execute = promisify(execFile)
+const SERIAL_BYTES = 16
 /** Longest run of the program: a key of RSA signs within milliseconds. */
 const TIMEOUT_MS = 30_000
 /** Most characters of its complaint that an error repeats. */
@@ -80,6 +82,13 @@ subjectKeyIdentifier = hash
 ${profile.kind === 'root' ? '' : 'authorityKeyIdentifier = keyid:always\n'}keyUsage = critical, ${
   isAuthority ? 'digitalSignature, keyCertSign, cRLSign' : 'digitalSignature, keyEncipherment'}
 ${isAuthority ? '' : `extendedKeyUsage = ${profile.usages.join(', ')}\n`}`
+}
+
+/** Positive, and always of the same length: RFC 5280 §4.1.2.2. @returns hex */
+export function newSerial (random: Random): string {
+  const bytes = Buffer.from(random.bytes(SERIAL_BYTES))
+  bytes.writeUInt8((bytes.readUInt8(0) & 0x3f) | 0x40, 0)
+  return bytes.toString('hex')
 }
 
 /**

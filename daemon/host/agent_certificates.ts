@@ -16,7 +16,7 @@ import type { Clock } from '../base/clock.ts'
 import { VpclabError } from '../base/errors.ts'
 import { systemRandom } from '../base/random.ts'
 import type { Random } from '../base/random.ts'
-import { issueCertificate, makeRequest } from '../certificates/openssl.ts'
+import { issueCertificate, makeRequest, newSerial } from '../certificates/openssl.ts'
 import type { Profile } from '../certificates/openssl.ts'
 import { PrivateKeys } from '../certificates/private_keys.ts'
 import type { Identity } from './key_agreement.ts'
@@ -31,7 +31,6 @@ const VALID_DAYS = 3650
 const RENEWAL_DAYS = 90
 /** Before now a certificate begins: clocks differ. */
 const BACKDATE_MS = 3_600_000
-const SERIAL_BYTES = 16
 
 export interface AgentFiles {
   readonly ca: string
@@ -109,7 +108,7 @@ export class AgentCertificates {
     const made = await issueCertificate(this.#keys.directory, {
       keyPath: this.#keys.path(authority === null ? name : AUTHORITY), authority, profile,
       csr: await makeRequest(this.#keys.path(name), [['CN', `vpclab ${name}`]], names),
-      serial: `5a${Buffer.from(this.#random.bytes(SERIAL_BYTES - 1)).toString('hex')}`,
+      serial: newSerial(this.#random),
       notBeforeMs: nowMs - BACKDATE_MS, notAfterMs: nowMs + VALID_DAYS * DAY_MS, digest: 'sha256'
     })
     writeFileSync(path, made, { mode: 0o600 })

@@ -15,7 +15,6 @@ import type { TagInput } from '../../model/tag.ts'
 import { tagsFromInput } from '../../model/tag.ts'
 import { listZones } from '../../model/zone.ts'
 import type { Caller } from '../sigv4.ts'
-import type { StackEngine } from './engine.ts'
 import type { ParameterInput } from './parameter.ts'
 import { parameterValues } from './parameter.ts'
 import { canonical } from './property.ts'
@@ -29,7 +28,6 @@ export interface ActionContext {
   readonly clock: Clock
   readonly random: Random
   readonly types: ResourceTypes
-  readonly engine: StackEngine
 }
 
 /** The input is the SDK's type for the action, and so is what it answers with. */

@@ -176,10 +176,10 @@ async function executeChangeSet (context: ActionContext, caller: Caller,
   input: Cfn.ExecuteChangeSetInput): Promise<object> {
   refuseUnbuilt('ExecuteChangeSet', input,
     ['ChangeSetName', 'StackName', 'ClientRequestToken', 'DisableRollback'])
-  const { ledger, random, clock, engine } = context
+  const { ledger, random, clock } = context
   const { ChangeSetName = '', StackName, ClientRequestToken, DisableRollback } = input
   const found = requireChangeSet(context, caller, ChangeSetName, StackName)
-  const { result } = await ledger.transact(() => {
+  await ledger.transact(() => {
     const { snapshot } = ledger
     const changeSet = requireChangeSet(context, caller, found.id, undefined)
     const stack = requireStack(snapshot, caller, changeSet.stackId)
@@ -204,10 +204,9 @@ async function executeChangeSet (context: ActionContext, caller: Caller,
     return {
       changes: [...stackChanges(snapshot, next, facts),
         ...done.map(({ id }) => remove('changeSet', id))],
-      result: stack.id
+      result: null
     }
   })
-  engine.run(result)
   return {}
 }
 

@@ -6,7 +6,9 @@ import test from 'ava'
 import { randomBytes } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { pino } from 'pino'
+import type { CommitListener } from '../../model/commit_feed.ts'
 import type { Ledger } from '../../model/ledger.ts'
+import type { Change } from '../../model/snapshot.ts'
 import type { Stack } from '../../model/stack.ts'
 import { isBusy } from '../../model/stack.ts'
 import { TEST_ACCOUNT, TEST_REGION, TestWorld } from '../../model/test_world.ts'
@@ -38,17 +40,18 @@ class Daemon {
   readonly #context: ActionContext
   readonly #world: TestWorld
 
-  constructor (world: TestWorld, ledger: Ledger = world) {
+  constructor (world: TestWorld, store: Ledger = world) {
+    const { ledger, onCommit } = fed(store)
     const clock = { nowMs: () => world.nowMs, monotonicMs: () => world.nowMs }
     const runner = new ActionRunner(ACTIONS, { ledger, clock, random,
       lab: () => ({ appliedRevision: world.snapshot.revision }) })
     this.#world = world
     this.stacks = createStacks({
       ledger, clock, random, runner, log: pino({ level: 'silent' }),
-      onCommit: () => ({ close: () => { /* nothing is waited for */ } }),
+      onCommit,
       waitApplied: () => Promise.resolve()
     })
-    this.#context = { ledger, clock, random, types: RESOURCE_TYPES, engine: this.stacks.engine }
+    this.#context = { ledger, clock, random, types: RESOURCE_TYPES }
   }
 
   async call (action: string, input: object): Promise<void> {
@@ -63,6 +66,32 @@ class Daemon {
       if (stack === undefined) throw new Error('there is no stack')
       if (!isBusy(stack)) return stack
       await turn()
+    }
+  }
+}
+
+/** A store with a feed of what is committed through it. */
+function fed (store: Ledger): {
+  readonly ledger: Ledger
+  readonly onCommit: (listener: CommitListener) => { close(): void }
+} {
+  const listeners = new Set<CommitListener>()
+  const transact: Ledger['transact'] = async (plan) => {
+    let changes: readonly Change[] = []
+    const committed = await store.transact(() => {
+      const planned = plan()
+      changes = planned.changes
+      return planned
+    })
+    const applied = changes.map((change) => ({ ...change, previous: null }))
+    for (const listener of [...listeners]) listener(committed.revision, applied)
+    return committed
+  }
+  return {
+    ledger: { snapshot: store.snapshot, transact },
+    onCommit: (listener) => {
+      listeners.add(listener)
+      return { close: () => { listeners.delete(listener) } }
     }
   }
 }

@@ -70,7 +70,7 @@ export class StackEngine {
     this.#dependencies = dependencies
     this.#work = new ResourceWork(dependencies)
     dependencies.onCommit((_revision, changes) => {
-      for (const { noun, id } of changes) if (noun === 'stack') this.run(id)
+      for (const { noun, id } of changes) if (noun === 'stack') this.#run(id)
     })
   }
 
@@ -80,7 +80,7 @@ export class StackEngine {
     this.#isActive = true
     void this.#ended.then(() => {
       this.#work.resume()
-      for (const { id } of this.#work.snapshot.tables.stack.values()) this.run(id)
+      for (const { id } of this.#work.snapshot.tables.stack.values()) this.#run(id)
     })
   }
 
@@ -98,7 +98,7 @@ export class StackEngine {
    * Carries out what the stack's status orders. When another order is being carried out, that one
    * is broken off first.
    */
-  run (stackId: string): void {
+  #run (stackId: string): void {
     const stack = this.#work.snapshot.tables.stack.get(stackId)
     if (!this.#isActive || stack === undefined || !isBusy(stack)) return
     const running = this.#running.get(stackId)
@@ -113,7 +113,7 @@ export class StackEngine {
     }).finally(() => {
       this.#running.delete(stackId)
       // An order that came in the last moment of the one before.
-      this.run(stackId)
+      this.#run(stackId)
     })
     this.#running.set(stackId, { done, abort, status: stack.status })
   }

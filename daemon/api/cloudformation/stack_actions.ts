@@ -2,8 +2,8 @@
  * Actions that give orders to the engine: CreateStack, UpdateStack, DeleteStack and what goes with
  * them. CloudFormation API Reference.
  *
- * An action writes the order (a status that ends in IN_PROGRESS) and answers; the engine carries it
- * out.
+ * An action writes the order (a status that ends in IN_PROGRESS) and answers; the engine follows
+ * the store and carries it out.
  */
 import type * as Cfn from '@aws-sdk/client-cloudformation'
 import { newUuid } from '../../base/ids.ts'
@@ -37,16 +37,15 @@ export function newStack (context: ActionContext, owner: StackOwner, name: strin
   }
 }
 
-/** Writes an order, given on the stack as it is at that moment, and has it carried out. */
+/** Writes an order, given on the stack as it is at that moment. */
 export async function order (context: ActionContext, next: () => Stack | null): Promise<void> {
-  const { ledger, engine, random, clock } = context
-  const { result } = await ledger.transact(() => {
+  const { ledger, random, clock } = context
+  await ledger.transact(() => {
     const stack = next()
     if (stack === null) return { changes: [], result: null }
     const facts = { eventId: newUuid(random), nowMs: clock.nowMs() }
-    return { changes: stackChanges(ledger.snapshot, stack, facts), result: stack.id }
+    return { changes: stackChanges(ledger.snapshot, stack, facts), result: null }
   })
-  if (result !== null) engine.run(result)
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Stacks as the daemon wires them: the engine and the service that gives it orders, over one store
+ * Stacks as the daemon wires them: the service that writes orders and the engine, over one store
  * and one EC2.
  */
 import type { ActionRunner } from '../ec2/runner.ts'
@@ -30,6 +30,5 @@ export function createStacks (dependencies: StacksDependencies): Stacks {
     invoke: async (caller, ...call) =>
       await runner.invoke({ ...caller, invokedBy: EVENT_SOURCE }, ...call)
   })
-  return { engine,
-    service: createCloudFormationService({ ledger, clock, random, types, engine }) }
+  return { engine, service: createCloudFormationService({ ledger, clock, random, types }) }
 }
