@@ -57,15 +57,12 @@ test.serial('an ENI is delayed both ways, loses packets, and heals', withLab(OPT
     t.true(sent - received > 48 && sent - received < 152, `${String(received)} of ${String(sent)}`)
     await lab.waitDrops(a.eni, 'impaired-loss', sent - received)
     await vpcctl(lab, 'impair', a.eni, '--loss', '1%')
-    const lossy = await transfer(a, b, '-t', '1', '-M', '1000')
-    t.true(lossy.retransmits > 0)
+    // At least 2,000 packets: a chance of 1 in 10^8 that none is lost.
+    t.true((await transfer(a, b, '-n', '2M', '-M', '1000')).retransmits > 0)
 
     await vpcctl(lab, 'impair', a.eni, '--clear')
-    t.is((await a.ping(b.ipv4)).received, 5)
+    t.is((await a.ping(b.ipv4, 200, '-i', '0.005')).received, 200)
     t.true(await roundTripMs(a, b) < 35)
-    const clean = await transfer(a, b, '-t', '1', '-M', '1000')
-    t.true(lossy.bitsPerSecond < clean.bitsPerSecond / 2,
-      `${String(lossy.bitsPerSecond)} instead of ${String(clean.bitsPerSecond)}`)
   }))
 
 test.serial('a rate holds, and a delay of a host with it', withLab(OPTIONS, async (t, lab) => {
