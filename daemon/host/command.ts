@@ -9,13 +9,15 @@
  *
  * Errors are VpclabError VPCLAB_ERR_COMMAND with the command, its exit code and what it said.
  */
-import { execFile } from 'node:child_process'
 import { VpclabError } from '../base/errors.ts'
+import { runProgram } from '../tun/program.ts'
+import type { ProgramResult } from '../tun/program.ts'
 
 /** Longest run of one program; beyond it the process is killed and the command has failed. */
 export const COMMAND_TIMEOUT_MS = 30_000
 /** Most bytes of output that one program may print. */
 export const COMMAND_OUTPUT_BYTES_MAX = 16 * 1024 * 1024
+const LIMITS = { timeoutMs: COMMAND_TIMEOUT_MS, outputBytesMax: COMMAND_OUTPUT_BYTES_MAX }
 /** Most characters of a program's complaint that an error repeats. */
 const COMPLAINT_CHARACTERS_MAX = 600
 /** Last words of `ip -batch`: which line it stopped at. */
@@ -27,18 +29,21 @@ const BATCH_FAILED = /Command failed -:(\d+)/
  * @returns its standard output
  * @throws VpclabError VPCLAB_ERR_COMMAND
  */
-export function runCommand (program: string, args: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(program, args, {
-      timeout: COMMAND_TIMEOUT_MS, maxBuffer: COMMAND_OUTPUT_BYTES_MAX, encoding: 'utf8'
-    }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout)
-      else reject(commandError(program, args, input, error, stderr))
-    })
-    // A program that ends before it has read its input closes the pipe; its exit code tells why.
-    child.stdin?.on('error', () => undefined)
-    child.stdin?.end(input)
-  })
+export async function runCommand (
+  program: string, args: readonly string[], input = ''
+): Promise<string> {
+  const command = [program, ...args].join(' ')
+  let result: ProgramResult
+  try {
+    result = await runProgram(program, args, input, LIMITS)
+  } catch (error) {
+    if (error instanceof VpclabError) throw error
+    throw new VpclabError('VPCLAB_ERR_COMMAND', `Cannot run "${command}": ${
+      codeOf(error) === 'ENOENT' ? `the program ${program} is not installed` : codeOf(error)}`,
+    { cause: error })
+  }
+  if (result.code === 0 && result.exceeded === null) return result.output
+  throw commandError(command, input, result)
 }
 
 /** `ip` with arguments, in the daemon's own namespace. */
@@ -60,22 +65,21 @@ export function runIpBatch (
 }
 
 function commandError (
-  program: string, args: readonly string[], input: string,
-  error: Error & { code?: unknown, killed?: boolean }, stderr: string
+  command: string, input: string, { code, signal, exceeded, errors }: ProgramResult
 ): VpclabError {
-  const command = [program, ...args].join(' ')
-  if (error.code === 'ENOENT') {
-    return new VpclabError('VPCLAB_ERR_COMMAND',
-      `Cannot run "${command}": the program ${program} is not installed`)
-  }
-  const failedLine = BATCH_FAILED.exec(stderr)?.[1]
-  const complaint = stderr.replace(BATCH_FAILED, '').trim().slice(0, COMPLAINT_CHARACTERS_MAX)
+  const failedLine = BATCH_FAILED.exec(errors)?.[1]
+  const complaint = errors.replace(BATCH_FAILED, '').trim().slice(0, COMPLAINT_CHARACTERS_MAX)
   const line = failedLine === undefined
     ? ''
     : `, at "${input.split('\n')[Number(failedLine) - 1] ?? ''}"`
-  const end = error.killed === true
+  const end = exceeded === 'timeoutMs'
     ? `was killed after ${String(COMMAND_TIMEOUT_MS)} ms`
-    : `ended with code ${String(error.code)}`
-  return new VpclabError('VPCLAB_ERR_COMMAND',
-    `"${command}" ${end}${line}: ${complaint}`, { cause: error })
+    : exceeded === 'outputBytesMax'
+      ? `was killed after ${String(COMMAND_OUTPUT_BYTES_MAX)} bytes of output`
+      : signal === null ? `ended with code ${String(code)}` : `was ended by ${signal}`
+  return new VpclabError('VPCLAB_ERR_COMMAND', `"${command}" ${end}${line}: ${complaint}`)
+}
+
+function codeOf (error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }

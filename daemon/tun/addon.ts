@@ -56,12 +56,19 @@ export interface Addon {
   setHopLimit(fd: number, isIpv6: 0 | 1, hops: number): void
   receiveDatagrams(fd: number, arena: ArrayBuffer, cells: ArrayBuffer): number
   sendDatagrams(fd: number, arena: ArrayBuffer, cells: ArrayBuffer, count: number): number
+  /** Exit code or -1, signal, PROGRAM_*, output, errors. */
+  runProgram(
+    words: readonly string[], input: string, timeoutMs: number, outputBytesMax: number
+  ): Promise<readonly [number, number, number, string, string]>
 }
 
 export const FEATURE_TUN_TSO = 1
 export const FEATURE_TUN_USO = 2
 export const FEATURE_UDP_GSO = 4
 export const FEATURE_UDP_GRO = 8
+
+export const PROGRAM_ENDED = 0
+export const PROGRAM_TIMED_OUT = 1
 
 /** Where `make -C daemon/tun/native` puts it, relative to this file. */
 const ADDON_PATH = './native/build/nic.node'

@@ -423,5 +423,6 @@ NAPI_MODULE_INIT() {
   export_system(env, exports);
   export_esp(env, exports);
   export_datagrams(env, exports);
+  export_program(env, exports);
   return exports;
 }

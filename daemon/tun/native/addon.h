@@ -39,4 +39,7 @@ void export_datagrams(napi_env env, napi_value exports);
 /* addon_esp.c: ESP over an arena. */
 void export_esp(napi_env env, napi_value exports);
 
+/* addon_program.c: programs that run to their end. */
+void export_program(napi_env env, napi_value exports);
+
 #endif
