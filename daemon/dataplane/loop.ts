@@ -380,7 +380,7 @@ export class Loop {
       const isEthernet = device === 'tap'
       const nicPort = isEthernet
         ? this.#nic.openTap(namespacePath, deviceName, this.#linkAddresses(portIndex))
-        : this.#nic.openTun(namespacePath, deviceName)
+        : this.#nic.openTun(namespacePath, deviceName, true)
       this.tables.ports.setNicPort(portIndex, nicPort, isEthernet)
       this.#link.post({ kind: 'port-opened', portIndex })
     } catch (error) {

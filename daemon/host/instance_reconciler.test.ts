@@ -69,7 +69,8 @@ function world (open: (deviceName: string, fresh: boolean) => void) {
     open: async (_eni, { deviceName }, fresh) => {
       open(deviceName, fresh)
       await Promise.resolve()
-    }
+    },
+    reopen: () => undefined
   }
   const monitor = { watch: async () => { await Promise.resolve() }, forget: () => undefined }
   const reconciler = new InstanceReconciler({

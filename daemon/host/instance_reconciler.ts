@@ -21,12 +21,14 @@ import { VpclabError } from '../base/errors.ts'
 import type { PortDevice } from '../dataplane/tables/update.ts'
 import { changesField } from '../model/commit_feed.ts'
 import type { AppliedChange } from '../model/commit_feed.ts'
+import { interfacesOfInstance } from '../model/instance.ts'
 import type { Instance } from '../model/instance.ts'
 import type { Guest, ImageGuest } from '../model/instance_guest.ts'
 import {
   planGuestEnded, planInstanceFailed, planInstanceReached, planVmEnded
 } from '../model/instance_agent.ts'
 import type { ReachedState } from '../model/instance_agent.ts'
+import { deviceOf } from '../model/instance_device.ts'
 import { findInstanceType } from '../model/instance_type.ts'
 import type { Ledger } from '../model/ledger.ts'
 import type { Log } from '../observe/log.ts'
@@ -66,6 +68,8 @@ export interface Ports {
    * @param fresh the device was made anew: whatever is open leads nowhere
    */
   open(networkInterfaceId: string, device: PortDevice, fresh: boolean): Promise<void>
+  /** Opens it if it is there. */
+  reopen(networkInterfaceId: string, device: PortDevice): void
 }
 
 export interface InstanceReconcilerOptions {
@@ -149,7 +153,27 @@ export class InstanceReconciler {
     }
   }
 
-  /** Takes up everything that the host has now. */
+  /**
+   * The worker is a new one. Packets of what runs pass as soon as it has opened the devices; then
+   * everything is looked at.
+   */
+  takeUp (): void {
+    const { lab, ledger, ports } = this.#options
+    for (const instance of this.#ours()) {
+      if (instance.state !== 'running') continue
+      const path = namespacePath(namespaceName(lab, instance.id))
+      const { style } = this.#homeOf(instance)
+      for (const { id, attachment } of interfacesOfInstance(ledger.snapshot, instance)) {
+        ports.reopen(id, {
+          device: deviceOf(instance), namespacePath: path,
+          deviceName: deviceName(attachment?.deviceIndex ?? 0, style)
+        })
+      }
+    }
+    this.reconcileAll()
+  }
+
+  /** Looks at everything that the host has now. */
   reconcileAll (): void {
     for (const instance of this.#ours()) this.reconcile(instance.id)
   }

@@ -240,10 +240,9 @@ export class Lab {
       onCopyComplete: (host, eni, epoch) => { this.hyperplane.copyIsComplete(host, eni, epoch) }
     }))
     if (hosts.some(isEncrypted)) this.underlayKeys.start()
-    const started = this.#agents.map(async (agent) => { await agent.start() })
-    this.#services.start() // with the indices that the agents have just given out
-    const opened = this.#agents.map(async (agent) => { await this.#openServices(agent) })
-    await Promise.all([...started, ...opened])
+    await Promise.all(this.#agents.map(async (agent) => { await agent.start() }))
+    this.#services.start() // with the indices that the agents have given out
+    await Promise.all(this.#agents.map(async (agent) => { await this.#openServices(agent) }))
     if (edgesOf(hosts).length > 0) {
       this.hyperplane.begin()
       this.vpn.begin()

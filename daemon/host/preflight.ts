@@ -3,13 +3,14 @@
  * refusal is one clear sentence and leaves nothing behind.
  *
  * Each check is a real one in a namespace of its own, which is removed whatever happens: what a
- * kernel's configuration promises and what a container lets one do are different things.
+ * kernel's configuration promises and what a container lets one do are different things. Once a lab
+ * has namespaces they are not repeated.
  */
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { VpclabError } from '../base/errors.ts'
 import { runIp, runIpBatch } from './command.ts'
-import { namespaceName, namespacePath } from './paths.ts'
+import { namespaceName, namespacePath, underlayNamespace } from './paths.ts'
 
 /** Program → Debian package that brings it. */
 const PROGRAMS: Readonly<Record<string, string>> = {
@@ -42,6 +43,8 @@ export async function checkMachine (lab: string): Promise<void> {
   checkRoot()
   for (const program of Object.keys(PROGRAMS)) checkProgram(program)
   checkTunDevice()
+  // A lab that stands has proved the rest, and its instances wait for the daemon.
+  if (existsSync(namespacePath(underlayNamespace(lab)))) return
   const namespace = namespaceName(lab, PREFLIGHT_NAMESPACE)
   if (existsSync(namespacePath(namespace))) await runIp('netns', 'del', namespace)
   try {

@@ -8,8 +8,9 @@ import { createRequire } from 'node:module'
 import { VpclabError } from '../base/errors.ts'
 
 export interface NativeNic {
-  openTun(namespacePath: string, deviceName: string): number
-  openTap(namespacePath: string, deviceName: string, addresses: ArrayBuffer): number
+  openTun(namespacePath: string, deviceName: string, mustExist: 0 | 1): number
+  openTap(
+    namespacePath: string, deviceName: string, mustExist: 0 | 1, addresses: ArrayBuffer): number
   closeTun(port: number): void
   openUnderlay(namespacePath: string, address: string, udpPort: number): void
   setPeer(peer: number, address: string, udpPort: number): void

@@ -58,17 +58,18 @@ export interface Nic {
   readonly features: NicFeatures
 
   /**
-   * Opens (creating it if absent, persistent) a TUN device inside a namespace and adds it to the
-   * burst.
+   * Opens a TUN device inside a namespace and adds it to the burst. One that is absent is made,
+   * persistent, unless it must exist: then it is ENODEV.
    * @param namespacePath /run/netns/name; empty: the thread's own namespace
+   * @param mustExist default: false
    * @returns its port number, 1..TUN_PORTS_MAX, which stays until closeTun
    * @throws VpclabError VPCLAB_ERR_SYSCALL naming the device, the namespace and the errno
    */
-  openTun(namespacePath: string, deviceName: string): number
+  openTun(namespacePath: string, deviceName: string, mustExist?: boolean): number
   /**
-   * The same with a TAP: a port whose device carries Ethernet. Packets cross without the Ethernet
-   * header, which the port takes off and puts on; frames that are no packets come and go as
-   * FRAME_PORTS says.
+   * The same with a TAP, which must exist: a port whose device carries Ethernet. Packets cross
+   * without the Ethernet header, which the port takes off and puts on; frames that are no packets
+   * come and go as FRAME_PORTS says.
    * @param addresses [2 × 6] MAC of the guest, MAC of the router
    */
   openTap(namespacePath: string, deviceName: string, addresses: Uint8Array): number
@@ -211,10 +212,10 @@ class AddonNic implements Nic {
     }
   }
 
-  openTun (namespacePath: string, deviceName: string): number {
+  openTun (namespacePath: string, deviceName: string, mustExist = false): number {
     checkDeviceName(deviceName)
     try {
-      return this.#native.openTun(namespacePath, deviceName)
+      return this.#native.openTun(namespacePath, deviceName, mustExist ? 1 : 0)
     } catch (error) {
       throw systemCallError(`Cannot open TUN device "${deviceName}" in "${namespacePath}"`, error)
     }
@@ -224,7 +225,7 @@ class AddonNic implements Nic {
     checkDeviceName(deviceName)
     assert(addresses.length === LINK_ADDRESSES_BYTES, 'a TAP has the MAC of either end')
     try {
-      return this.#native.openTap(namespacePath, deviceName, Uint8Array.from(addresses).buffer)
+      return this.#native.openTap(namespacePath, deviceName, 1, Uint8Array.from(addresses).buffer)
     } catch (error) {
       throw systemCallError(`Cannot open TAP device "${deviceName}" in "${namespacePath}"`, error)
     }

@@ -437,7 +437,7 @@ export interface PortDevice {
 /** Control → worker. */
 export type ControlMessage =
   | TableUpdate
-  /** Open the device of a port in an instance's namespace (created and persistent when absent). */
+  /** Open the device of a port, which is there, in an instance's namespace. */
   | PortDevice & { readonly kind: 'open-port', readonly portIndex: number }
   /**
    * Open the TUN toward the internet: the device stands in the namespace of the internet's router.

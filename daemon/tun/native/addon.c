@@ -1,8 +1,9 @@
 /* Node-API glue of the NIC: a class `Nic` whose methods are those of nic.h, one to one.
  *
  *     new Nic(arena, receiveBytes, rx, tx, counters, spinUs, doorbellFd, wireStatistics | null)
- *     openTun(namespacePath, name) → port          closeTun(port)
- *     openTap(namespacePath, name, addresses) → port    addresses: ArrayBuffer, guest 6, router 6
+ *     openTun(namespacePath, name, mustExist 0 | 1) → port          closeTun(port)
+ *     openTap(namespacePath, name, mustExist, addresses) → port
+ *         addresses: ArrayBuffer, guest 6, router 6
  *     openUnderlay(namespacePath, address, port)   setPeer(peer, address, port)
  *     setPerPacket(0 | 1)                          features() → bits: tso 1, uso 2, gso 4, gro 8
  *     burst(txCount, timeoutMs) → rxCount          gatherRun(run, at, bytesMax) → bytes
@@ -189,32 +190,36 @@ static struct nic *take_nic(napi_env env, napi_value receiver) {
   return NULL;
 }
 
-/* The first two arguments are a namespace and the name of a device in it. */
+/* The first arguments are a namespace, the name of a device in it, and whether it must exist. */
 static napi_value open_device(napi_env env, struct nic *nic, napi_value *a,
                               const struct link *link) {
   char namespace_path[TEXT_BYTES_MAX], name[TEXT_BYTES_MAX];
+  int32_t must_exist;
   struct failure failure;
-  if (!take_text(env, a[0], namespace_path) || !take_text(env, a[1], name)) return NULL;
-  int port = nic_open_tun(nic, namespace_path, name, link, &failure);
+  if (!take_text(env, a[0], namespace_path) || !take_text(env, a[1], name) ||
+      !take_int(env, a[2], &must_exist)) {
+    return NULL;
+  }
+  int port = nic_open_tun(nic, namespace_path, name, link, must_exist != 0, &failure);
   return port < 0 ? throw_failure(env, &failure) : make_int(env, port);
 }
 
 static napi_value open_tun(napi_env env, napi_callback_info info) {
-  napi_value a[2], self;
+  napi_value a[3], self;
   struct nic *nic;
   struct link link = {.bytes = 0};
-  if (!take_arguments(env, info, 2, a, &self) || (nic = take_nic(env, self)) == NULL) return NULL;
+  if (!take_arguments(env, info, 3, a, &self) || (nic = take_nic(env, self)) == NULL) return NULL;
   return open_device(env, nic, a, &link);
 }
 
 static napi_value open_tap(napi_env env, napi_callback_info info) {
-  napi_value a[3], self;
+  napi_value a[4], self;
   struct nic *nic;
   struct link link = {.bytes = ETHERNET_BYTES};
   void *addresses;
   size_t bytes;
-  if (!take_arguments(env, info, 3, a, &self) || (nic = take_nic(env, self)) == NULL ||
-      !take_buffer(env, a[2], 2 * ETHERNET_ADDRESS_BYTES, &addresses, &bytes)) {
+  if (!take_arguments(env, info, 4, a, &self) || (nic = take_nic(env, self)) == NULL ||
+      !take_buffer(env, a[3], 2 * ETHERNET_ADDRESS_BYTES, &addresses, &bytes)) {
     return NULL;
   }
   memcpy(link.guest, addresses, ETHERNET_ADDRESS_BYTES);

@@ -96,7 +96,7 @@ static uint32_t free_port(const struct nic *nic) {
 }
 
 int nic_open_tun(struct nic *nic, const char *namespace_path, const char *name,
-                 const struct link *link, struct failure *failure) {
+                 const struct link *link, bool must_exist, struct failure *failure) {
   uint32_t port = free_port(nic);
   if (port == 0) {
     errno = ENOSPC;
@@ -105,7 +105,7 @@ int nic_open_tun(struct nic *nic, const char *namespace_path, const char *name,
   int namespace_fd = namespace_open(namespace_path, failure);
   if (namespace_fd < 0) return -1;
   enum tun_mode mode = link->bytes == 0 ? MODE_TUN : MODE_TAP;
-  int fd = tun_open(namespace_fd, name, mode, &nic->offloads, failure);
+  int fd = tun_open(namespace_fd, name, mode, must_exist, &nic->offloads, failure);
   close(namespace_fd);
   if (fd < 0) return -1;
   if (watch(nic, fd, port, failure) < 0) {

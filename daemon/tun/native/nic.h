@@ -99,7 +99,7 @@ void nic_close(struct nic *nic);
 /* `link` says whether it is a TUN or a TAP. Returns the port number, 1..TUN_PORTS_MAX; -1 on
  * failure. */
 int nic_open_tun(struct nic *nic, const char *namespace_path, const char *name,
-                 const struct link *link, struct failure *failure);
+                 const struct link *link, bool must_exist, struct failure *failure);
 /* Precondition of both: nic_port_is_open(). */
 void nic_close_tun(struct nic *nic, uint32_t port);
 static inline bool nic_port_is_open(const struct nic *nic, uint32_t port) {

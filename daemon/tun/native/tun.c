@@ -87,11 +87,13 @@ static int open_here(const char *name, enum tun_mode mode, bool persistent,
   return fd;
 }
 
-int tun_open(int namespace_fd, const char *name, enum tun_mode mode, struct tun_offloads *offloads,
-             struct failure *failure) {
+int tun_open(int namespace_fd, const char *name, enum tun_mode mode, bool must_exist,
+             struct tun_offloads *offloads, struct failure *failure) {
   int previous = namespace_enter(namespace_fd, failure);
   if (previous < 0) return -1;
-  int fd = open_here(name, mode, true, offloads, failure);
+  bool is_missing = must_exist && if_nametoindex(name) == 0;
+  int fd =
+      is_missing ? fail(failure, "if_nametoindex") : open_here(name, mode, true, offloads, failure);
   namespace_leave(previous);
   return fd;
 }

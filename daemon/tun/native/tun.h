@@ -31,10 +31,11 @@ struct tun_offloads {
 
 enum tun_mode { MODE_TUN, MODE_TAP };
 
-/* Opens the device inside a namespace, creating it if absent. Non-blocking. Sets what the kernel
- * takes of the offloads. Returns the descriptor, -1 on failure. */
-int tun_open(int namespace_fd, const char *name, enum tun_mode mode, struct tun_offloads *offloads,
-             struct failure *failure);
+/* Opens the device inside a namespace, creating it if absent; where it must exist, ENODEV.
+ * Non-blocking. Sets what the kernel takes of the offloads. Returns the descriptor, -1 on
+ * failure. */
+int tun_open(int namespace_fd, const char *name, enum tun_mode mode, bool must_exist,
+             struct tun_offloads *offloads, struct failure *failure);
 
 /* Asks the kernel, with a device that lives as long as the call, which offloads it has. */
 int tun_probe(int namespace_fd, struct tun_offloads *offloads, struct failure *failure);
