@@ -348,11 +348,6 @@ export class HostAgent implements Ports {
     await this.#link.openPort(portIndex, device, fresh)
   }
 
-  reopen (networkInterfaceId: string, device: PortDevice): void {
-    const portIndex = this.compiler.portOf(networkInterfaceId)
-    if (portIndex !== 0) this.#link.reopenPort(portIndex, device)
-  }
-
   /** The host's namespace was made anew: the worker's sockets are in one that nobody reaches. */
   async restartWorker (): Promise<void> {
     await this.#link.kill()
@@ -367,7 +362,7 @@ export class HostAgent implements Ports {
     if (this.#capture !== null) this.#link.post(this.#capture)
     if (this.#flowRecords !== null) this.#link.post(this.#flowRecords)
     if (this.#services !== null) this.#link.post(this.#services)
-    this.reconciler.takeUp()
+    void this.reconciler.takeUp()
   }
 
   #onPortFailed (portIndex: number, error: string): void {

@@ -144,15 +144,6 @@ export class DataplaneLink {
     })
   }
 
-  /**
-   * For a worker that begins anew: opens what may still be there, so that packets pass before
-   * anybody has looked. Nothing is heard of what is not.
-   */
-  reopenPort (portIndex: number, device: PortDevice): void {
-    this.#ports.set(portIndex, { open: false, settle: null })
-    this.#post({ kind: 'open-port', portIndex, ...device })
-  }
-
   /** Harmless for a port that is not open. */
   closePort (portIndex: number): void {
     if (!this.#ports.has(portIndex)) return

@@ -69,8 +69,7 @@ function world (open: (deviceName: string, fresh: boolean) => void) {
     open: async (_eni, { deviceName }, fresh) => {
       open(deviceName, fresh)
       await Promise.resolve()
-    },
-    reopen: () => undefined
+    }
   }
   const monitor = { watch: async () => { await Promise.resolve() }, forget: () => undefined }
   const reconciler = new InstanceReconciler({
@@ -97,7 +96,7 @@ async function addressesIn (id: string): Promise<string[] | undefined> {
 
 test.after.always(async () => {
   if (process.getuid?.() !== 0) return
-  await removeNamespaces(['i-1', 'i-2', 'i-3'].map((id) => namespaceName(LAB, id))
+  await removeNamespaces(['i-1', 'i-2', 'i-3', 'i-4'].map((id) => namespaceName(LAB, id))
     .filter((name) => existsSync(namespacePath(name))))
 })
 
@@ -129,6 +128,23 @@ rootTest('an instance comes up, follows its records, and goes', async (t) => {
   await reconciler.settled(['i-1'])
   t.is(stateOf('i-1'), 'stopped')
   t.false(existsSync(namespacePath(namespaceName(LAB, 'i-1'))))
+})
+
+rootTest('a new worker has what is there at once, and then what was missing', async (t) => {
+  const opened: string[] = []
+  const { reconciler, commit } = world((device, fresh) => {
+    opened.push(`${device} ${String(fresh)}`)
+    if (opened.length > 1 && !fresh) throw new VpclabError('VPCLAB_ERR_AGENT', 'ENODEV')
+  })
+  commit(put('instance', instance('i-4', {})), put('networkInterface', eniOf('i-4', ['10.0.1.8'])))
+  await reconciler.settled(['i-4'])
+  await runIpBatch(namespaceName(LAB, 'i-4'), ['link del eth0'])
+  await reconciler.takeUp()
+  t.deepEqual(opened, ['eth0 true', 'eth0 false'], 'nobody has looked yet')
+  await reconciler.settled(['i-4'])
+  t.deepEqual(opened, ['eth0 true', 'eth0 false', 'eth0 true'])
+  t.deepEqual(await addressesIn('i-4'), ['10.0.1.8'])
+  t.is(reconciler.counters.failures, 0)
 })
 
 rootTest('a launch that keeps failing is reported with the reason, and cleared away', async (t) => {

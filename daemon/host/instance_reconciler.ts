@@ -68,8 +68,6 @@ export interface Ports {
    * @param fresh the device was made anew: whatever is open leads nowhere
    */
   open(networkInterfaceId: string, device: PortDevice, fresh: boolean): Promise<void>
-  /** Opens it if it is there. */
-  reopen(networkInterfaceId: string, device: PortDevice): void
 }
 
 export interface InstanceReconcilerOptions {
@@ -154,23 +152,25 @@ export class InstanceReconciler {
   }
 
   /**
-   * The worker is a new one. Packets of what runs pass as soon as it has opened the devices; then
-   * everything is looked at.
+   * For a worker that begins anew: packets of what runs pass as soon as it has opened the devices
+   * that are there. Afterwards everything is looked at.
    */
-  takeUp (): void {
-    const { lab, ledger, ports } = this.#options
-    for (const instance of this.#ours()) {
-      if (instance.state !== 'running') continue
-      const path = namespacePath(namespaceName(lab, instance.id))
-      const { style } = this.#homeOf(instance)
-      for (const { id, attachment } of interfacesOfInstance(ledger.snapshot, instance)) {
-        ports.reopen(id, {
-          device: deviceOf(instance), namespacePath: path,
-          deviceName: deviceName(attachment?.deviceIndex ?? 0, style)
-        })
-      }
-    }
+  async takeUp (): Promise<void> {
+    const running = this.#ours().filter(({ state }) => state === 'running')
+    await Promise.allSettled(running.flatMap((instance) => this.#reopen(instance)))
     this.reconcileAll()
+  }
+
+  #reopen (instance: Instance): Promise<void>[] {
+    const { lab, ledger, ports } = this.#options
+    const path = namespacePath(namespaceName(lab, instance.id))
+    const { style } = this.#homeOf(instance)
+    return interfacesOfInstance(ledger.snapshot, instance).map(async ({ id, attachment }) => {
+      await ports.open(id, {
+        device: deviceOf(instance), namespacePath: path,
+        deviceName: deviceName(attachment?.deviceIndex ?? 0, style)
+      }, false)
+    })
   }
 
   /** Looks at everything that the host has now. */

@@ -7,6 +7,7 @@
 import { formatAddress, knownCidr, parseAddress } from '../model/cidr.ts'
 import type { Cidr } from '../model/cidr.ts'
 import { AMAZON_PROVIDED_DNS } from '../model/dhcp_options.ts'
+import type { Instance } from '../model/instance.ts'
 import { metadataOptionsOf } from '../model/instance_metadata.ts'
 import type { NetworkInterface } from '../model/network_interface.ts'
 import { ipName, resolverAddress, resourceName } from '../model/private_dns.ts'
@@ -22,18 +23,19 @@ const IPV6_PREFERRED_S_DEFAULT = 140
 
 /**
  * @param mtu bytes, of the ENI's device
+ * @param metadata of its instance: the same for all of the instance's ENIs
  * @returns null when its VPC or subnet is not there
  */
 export function endpointOf (
-  snapshot: Snapshot, eni: NetworkInterface, portIndex: number, mtu: number
+  snapshot: Snapshot, eni: NetworkInterface, portIndex: number, mtu: number,
+  metadata: MetadataData | null
 ): EndpointData | null {
   const vpc = snapshot.tables.vpc.get(eni.vpcId)
   const lease = vpc === undefined ? null : leaseOf(snapshot, eni, vpc, mtu)
   if (lease === null) return null
   return {
-    portIndex, networkInterfaceId: eni.id, vpcId: eni.vpcId, lease,
-    hasDns64: snapshot.tables.subnet.get(eni.subnetId)?.enableDns64 ?? false,
-    metadata: metadataOf(snapshot, eni)
+    portIndex, networkInterfaceId: eni.id, vpcId: eni.vpcId, lease, metadata,
+    hasDns64: snapshot.tables.subnet.get(eni.subnetId)?.enableDns64 ?? false
   }
 }
 
@@ -92,9 +94,7 @@ function hostNameOf (snapshot: Snapshot, eni: NetworkInterface): string {
   return name.split('.')[0] ?? ''
 }
 
-function metadataOf (snapshot: Snapshot, eni: NetworkInterface): MetadataData | null {
-  const instance = snapshot.tables.instance.get(eni.attachment?.instanceId ?? '')
-  if (instance === undefined) return null
+export function metadataOf (snapshot: Snapshot, instance: Instance): MetadataData {
   const options = metadataOptionsOf(instance)
   return {
     instanceId: instance.id,

@@ -18,9 +18,9 @@ import type { ResourceRecordSet } from '../model/record_set.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { Vpc } from '../model/vpc.ts'
 import { peersOf, resolvesPrivately } from '../model/vpc_peering.ts'
-import { endpointOf } from './endpoint.ts'
+import { endpointOf, metadataOf } from './endpoint.ts'
 import type {
-  EndpointData, HostedZoneData, InstanceNameData, PublicAddressesData, RecordSetData,
+  EndpointData, HostedZoneData, InstanceNameData, MetadataData, PublicAddressesData, RecordSetData,
   ServicesUpdate, VpcData
 } from './update.ts'
 
@@ -162,9 +162,10 @@ export class ServicesFeed {
   #build (revision: number, stale: Stale): ServicesUpdate | null {
     const removedEndpoints: { host: string, portIndex: number }[] = []
     const endpoints: { host: string, endpoint: EndpointData }[] = []
+    const metadata = new Map<string, MetadataData>()
     for (const id of stale.interfaces) {
       const held = this.#sent.get(id)
-      const now = this.#endpointOf(id)
+      const now = this.#endpointOf(id, metadata)
       if (held !== undefined &&
         (held.host !== now?.host || held.portIndex !== now.endpoint.portIndex)) {
         removedEndpoints.push(held)
@@ -181,14 +182,21 @@ export class ServicesFeed {
       : { kind: 'update', revision, ...lists }
   }
 
-  #endpointOf (id: string): { host: string, endpoint: EndpointData } | null {
+  /** @param metadata of the instances that have been looked at for this update */
+  #endpointOf (
+    id: string, metadata: Map<string, MetadataData>
+  ): { host: string, endpoint: EndpointData } | null {
     const { directory, hosts, snapshot } = this.#options
     const hostName = directory.hostOf(id)
     const host = hosts().find(({ name }) => name === hostName)
     const eni = snapshot().tables.networkInterface.get(id)
     const portIndex = host?.portOf(id) ?? 0
     if (host === undefined || eni === undefined || portIndex === 0) return null
-    const endpoint = endpointOf(snapshot(), eni, portIndex, host.mtu)
+    const instance = snapshot().tables.instance.get(eni.attachment?.instanceId ?? '')
+    const known = instance === undefined ? null
+      : metadata.get(instance.id) ?? metadataOf(snapshot(), instance)
+    if (known !== null) metadata.set(known.instanceId, known)
+    const endpoint = endpointOf(snapshot(), eni, portIndex, host.mtu, known)
     return endpoint === null ? null : { host: host.name, endpoint }
   }
 
