@@ -11,9 +11,8 @@ import { existsSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VpclabError } from '../base/errors.ts'
-import { runIp } from './command.ts'
+import { runIpBatch } from './command.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
-import { Limiter } from './limiter.ts'
 import { removeMachineLink } from './machine_link.ts'
 import { killProcessesIn } from './namespace_processes.ts'
 import {
@@ -26,8 +25,6 @@ import { removeRealUplink } from './real_uplink.ts'
 /** How long a daemon may take to stop when asked to, before it is killed. */
 const STOP_TIMEOUT_MS = 5000
 const STOP_POLL_MS = 20
-/** Namespaces removed at once. */
-const REMOVALS_MAX = 8
 const FLOW_FILE_DIRECTORY = '/dev/shm'
 
 export interface TeardownResult {
@@ -84,9 +81,9 @@ export function namespacesOf (lab: string): string[] {
 /** Kills what runs in the namespaces and removes them. @returns how many processes were killed */
 export async function removeNamespaces (namespaces: readonly string[]): Promise<number> {
   const killed = await killProcessesIn(namespaces)
-  const limiter = new Limiter(REMOVALS_MAX)
-  await Promise.all(namespaces.map((name) =>
-    limiter.run(async () => await runIp('netns', 'del', name))))
+  // One that cannot be removed keeps none of the others.
+  const lines = namespaces.map((name) => `netns del ${name}`)
+  if (lines.length > 0) await runIpBatch(null, lines, ['-force'])
   return killed
 }
 
