@@ -1,7 +1,7 @@
 /**
  * Runs a program to its end without a fork of this process: a fork copies the page tables of the
  * whole daemon on Node's thread (15 to 60 ms at 300 MB), which otherwise routes calls and commits.
- * The addon starts it with posix_spawn on a thread of libuv's pool (native/program.h).
+ * The addon starts it with posix_spawn, on a thread of its own (native/program.h).
  *
  * For programs that end by themselves and are asked for what they print. What lives on (guests,
  * charon, BIRD) is a child of Node, which tells when it ends.

@@ -2,7 +2,8 @@
  * Programs that tests and benches run, and how they wait: for a condition, with a deadline, never
  * for a time. A program is started without a shell, with its arguments as a list.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { runProgram } from '../../daemon/tun/program.ts'
 
 /** Root of the project, as a path. */
 export const ROOT = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
@@ -23,16 +24,17 @@ export interface CommandResult {
 }
 
 /** Runs a program to its end, however it ends. After `timeoutMs` it is killed (code -1). */
-export function tryCommand (
+export async function tryCommand (
   program: string, args: readonly string[],
   timeoutMs = COMMAND_TIMEOUT_MS): Promise<CommandResult> {
-  return new Promise((resolve) => {
-    const options = { timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_MAX, encoding: 'utf8' } as const
-    execFile(program, args, options, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
-      resolve({ code, stdout, stderr: error === null || stderr !== '' ? stderr : error.message })
-    })
-  })
+  const limits = { timeoutMs, outputBytesMax: OUTPUT_BYTES_MAX }
+  try {
+    const { code, exceeded, output: stdout, errors } = await runProgram(program, args, '', limits)
+    const stderr = exceeded === null ? errors : `${errors}it was killed: ${exceeded}`
+    return { code: code ?? -1, stdout, stderr }
+  } catch (error) {
+    return { code: -1, stdout: '', stderr: String(error) }
+  }
 }
 
 /** Runs a program that must end with code 0. @returns its standard output */

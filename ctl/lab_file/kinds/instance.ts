@@ -237,6 +237,10 @@ async function restart (session: Session, { id }: LiveResource, changes: readonl
   { fields }: Resource): Promise<void> {
   const { context, ec2, timeoutMs } = session
   const [instance] = await describeInstances(ec2, { InstanceId: [id] })
+  // AWS stops none that has just been launched.
+  if (instance?.State?.Name === 'pending') {
+    await waitForInstances(context, ec2, [id], 'running', timeoutMs)
+  }
   if (instance?.State?.Name !== 'stopped') {
     await ec2.call('StopInstances', { InstanceId: [id] })
     await waitForInstances(context, ec2, [id], 'stopped', timeoutMs)

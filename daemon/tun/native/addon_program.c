@@ -5,22 +5,26 @@
  *
  *     arguments, input  texts; the first argument is the program
  *
- * The Promise is rejected with an errno's name as its code when the program cannot be started. It
- * runs on a thread of libuv's pool. ../program.ts is the only caller.
+ * The Promise is rejected with an errno's name as its code when the program cannot be started.
+ * Each has a thread of its own: those of libuv's pool are few, and files are read there.
+ * ../program.ts is the only caller.
  */
 #include "addon.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "program.h"
 
+#define STACK_BYTES (256 << 10)
+
 enum { ENDED, TIMED_OUT, PRINTED_TOO_MUCH };
 
 struct task {
   struct program program;
-  napi_async_work work;
+  napi_threadsafe_function done;
   napi_deferred deferred;
 };
 
@@ -74,7 +78,7 @@ static char **copy_arguments(napi_env env, napi_value value) {
   return list;
 }
 
-/* The environment may change on Node's thread while the pool's thread starts the program. */
+/* The environment may change on Node's thread while another starts the program. */
 static char **copy_environment(void) {
   size_t count = 0;
   while (environ[count] != NULL) count++;
@@ -86,11 +90,6 @@ static char **copy_environment(void) {
     return NULL;
   }
   return list;
-}
-
-static void execute(napi_env env, void *data) {
-  (void)env;
-  program_run(&((struct task *)data)->program);
 }
 
 static napi_value make_text(napi_env env, const struct program_text *text) {
@@ -114,19 +113,40 @@ static napi_value make_result(napi_env env, const struct program *program) {
   return result;
 }
 
-static void complete(napi_env env, napi_status status, void *data) {
-  (void)status;
+/* On Node's thread. The environment is NULL when it is being torn down: nobody waits any more. */
+static void complete(napi_env env, napi_value function, void *context, void *data) {
+  (void)function;
+  (void)context;
   struct task *task = data;
-  if (task->program.failed) {
+  if (env != NULL && task->program.failed) {
     napi_value error;
     throw_failure(env, &task->program.failure);
     napi_get_and_clear_last_exception(env, &error);
     napi_reject_deferred(env, task->deferred, error);
-  } else {
+  } else if (env != NULL) {
     napi_resolve_deferred(env, task->deferred, make_result(env, &task->program));
   }
-  napi_delete_async_work(env, task->work);
   free_task(task);
+}
+
+static void *execute(void *data) {
+  struct task *task = data;
+  napi_threadsafe_function done = task->done;
+  program_run(&task->program);
+  if (napi_call_threadsafe_function(done, task, napi_tsfn_nonblocking) != napi_ok) free_task(task);
+  napi_release_threadsafe_function(done, napi_tsfn_release);
+  return NULL;
+}
+
+static bool begin(struct task *task) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  int error = pthread_create(&thread, &attributes, execute, task);
+  pthread_attr_destroy(&attributes);
+  return error == 0;
 }
 
 static bool take_program(napi_env env, napi_value *a, struct program *program) {
@@ -154,14 +174,18 @@ static napi_value run_program(napi_env env, napi_callback_info info) {
     return NULL;
   }
   napi_create_string_utf8(env, "runProgram", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_async_work(env, NULL, name, execute, complete, task, &task->work) != napi_ok) {
+  if (napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, NULL, NULL, NULL, complete,
+                                      &task->done) != napi_ok) {
     free_task(task);
-    napi_throw_error(env, NULL, "this Node cannot make work for another thread");
+    napi_throw_error(env, NULL, "this Node cannot be called from another thread");
     return NULL;
   }
   napi_create_promise(env, &task->deferred, &promise);
-  napi_queue_async_work(env, task->work);
-  return promise;
+  if (begin(task)) return promise;
+  napi_release_threadsafe_function(task->done, napi_tsfn_abort);
+  free_task(task);
+  napi_throw_error(env, NULL, "no thread can be made");
+  return NULL;
 }
 
 void export_program(napi_env env, napi_value exports) {
