@@ -353,7 +353,7 @@ test.serial('members are spoken to by TLS, each by its own name, and know who ca
     })
   const at = (port: number): string => `127.0.0.1:${String(port)}`
   const dead = await freePort()
-  const engine = await engineAt(`127.0.0.2:${String(dead)},${at(sealed.port)}`, tls.ca, true)
+  const engine = await engineAt(`localhost:${String(dead)},${at(sealed.port)}`, tls.ca, true)
   t.is(await engine.commit([{ key: '/vpc/a', value: '1' }], 0), 1)
   await engine.close()
   await Promise.all(([
