@@ -1,7 +1,7 @@
 /**
  * Bench `scale`: what size costs.
  *
- *     npm run bench -- scale [--json] [--no-lab]
+ *     npm run bench -- scale [--json] [--no-lab] [--runs 3] [--seconds 2]
  *
  *     invalidationP99Ms    from the commit that moves an ENI to the swapped tables of the last host
  *                          that holds its VPC; HOSTS hosts take turns on one core here, so a
@@ -11,11 +11,14 @@
  *     restartToForwardMs   a daemon that was killed: from the start of the next to the first packet
  *                          (needs root; --no-lab leaves it out)
  *     writesPerSecond      transactions, one after another: embedded store, one etcd on loopback
- *     encryptedVsClear, encryptedVsNebula    of the bench `tunnel`; null here
+ *     encryptedVsClear, encryptedVsNebula    throughput of the encrypted underlay, by the bench
+ *                          `tunnel` with its --runs and --seconds; null with --no-lab, and against
+ *                          nebula where it is not installed
  *
  * Besides it says how long 5,000 VPCs with 10,000 routes take to load on HOSTS hosts, and what one
  * change of a route then builds.
  */
+import { parseArgs } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import { setFlagsFromString } from 'node:v8'
 import { buildTables, Lab } from '../daemon/dataplane/testing/lab.ts'
@@ -25,6 +28,7 @@ import { Fleet } from './scale/fleet.ts'
 import { MAPPINGS, measureRestart } from './scale/restart.ts'
 import { measureWrites } from './scale/writes.ts'
 import { significant } from './statistics.ts'
+import { RATIO_MTU, measureTunnels } from './tunnel.ts'
 
 const HOSTS = 100
 const VPCS = 10
@@ -38,8 +42,20 @@ const MAPPINGS_HELD = 16_000
 const INVALIDATION_TARGET_MS = 100
 const LOOKUP_TARGET_NS = 1000
 const RESTART_TARGET_MS = 2000
+/** Systems of the bench `tunnel` that the encrypted underlay is set beside. */
+const TUNNELS = ['vpclab', 'vpclab-encrypted', 'nebula']
 
 export async function run (args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      'json': { type: 'boolean', default: false },
+      'no-lab': { type: 'boolean', default: false },
+      'runs': { type: 'string', default: '3' },
+      'seconds': { type: 'string', default: '2' }
+    }
+  })
+  const withLab = !values['no-lab']
   const bytesPerMapping = Math.round(memoryPerMapping())
   const moved = measureMoves()
   say(`a moved ENI is known to all of ${String(HOSTS)} hosts that hold its VPC, ` +
@@ -51,13 +67,18 @@ export async function run (args: readonly string[]): Promise<void> {
   const writesPerSecond = await measureWrites()
   say('writes a second, embedded store', significant(writesPerSecond.sqlite), '')
   say('writes a second, etcd', significant(writesPerSecond.etcd), '')
-  const restartToForwardMs = args.includes('--no-lab') ? null : significant(await measureRestart())
+  const restartToForwardMs = withLab ? significant(await measureRestart()) : null
   say(`a killed daemon with ${String(MAPPINGS)} mappings forwards again after`,
     restartToForwardMs, 'ms', RESTART_TARGET_MS)
-  if (!args.includes('--json')) return
+  const ratios = !withLab ? {} : (await measureTunnels({
+    runs: Number(values.runs), seconds: Number(values.seconds), mtus: [RATIO_MTU], systems: TUNNELS
+  })).ratios
+  if (!values.json) return
   const { invalidationP99Ms, lookupNs } = moved
   console.log(JSON.stringify({
-    invalidationP99Ms, lookupNs, bytesPerMapping, encryptedVsClear: null, encryptedVsNebula: null,
+    invalidationP99Ms, lookupNs, bytesPerMapping,
+    encryptedVsClear: ratios['encryptedVsClear'] ?? null,
+    encryptedVsNebula: ratios['encryptedVsNebula'] ?? null,
     restartToForwardMs,
     writesPerSecond: {
       sqlite: significant(writesPerSecond.sqlite), etcd: significant(writesPerSecond.etcd)

@@ -31,7 +31,7 @@ const BUILDERS: Readonly<Record<string, SystemBuilder>> = {
 }
 
 /** The MTU whose figures make the ratios. */
-const RATIO_MTU = 1500
+export const RATIO_MTU = 1500
 
 interface TunnelResult extends TunnelFigures {
   readonly system: string
@@ -39,8 +39,7 @@ interface TunnelResult extends TunnelFigures {
   readonly mtu: number
 }
 
-interface Options {
-  readonly json: boolean
+interface TunnelOptions {
   readonly runs: number
   readonly seconds: number
   readonly mtus: readonly number[]
@@ -49,15 +48,24 @@ interface Options {
 
 export async function run (args: readonly string[]): Promise<void> {
   const options = readOptions(args)
+  const { results, ratios } = await measureTunnels(options)
+  if (options.json) console.log(JSON.stringify({ results, ratios }))
+}
+
+/** Measures, and prints for people. */
+export async function measureTunnels (options: TunnelOptions): Promise<{
+  readonly results: readonly TunnelResult[]
+  readonly ratios: Readonly<Record<string, number>>
+}> {
   const results: TunnelResult[] = []
   for (const mtu of options.mtus) results.push(...await measureMtu(mtu, options))
   const ratios = ratiosOf(results.filter((result) => result.mtu === RATIO_MTU))
   printTable(results)
   for (const [name, value] of Object.entries(ratios)) console.error(`${name} ${String(value)}`)
-  if (options.json) console.log(JSON.stringify({ results, ratios }))
+  return { results, ratios }
 }
 
-function readOptions (args: readonly string[]): Options {
+function readOptions (args: readonly string[]): TunnelOptions & { readonly json: boolean } {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -83,7 +91,7 @@ function readOptions (args: readonly string[]): Options {
 }
 
 /** All systems over one underlay MTU, each with its medians. */
-async function measureMtu (mtu: number, options: Options): Promise<TunnelResult[]> {
+async function measureMtu (mtu: number, options: TunnelOptions): Promise<TunnelResult[]> {
   const built: BuiltSystems[] = []
   try {
     for (const name of options.systems) {

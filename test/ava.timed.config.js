@@ -5,6 +5,7 @@
 export default {
   extensions: ['ts'],
   files: [
+    'test/integration/etcd_members.test.ts',
     'test/integration/impair.test.ts',
     'test/integration/move.test.ts',
     'test/integration/nic.test.ts',

@@ -266,7 +266,8 @@ function printStatus (context: Context, status: LabStatusAnswer): void {
     `revision ${String(status.revision)} (applied ${String(status.appliedRevision)}), ` +
     `instances: ${instances === '' ? 'none' : instances}`)
   if (status.storeUnreachableSince !== null) {
-    output.note(`The store has not answered since ${status.storeUnreachableSince}: nothing can ` +
-      'be changed, and what is read is as old. Traffic goes on.')
+    output.note(`The store is out of reach since ${status.storeUnreachableSince}: nothing can be ` +
+      'changed, and what is read is as old. Traffic goes on. ' +
+      `The reason: ${status.storeUnreachableReason ?? 'not known'}`)
   }
 }

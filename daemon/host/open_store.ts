@@ -36,33 +36,36 @@ export async function openStore (options: StoreOptions): Promise<OpenStore> {
     return { engine, members: null, close: async () => { await engine.close() } }
   }
   const target = parseEtcdTarget(store, options.lab)
+  const { EtcdClient } = await import('../store/etcd/client.ts')
   const { EtcdEngine } = await import('../store/etcd/etcd_engine.ts')
   const { EtcdOwner, thisMachine } = await import('../store/etcd/owner.ts')
   const { EtcdMembers } = await import('../store/etcd/members.ts')
-  const owner = await EtcdOwner.claim({
-    target, clock, random, part: machine?.name ?? null, machine: thisMachine(options.lab)
-  })
+  // One way for all three: a member that fails one of them is left by all.
+  const client = new EtcdClient(target, clock)
+  const closing: (() => unknown)[] = [() => { client.close() }]
+  const close = async (): Promise<void> => {
+    for (const end of closing.toReversed()) await end()
+  }
   try {
+    const owner = await EtcdOwner.claim({
+      target, clock, random, client, part: machine?.name ?? null,
+      machine: thisMachine(options.lab)
+    })
+    closing.push(async () => { await owner.release() })
     const members = machine === null ? null
-      : await EtcdMembers.join({ target, clock, owner, name: machine.name })
+      : await EtcdMembers.join({ target, clock, client, owner, name: machine.name })
+    closing.push(() => members?.close())
     const engine = await EtcdEngine.open({
-      target, clock, random, owner,
+      target, clock, random, client, owner,
       onConnection: (reason) => {
-        if (reason === null) log.info('etcd answers again')
-        else log.warn({ reason }, 'etcd does not answer: writes are refused, reads grow old')
+        if (reason === null) log.info('etcd is in reach again')
+        else log.warn({ reason }, 'etcd is out of reach: writes are refused, reads grow old')
       }
     })
-    return {
-      engine,
-      members,
-      close: async () => {
-        await engine.close()
-        members?.close()
-        await owner.release()
-      }
-    }
+    closing.push(async () => { await engine.close() })
+    return { engine, members, close }
   } catch (error) {
-    await owner.release()
+    await close()
     throw error
   }
 }

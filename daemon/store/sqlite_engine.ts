@@ -68,6 +68,7 @@ export interface SqliteEngineCounters {
 
 export class SqliteEngine implements StoreEngine {
   readonly unreachableSinceMs = null
+  readonly unreachableReason = null
   readonly counters: SqliteEngineCounters = { commits: 0, conflicts: 0, refused: 0 }
   readonly #path: string
   readonly #clock: Clock

@@ -62,6 +62,8 @@ export interface StoreEngine {
 
   /** Since when the store cannot be reached, ms since 1970: what is known of it is as old. */
   readonly unreachableSinceMs: number | null
+  /** Why it cannot be reached, in words for people; null: it can. */
+  readonly unreachableReason: string | null
 
   close(): Promise<void>
 }

@@ -1,7 +1,8 @@
 /**
- * Machines for a lab of several: namespaces on one network, and an etcd beside them.
+ * Machines for a lab of several: namespaces on one network, and the members of an etcd beside them.
  *
- *     <name>-net   bridge 10.99.0.254/24, etcd
+ *     <name>-net   bridge
+ *     <name>-e1    eth0 10.99.0.101/24      etcd, a member
  *     <name>-m1    eth0 10.99.0.1/24        vpcd --machine m1=10.99.0.1
  *     <name>-m2    eth0 10.99.0.2/24        vpcd --machine m2=10.99.0.2
  *
@@ -16,8 +17,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { certify, makeAuthority } from './certificates.ts'
 import type { Certified } from './certificates.ts'
-import { command } from './command.ts'
-import { Etcd } from './etcd.ts'
+import { command, inside } from './command.ts'
+import { CLIENT_PORT, Etcd } from './etcd.ts'
+import type { EtcdPlace } from './etcd.ts'
 import { Lab } from './lab.ts'
 import type { LabOptions } from './lab.ts'
 
@@ -26,57 +28,46 @@ const MTU = '9216'
 process.env['VPCLAB_ACCESS_KEYS'] = 'AKIACLUSTER000000000:cluster-secret:000000000000'
 
 export class Cluster {
-  readonly etcd: Etcd
-  readonly #name: string
+  etcds: readonly Etcd[] = []
+  readonly #name = `c${randomBytes(3).toString('hex')}`
   readonly #labs: Lab[] = []
-  readonly #namespaces: string[]
+  readonly #namespaces: string[] = []
   readonly #directory: string
   readonly #authority: Certified
 
-  private constructor (name: string, etcd: Etcd, namespaces: string[], directory: string,
-    authority: Certified) {
-    this.#name = name
+  private constructor (directory: string, authority: Certified) {
     this.#directory = directory
     this.#authority = authority
-    this.etcd = etcd
-    this.#namespaces = namespaces
   }
 
-  static async start (): Promise<Cluster> {
-    const name = `c${randomBytes(3).toString('hex')}`
-    const net = `${name}-net`
-    await command('ip', 'netns', 'add', net)
-    for (const line of ['link add br0 type bridge', `link set br0 mtu ${MTU}`,
-      'addr add 10.99.0.254/24 dev br0', 'link set br0 up', 'link set lo up']) {
-      await command('ip', '-n', net, ...line.split(' '))
-    }
+  /** @param members of the etcd */
+  static async start (members = 1): Promise<Cluster> {
     const directory = mkdtempSync(join(tmpdir(), 'vpclab-cluster-'))
-    return new Cluster(name, await Etcd.start({ namespace: net, address: '10.99.0.254' }), [net],
-      directory, await makeAuthority(directory, 'hosts'))
+    const cluster = new Cluster(directory, await makeAuthority(directory, 'hosts'))
+    await cluster.#makeNetwork()
+    const places: EtcdPlace[] = []
+    for (let number = 1; number <= members; number++) {
+      const place = { name: `e${String(number)}`, address: `10.99.0.${String(100 + number)}` }
+      places.push({ namespace: await cluster.#attach(place.name, place.address), ...place })
+    }
+    cluster.etcds = await Etcd.startAt(places)
+    return cluster
   }
 
-  machineNamespace (number: number): string { return `${this.#name}-m${String(number)}` }
+  machineNamespace (number: number): string { return this.#namespace(`m${String(number)}`) }
 
   /** A machine, with a daemon on it. @param names of its hosts and edges */
   async machine (
     number: number, names: readonly string[], options: LabOptions): Promise<Lab> {
-    const namespace = this.machineNamespace(number)
-    const net = `${this.#name}-net`
+    const name = `m${String(number)}`
     const address = `10.99.0.${String(number)}`
-    await command('ip', 'netns', 'add', namespace)
-    this.#namespaces.push(namespace)
-    await command('ip', '-n', net, 'link', 'add', `m${String(number)}`, 'mtu', MTU, 'type', 'veth',
-      'peer', 'name', 'eth0', 'mtu', MTU, 'netns', namespace)
-    await command('ip', '-n', net, 'link', 'set', `m${String(number)}`, 'master', 'br0', 'up')
-    for (const line of [`addr add ${address}/24 dev eth0`, 'link set eth0 up', 'link set lo up']) {
-      await command('ip', '-n', namespace, ...line.split(' '))
-    }
+    const namespace = await this.#attach(name, address)
     const { certificatePath, keyPath } = await certify(this.#directory, this.#authority,
-      `m${String(number)}`, names.map((name) => `DNS:${name}`).join(','))
+      name, names.map((host) => `DNS:${host}`).join(','))
     const lab = await Lab.start({
       ...options, namespace,
-      flags: ['--store', `etcd://10.99.0.254:${String(this.etcd.port)}/shop`,
-        '--machine', `m${String(number)}=${address}`,
+      flags: ['--store', `etcd://${this.etcds.map((etcd) => etcd.address).join()}/shop`,
+        '--machine', `${name}=${address}`,
         '--agent-ca', this.#authority.certificatePath, '--agent-cert', certificatePath,
         '--agent-key', keyPath, ...options.flags ?? []]
     })
@@ -84,13 +75,71 @@ export class Cluster {
     return lab
   }
 
+  /** The member that a machine's daemon asks; undefined: none, or several. */
+  async askedBy (number: number): Promise<Etcd | undefined> {
+    const sockets = await command('ip', ...inside(this.machineNamespace(number),
+      ['ss', '-tnH', 'state', 'established', `dport = :${String(CLIENT_PORT)}`]))
+    const asked = this.etcds.filter(({ address }) => sockets.includes(`${address}:`))
+    return asked.length === 1 ? asked[0] : undefined
+  }
+
+  /** Cuts a member off from the others. Machines reach it as before. */
+  async cutOff (cut: Etcd): Promise<void> {
+    const ports = this.etcds.map((_etcd, index) => `"e${String(index + 1)}"`)
+    const port = ports[this.etcds.indexOf(cut)] ?? ''
+    const others = ports.filter((other) => other !== port).join()
+    await command('ip', ...inside(this.#namespace('net'), ['nft', `table bridge cut {
+      chain forward {
+        type filter hook forward priority 0
+        iifname ${port} oifname { ${others} } drop
+        iifname { ${others} } oifname ${port} drop
+      }
+    }`]))
+  }
+
+  async heal (): Promise<void> {
+    await command('ip', ...inside(this.#namespace('net'),
+      ['nft', 'delete', 'table', 'bridge', 'cut']))
+  }
+
   /** @returns what is left of the labs, which must be nothing */
   async down (): Promise<string[]> {
     const left: string[] = []
     for (const lab of this.#labs) left.push(...await lab.down())
-    await this.etcd[Symbol.asyncDispose]()
+    for (const etcd of this.etcds) await etcd[Symbol.asyncDispose]()
     rmSync(this.#directory, { recursive: true })
     for (const namespace of this.#namespaces) await command('ip', 'netns', 'del', namespace)
     return left
+  }
+
+  #namespace (short: string): string { return `${this.#name}-${short}` }
+
+  async #makeNetwork (): Promise<void> {
+    await this.#makeNamespace('net')
+    for (const line of [`link add br0 mtu ${MTU} type bridge`, 'link set br0 up']) {
+      await this.#ip('net', line)
+    }
+  }
+
+  async #makeNamespace (short: string): Promise<void> {
+    await command('ip', 'netns', 'add', this.#namespace(short))
+    this.#namespaces.push(this.#namespace(short))
+    await this.#ip(short, 'link set lo up')
+  }
+
+  /** A namespace with an address on the network. @returns its name */
+  async #attach (short: string, address: string): Promise<string> {
+    const namespace = this.#namespace(short)
+    await this.#makeNamespace(short)
+    await this.#ip('net',
+      `link add ${short} mtu ${MTU} type veth peer name eth0 mtu ${MTU} netns ${namespace}`)
+    await this.#ip('net', `link set ${short} master br0 up`)
+    await this.#ip(short, `addr add ${address}/24 dev eth0`)
+    await this.#ip(short, 'link set eth0 up')
+    return namespace
+  }
+
+  async #ip (short: string, line: string): Promise<void> {
+    await command('ip', '-n', this.#namespace(short), ...line.split(' '))
   }
 }

@@ -120,6 +120,7 @@ export class Lab {
       await whenReady(name, daemon)
       const credentials = await adminRequest<CredentialsAnswer>(name, 'GET', '/credentials')
       const lab = new Lab(name, options, port, daemon, credentials)
+      await lab.#door?.printed('open')
       lab.#own = await leftovers(name)
       return lab
     } catch (error) {

@@ -66,11 +66,15 @@ async function packetsCross (
   t.deepEqual([...outer].sort(), ['100.127.1.1 > 100.127.2.1', '100.127.2.1 > 100.127.1.1'])
 }
 
-/** Calls at both endpoints at once: each is done once, and either endpoint tells of all. */
+/** Calls at both endpoints at once: each is done once, and either endpoint comes to tell of all. */
 async function bothAnswer (t: ExecutionContext, m1: Lab, m2: Lab): Promise<void> {
   const made = await Promise.all(Array.from({ length: 2 * CALLS }, async (_none, at) =>
     (await (at % 2 === 0 ? m1 : m2).vpc(`10.${String(100 + at)}.0.0/16`)).id))
   t.is(new Set(made).size, 2 * CALLS)
+  const revisions = await Promise.all([m1, m2].map(async (lab) => (await lab.status()).revision))
+  await eventually('each has heard of what the other acknowledged', async () =>
+    (await Promise.all([m1, m2].map(async (lab) => (await lab.status()).revision)))
+      .every((revision) => revision >= Math.max(...revisions)))
   for (const lab of [m1, m2]) {
     const { Vpcs = [] } = await lab.ec2.send(new ec2.DescribeVpcsCommand({ VpcIds: made }))
     t.is(Vpcs.length, 2 * CALLS)

@@ -8,6 +8,7 @@
  */
 import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
+import { ageOfRead } from '../harness/age_of_read.ts'
 import { eventually } from '../harness/command.ts'
 import { Etcd } from '../harness/etcd.ts'
 import { Instance } from '../harness/instance.ts'
@@ -29,6 +30,7 @@ test.serial('traffic goes on without etcd, writes are refused, and another machi
       await etcd.kill()
       await eventually('the daemon knows', async () =>
         (await first.status()).storeUnreachableSince !== null)
+      t.regex((await first.status()).storeUnreachableReason ?? '', /127\.0\.0\.1/)
       const refused = await t.throwsAsync(async () => await first.ec2.send(
         new ec2.CreateVpcCommand({ CidrBlock: '10.9.0.0/16' })))
       t.is(refused.name, 'Unavailable')
@@ -56,17 +58,3 @@ test.serial('traffic goes on without etcd, writes are refused, and another machi
       t.deepEqual(await second?.down() ?? [], [])
     }
   })
-
-/** Seconds by which DescribeVpcs says that its answer is old; null: it is not. */
-async function ageOfRead (lab: Lab): Promise<string | null> {
-  let age: string | null = null
-  const command = new ec2.DescribeVpcsCommand({})
-  command.middlewareStack.add((next) => async (args) => {
-    const result = await next(args)
-    const { headers } = result.response as { headers: Record<string, string> }
-    age = headers['age'] ?? null
-    return result
-  }, { step: 'deserialize', priority: 'low' })
-  await lab.ec2.send(command)
-  return age
-}

@@ -342,8 +342,8 @@ test.serial('members are spoken to by TLS, each by its own name, and know who ca
   const tls = {
     ca: authority.certificatePath, cert: member.certificatePath, key: member.keyPath
   }
-  await using sealed = await Etcd.start(null, tls)
-  await using false_ = await Etcd.start(null,
+  await using sealed = await Etcd.start(tls)
+  await using false_ = await Etcd.start(
     { ...tls, cert: stranger.certificatePath, key: stranger.keyPath })
   const engineAt = async (members: string, ca: string, isKnown: boolean): Promise<EtcdEngine> =>
     await EtcdEngine.open({
@@ -353,14 +353,14 @@ test.serial('members are spoken to by TLS, each by its own name, and know who ca
     })
   const at = (port: number): string => `127.0.0.1:${String(port)}`
   const dead = await freePort()
-  const engine = await engineAt(`127.0.0.2:${String(dead)},${at(sealed.port)}`, tls.ca, true)
+  const engine = await engineAt(`localhost:${String(dead)},${at(sealed.port)}`, tls.ca, true)
   t.is(await engine.commit([{ key: '/vpc/a', value: '1' }], 0), 1)
   await engine.close()
-  for (const [members, ca, isKnown] of [
+  await Promise.all(([
     [at(sealed.port), tls.ca, false], [at(sealed.port), other.certificatePath, true],
     [at(false_.port), tls.ca, true]
-  ] as const) {
+  ] as const).map(async ([members, ca, isKnown]) => {
     await t.throwsAsync(async () => await engineAt(members, ca, isKnown),
       { code: 'VPCLAB_ERR_STORE' })
-  }
+  }))
 })

@@ -64,6 +64,8 @@ export interface LabStatusAnswer {
   readonly appliedRevision: number
   /** ISO 8601: since when the store cannot be reached; null: it can. */
   readonly storeUnreachableSince: string | null
+  /** Why, in words for people; null: it can. */
+  readonly storeUnreachableReason: string | null
   /** Machines of a lab of several; empty in a lab of one. */
   readonly machines: readonly MachineView[]
   /** Hosts of the machine that answers. */

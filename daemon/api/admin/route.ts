@@ -16,7 +16,7 @@ import type { KeyRing } from '../key_ring.ts'
 export interface AdminServerOptions {
   readonly lab: Lab
   readonly replica: Replica
-  readonly engine: Pick<StoreEngine, 'unreachableSinceMs'>
+  readonly engine: Pick<StoreEngine, 'unreachableSinceMs' | 'unreachableReason'>
   readonly trail: AuditTrail
   readonly keyRing: KeyRing
   readonly config: LabConfig

@@ -1,30 +1,35 @@
 /**
  * A client of etcd's API, version 3, as far as the store needs it: ranges, guarded transactions,
- * and a watch (etcd documentation, "API reference"; rpc.proto). gRPC by @grpc/grpc-js, which finds
- * another member when one does not answer.
+ * leases, and watches (etcd documentation, "API reference"; rpc.proto).
+ *
+ *     call ──▶ member 1 ✕ no answer, no leader      a member that is stopped, or cut off from the
+ *          └─▶ member 2 ── answer ──▶               others, keeps its connections: what it fails at
+ *     watch of member 1 ──▶ ended, for member 2     is asked of the next one, and watches follow
+ *
+ * Every member is asked as one that has a leader (`hasleader`): one without says so at once, and
+ * ends its watches, instead of saying nothing.
+ *
+ * Where etcd has authentication enabled, the common name of the client's certificate is its user.
  *
  * Keys and values are text here, revisions are numbers: 2^53 of them last for ever.
  */
-import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
-import { join } from 'node:path'
-import { checkServerIdentity } from 'node:tls'
-import type { PeerCertificate } from 'node:tls'
 import * as grpc from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
 import type { Clock } from '../../base/clock.ts'
 import { VpclabError } from '../../base/errors.ts'
+import { connectTo, readKeys } from './connection.ts'
+import type {
+  Connection, Keys, Unary, WireKeyValue, WireRangeResponse, WireTxnResponse, WireWatchResponse
+} from './connection.ts'
 import type { EtcdTarget } from './target.ts'
 
-/** How long one call may take, ms. */
-export const CALL_MS_MAX = 5000
-/** How long a member is asked again when nothing comes of it, ms. */
-const KEEPALIVE_MS = 5000
-const RECONNECT_MS_MAX = 2000
-/** Server name of members that have none, but an address: RFC 6066, section 3. */
-const SNI = 'etcd'
+/** How long one member has for an answer, ms. */
+const ANSWER_MS_MAX = 2000
+/** How long members are asked in turn, ms. */
+export const ASK_MS_MAX = 4000
+/** Pause before the next one is asked, ms. */
+const TURN_MS = 200
 /** Keys of one answer: a long range is read in pages of one revision. */
-const PAGE_KEYS = 5000
+const PAGE_KEYS = 1000
 
 export interface KeyValue {
   readonly key: string
@@ -79,85 +84,33 @@ export interface WatchListener {
   ended(reason: string, compacted: number | null): void
 }
 
-interface WireKeyValue {
-  readonly key: Buffer
-  readonly value: Buffer
-  readonly mod_revision: number
-  readonly version: number
+interface Watching {
+  readonly connection: Connection
+  readonly end: (reason: string) => void
 }
 
-interface WireWatchResponse {
-  readonly created: boolean
-  readonly canceled: boolean
-  readonly compact_revision: number
-  readonly cancel_reason: string
-  readonly events: readonly { readonly type: 'PUT' | 'DELETE', readonly kv: WireKeyValue }[]
-}
-
-type Unary<Reply> = (request: object, options: grpc.CallOptions,
-  callback: (error: grpc.ServiceError | null, reply: Reply) => void) => grpc.ClientUnaryCall
-
-interface KvClient extends grpc.Client {
-  Range: Unary<{
-    readonly header: { readonly revision: number }
-    readonly kvs: readonly WireKeyValue[]
-    readonly more: boolean
-  }>
-  Txn: Unary<{
-    readonly succeeded: boolean
-    readonly responses: readonly { readonly response_range?: { readonly kvs: WireKeyValue[] } }[]
-  }>
-}
-
-interface LeaseClient extends grpc.Client {
-  LeaseGrant: Unary<object>
-  LeaseRevoke: Unary<object>
-  LeaseKeepAlive: () => grpc.ClientDuplexStream<object, { readonly TTL: number }>
-}
-
-interface WatchClient extends grpc.Client {
-  Watch: (metadata: grpc.Metadata) => grpc.ClientDuplexStream<object, WireWatchResponse>
-}
-
-type ClientClass<Client> =
-  new (address: string, credentials: grpc.ChannelCredentials, options: object) => Client
+/** A call of one member. */
+type Ask<Reply> = (connection: Connection, ...call: Parameters<Unary<Reply>>) => unknown
 
 export class EtcdClient {
   readonly #clock: Clock
-  readonly #kv: KvClient
-  readonly #watch: WatchClient
-  readonly #lease: LeaseClient
+  readonly #target: EtcdTarget
+  readonly #keys: Keys | null
+  readonly #watches = new Set<Watching>()
+  /** Which of the members is asked. */
+  #turn = 0
+  #connection: Connection | null = null
+  #closed = false
 
   /** @throws VpclabError VPCLAB_ERR_CONFIG when a file of its keys cannot be read */
-  constructor ({ members, tls }: EtcdTarget, clock: Clock) {
+  constructor (target: EtcdTarget, clock: Clock) {
     this.#clock = clock
-    const definition = loadSync(join(import.meta.dirname, 'rpc.proto'),
-      { keepCase: true, longs: Number, enums: String, defaults: true })
-    const { etcdserverpb } = grpc.loadPackageDefinition(definition) as unknown as {
-      etcdserverpb: {
-        KV: ClientClass<KvClient>
-        Watch: ClientClass<WatchClient>
-        Lease: ClientClass<LeaseClient>
-      }
-    }
-    const options = {
-      'grpc.max_receive_message_length': -1,
-      'grpc.keepalive_time_ms': KEEPALIVE_MS,
-      'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-      'grpc.keepalive_permit_without_calls': 1,
-      'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      ...isIP(hostOf(members[0] ?? '')) === 0 ? {} : { 'grpc.ssl_target_name_override': SNI }
-    }
-    const target = targetOf(members)
-    const credentials = credentialsOf(tls, members)
-    this.#kv = new etcdserverpb.KV(target, credentials, options)
-    this.#watch = new etcdserverpb.Watch(target, credentials, options)
-    this.#lease = new etcdserverpb.Lease(target, credentials, options)
+    this.#target = target
+    this.#keys = target.tls === null ? null : readKeys(target.tls)
   }
 
   /**
-   * All keys that begin with `prefix`, in the order of their names.
+   * All keys that begin with `prefix`, in the order of their names, as a majority has them.
    * @throws VpclabError VPCLAB_ERR_STORE
    */
   async range (prefix: string): Promise<Range> {
@@ -166,8 +119,9 @@ export class EtcdClient {
     let from = Buffer.from(prefix)
     let revision = 0
     for (;;) {
-      const reply = await this.#call(this.#kv, this.#kv.Range,
-        { key: from, range_end: end, limit: PAGE_KEYS, revision })
+      const page = { key: from, range_end: end, limit: PAGE_KEYS, revision }
+      const reply = await persist(this.#clock, ASK_MS_MAX, async () =>
+        await this.#call<WireRangeResponse>(({ kv }, ...call) => kv.Range(...call), page))
       revision ||= reply.header.revision
       kvs.push(...reply.kvs.map(keyValue))
       const last = reply.kvs.at(-1)
@@ -177,10 +131,12 @@ export class EtcdClient {
   }
 
   /**
+   * Asks one member, once: whoever asks knows whether it may be asked again (`persist`).
    * @throws VpclabError VPCLAB_ERR_STORE; `isUnknown` tells whether it may have taken place
    */
   async txn ({ guards, writes, orRead }: Txn): Promise<TxnOutcome> {
-    const { succeeded, responses } = await this.#call(this.#kv, this.#kv.Txn, {
+    const ask: Ask<WireTxnResponse> = ({ kv }, ...call) => kv.Txn(...call)
+    const { succeeded, responses } = await this.#call(ask, {
       compare: guards.map((guard) => ({
         result: 'EQUAL', key: Buffer.from(guard.key),
         ...'version' in guard ? { target: 'VERSION', version: guard.version }
@@ -198,45 +154,83 @@ export class EtcdClient {
 
   /** @param id chosen by the caller, below 2^53 @throws VpclabError VPCLAB_ERR_STORE */
   async grantLease (id: number, ttlSeconds: number): Promise<void> {
-    await this.#call(this.#lease, this.#lease.LeaseGrant, { ID: id, TTL: ttlSeconds })
+    await persist(this.#clock, ASK_MS_MAX, async () => {
+      try {
+        await this.#call(({ lease }, ...call) => lease.LeaseGrant(...call),
+          { ID: id, TTL: ttlSeconds })
+      } catch (error) {
+        // By a try whose answer was lost.
+        if (!/lease already exists/.test((error as Error).message)) throw error
+      }
+    })
   }
 
   /** @throws VpclabError VPCLAB_ERR_STORE */
   async revokeLease (id: number): Promise<void> {
-    await this.#call(this.#lease, this.#lease.LeaseRevoke, { ID: id })
+    await this.#call(({ lease }, ...call) => lease.LeaseRevoke(...call), { ID: id })
   }
 
-  /** Prolongs a lease once. @returns the seconds it has now; 0: it has ended */
+  /**
+   * Prolongs a lease once.
+   * @returns the seconds it has now; 0: it has ended
+   * @throws VpclabError VPCLAB_ERR_STORE
+   */
   async keepLease (id: number): Promise<number> {
-    const stream = this.#lease.LeaseKeepAlive()
-    try {
-      return await new Promise((resolve, reject) => {
-        stream.on('data', ({ TTL }: { TTL: number }) => { resolve(TTL) })
-        stream.on('error', reject)
-        stream.on('end', () => { reject(new Error('the member has ended it')) })
-        stream.write({ ID: id })
+    const ask: Ask<{ readonly TTL: number }> = (
+      { lease }, request, metadata, options, callback) => {
+      const stream = lease.LeaseKeepAlive(metadata, options)
+      let isOver = false
+      const give = (error: grpc.ServiceError | null, reply = { TTL: 0 }): void => {
+        // The end that follows is our own doing.
+        if (isOver) return
+        isOver = true
+        stream.cancel()
+        callback(error, reply)
+      }
+      stream.on('data', (reply: { readonly TTL: number }) => { give(null, reply) })
+      stream.on('error', (error: grpc.ServiceError) => { give(error) })
+      stream.on('end', () => {
+        give(Object.assign(new Error('ended'), {
+          code: grpc.status.UNAVAILABLE, details: 'the member has ended it',
+          metadata: new grpc.Metadata()
+        }))
       })
-    } finally {
-      stream.on('error', () => undefined)
-      stream.cancel()
+      stream.write(request)
     }
+    const { TTL } = await persist(this.#clock, ASK_MS_MAX, async () =>
+      await this.#call(ask, { ID: id }))
+    return TTL
   }
 
-  /** Follows all keys that begin with `prefix` from a revision of etcd on. @returns ends it */
+  /**
+   * Follows all keys that begin with `prefix` from a revision of etcd on, by one member: the watch
+   * ends with it, and when others answer in its stead.
+   * @returns ends it
+   */
   watch (prefix: string, fromRevision: number, listener: WatchListener): () => void {
-    // A member that is cut off from its peers ends the watch, instead of telling nothing.
-    const metadata = new grpc.Metadata()
-    metadata.set('hasleader', 'true')
-    const stream = this.#watch.Watch(metadata)
-    let isOver = false
-    const end = (reason: string, compacted: number | null): void => {
-      if (isOver) return
-      isOver = true
+    const connection = this.#connected()
+    const stream = connection.watch.Watch(asLed())
+    const stop = (): void => {
+      clearTimeout(timer)
+      this.#watches.delete(watching)
       stream.cancel()
-      listener.ended(reason, compacted)
     }
+    const end = (reason: string, compacted: number | null = null): void => {
+      if (!this.#watches.has(watching)) return
+      stop()
+      listener.ended(this.#explained(connection, reason), compacted)
+    }
+    const watching = { connection, end }
+    this.#watches.add(watching)
+    const fail = (reason: string): void => {
+      if (!this.#watches.has(watching)) return
+      this.#leave(connection)
+      end(reason)
+    }
+    const timer = setTimeout(() => { fail('the member does not answer') }, ANSWER_MS_MAX)
     stream.on('data', (response: WireWatchResponse) => {
-      if (isOver) return
+      if (!this.#watches.has(watching)) return
+      clearTimeout(timer)
       if (response.canceled) {
         end(response.cancel_reason,
           response.compact_revision === 0 ? null : response.compact_revision)
@@ -246,89 +240,104 @@ export class EtcdClient {
           ({ kv: keyValue(kv), isDeletion: type === 'DELETE' })))
       }
     })
-    stream.on('error', (error) => { end(error.message, null) })
-    stream.on('end', () => { end('the member has ended it', null) })
+    stream.on('error', ({ details }: grpc.ServiceError) => { fail(details) })
+    stream.on('end', () => { fail('the member has ended it') })
     stream.write({ create_request:
       { key: Buffer.from(prefix), range_end: endOf(prefix), start_revision: fromRevision } })
-    return () => {
-      isOver = true
-      stream.cancel()
-    }
+    return stop
   }
 
   close (): void {
-    this.#kv.close()
-    this.#watch.close()
-    this.#lease.close()
+    this.#closed = true
+    this.#connection?.close()
   }
 
-  async #call<Reply> (
-    client: grpc.Client, method: Unary<Reply>, request: object): Promise<Reply> {
-    const deadline = this.#clock.nowMs() + CALL_MS_MAX
+  #connected (): Connection {
+    if (this.#closed) throw new VpclabError('VPCLAB_ERR_STORE', 'The way to etcd is closed')
+    const { members } = this.#target
+    this.#connection ??= connectTo(members[this.#turn % members.length] ?? '', this.#keys)
+    return this.#connection
+  }
+
+  /** The next one is asked from now on. */
+  #leave (connection: Connection): void {
+    if (this.#connection !== connection) return
+    connection.close()
+    this.#connection = null
+    this.#turn++
+  }
+
+  /** A member has answered: what others were watched for is asked of it. */
+  #answered (connection: Connection): void {
+    if (this.#connection !== connection) return
+    for (const watch of [...this.#watches]) {
+      if (watch.connection !== connection) watch.end('another member answers in its stead')
+    }
+  }
+
+  async #call<Reply> (ask: Ask<Reply>, request: object): Promise<Reply> {
+    const connection = this.#connected()
+    const deadline = this.#clock.nowMs() + ANSWER_MS_MAX
     return await new Promise((resolve, reject) => {
-      method.call(client, request, { deadline }, (error, reply) => {
-        if (error === null) resolve(reply)
-        else {
-          const message = `etcd: ${error.details}${hintOf(error)}`
-          reject(new VpclabError('VPCLAB_ERR_STORE', message, { cause: error }))
+      ask(connection, request, asLed(), { deadline }, (cause, reply) => {
+        if (cause === null) {
+          this.#answered(connection)
+          resolve(reply)
+          return
         }
+        const message = this.#explained(connection, cause.details)
+        const error = new VpclabError('VPCLAB_ERR_STORE', message, { cause })
+        if (isUnknown(error)) this.#leave(connection)
+        reject(error)
       })
     })
+  }
+
+  /** What a member says, and what would help where its own words do not say it. */
+  #explained ({ member }: Connection, details: string): string {
+    const { prefix } = this.#target
+    const user = this.#keys?.user ?? null
+    const hint = [
+      [/too many operations/, 'start its members with --max-txn-ops=100000'],
+      [/request is too large/, 'raise --max-request-bytes of its members'],
+      [/permission denied/i, `the user ${JSON.stringify(user)}, by the common name of ` +
+        `${String(this.#target.tls?.cert)}, wants a role with readwrite of the prefix "${prefix}"`],
+      [/user name is empty/, 'it has authentication enabled: give it a certificate by ' +
+        '"?ca=FILE&cert=FILE&key=FILE", whose common name is a user that may read and write ' +
+        `the prefix "${prefix}"`]
+    ] as const
+    const found = hint.find(([words]) => words.test(details))?.[1]
+    const said = details.replace(/^rpc error: code = \w+ desc = | Resolution note: $/g, '')
+    return `etcd at ${member}: ${said}${found === undefined ? '' : `; ${found}`}`
+  }
+}
+
+/** Asks again, and thereby other members, while it is unknown what has become of what was asked. */
+export async function persist<Reply> (
+  clock: Clock, msMax: number, ask: () => Promise<Reply>): Promise<Reply> {
+  const untilMs = clock.monotonicMs() + msMax
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isUnknown(error) || clock.monotonicMs() > untilMs) throw error
+    }
+    await new Promise((resolve) => { setTimeout(resolve, TURN_MS) })
   }
 }
 
 /** Whether a call that failed may have had its effect. */
 export function isUnknown (error: unknown): boolean {
-  const { code } = (error as Error).cause as Partial<grpc.ServiceError>
+  const code = ((error as Error).cause as Partial<grpc.ServiceError> | undefined)?.code
   return code === grpc.status.UNAVAILABLE || code === grpc.status.DEADLINE_EXCEEDED ||
     code === grpc.status.CANCELLED || code === grpc.status.INTERNAL || code === grpc.status.UNKNOWN
 }
 
-/** What would help, where etcd's own words do not say it. */
-function hintOf ({ details }: grpc.ServiceError): string {
-  if (/too many operations/.test(details)) return '; start its members with --max-txn-ops=100000'
-  if (/request is too large/.test(details)) return '; raise --max-request-bytes of its members'
-  return ''
-}
-
-/** Several members of one address family are one target; names only one by one. */
-function targetOf (members: readonly string[]): string {
-  const [only = ''] = members
-  if (members.length === 1) return only
-  if (members.every((member) => /^[\d.]+:\d+$/.test(member))) return `ipv4:${members.join(',')}`
-  if (members.every((member) => /^\[[\da-f:.]+\]:\d+$/i.test(member))) {
-    return `ipv6:${members.join(',')}`
-  }
-  throw new VpclabError('VPCLAB_ERR_CONFIG', 'Several members of an etcd are named by address, ' +
-    `all IPv4 or all IPv6: "${members.join(',')}"`)
-}
-
-function credentialsOf (
-  tls: EtcdTarget['tls'], members: readonly string[]): grpc.ChannelCredentials {
-  if (tls === null) return grpc.credentials.createInsecure()
-  const [ca, key, cert] = [tls.ca, tls.key, tls.cert].map((path) => {
-    try {
-      return path === null ? null : readFileSync(path)
-    } catch (cause) {
-      const message = `Cannot read "${String(path)}", which etcd is to be reached with`
-      throw new VpclabError('VPCLAB_ERR_CONFIG', message, { cause })
-    }
-  })
-  return grpc.credentials.createSsl(ca, key, cert, {
-    checkServerIdentity: (_name, certificate) => identityFault(members, certificate)
-  })
-}
-
-/** @param member `host:port` */
-function hostOf (member: string): string {
-  return member.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
-}
-
-/** gRPC asks for the first member's name, whichever it has reached; that of each will do. */
-function identityFault (
-  members: readonly string[], certificate: PeerCertificate): Error | undefined {
-  const faults = members.map((member) => checkServerIdentity(hostOf(member), certificate))
-  return faults.includes(undefined) ? undefined : faults[0]
+/** Of calls that only a member with a leader takes. */
+function asLed (): grpc.Metadata {
+  const metadata = new grpc.Metadata()
+  metadata.set('hasleader', 'true')
+  return metadata
 }
 
 /** The first key after all that begin with `prefix`. */

@@ -6,7 +6,8 @@
  *     <prefix>owner        whose daemon runs the lab (owner.ts)
  *
  *     commit ── txn, if the guard's version is what was planned on ──▶ etcd
- *     watch of <prefix> ──▶ etcd revision = commit ──▶ history, followers ──▶ commit resolves
+ *       └── it took place ─────────────────────────────────┐
+ *     watch of <prefix> ──▶ etcd revision = commit ────────┴──▶ history, followers
  *
  * etcd counts revisions over all its keys, other labs' included; the guard's own version counts
  * ours alone, one by one. A commit is dated by its writer.
@@ -18,13 +19,18 @@
  *
  * A call that fails may have had its effect. The guard's value names its transaction, and trying
  * again is harmless because of the guard, so the feed tells which of the two it was.
+ *
+ * What is read is known to be so while a majority answers: the guard is read every PROBE_MS. When
+ * that fails, or nothing can be watched, etcd is out of reach, since it last answered. Writes are
+ * tried for COMMIT_MS_MAX from then on, then refused at once, so that those which wait for each
+ * other do not each wait anew.
  */
 import { VpclabError } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
 import { checkLimits } from '../limits.ts'
 import type { Commit, Key, StoreEngine, StoredRecord, Subscription, Write } from '../store.ts'
-import { EtcdClient, isUnknown } from './client.ts'
+import { ASK_MS_MAX, EtcdClient, isUnknown, persist } from './client.ts'
 import type { KeyValue, Txn, TxnWrite, WatchEvent } from './client.ts'
 import { notOwner } from './owner.ts'
 import type { Ownership } from './owner.ts'
@@ -32,9 +38,13 @@ import type { EtcdTarget } from './target.ts'
 
 /** Commits that the feed can be resumed from, while etcd has them. */
 export const HISTORY_COMMITS_MAX = 10_000
-/** How long a commit is tried again while etcd does not answer, ms. */
-const COMMIT_MS_MAX = 3000
-/** Pause between two tries to reach etcd, ms. */
+/** How long a commit is tried again while etcd does not answer, ms: an election takes less. */
+const COMMIT_MS_MAX = ASK_MS_MAX
+/** How long the feed may take to tell what etcd has, ms: whose a commit was; at the start, all. */
+const WHOSE_MS_MAX = 1500
+const FEED_MS_MAX = 10_000
+const PROBE_MS = 1000
+/** Pause between two tries to watch, ms. */
 const RETRY_MS = 200
 const TRANSACTION_ID_BYTES = 9
 
@@ -55,6 +65,12 @@ interface Stamp {
   readonly atMs: number
 }
 
+interface Outage {
+  /** When etcd last answered, by the monotonic clock. */
+  readonly sinceMs: number
+  readonly reason: string
+}
+
 /** What of etcd the engine uses. */
 export type StoreClient = Pick<EtcdClient, 'range' | 'txn' | 'watch' | 'close'>
 
@@ -66,7 +82,7 @@ export interface EtcdEngineOptions {
   readonly onConnection?: (reason: string | null) => void
   /** Only while this one owns the lab commits are written. */
   readonly owner?: Ownership
-  /** Another way to etcd than the network; the engine closes it. */
+  /** The way to etcd, which whoever has made it closes; the engine's own when absent. */
   readonly client?: StoreClient
 }
 
@@ -85,8 +101,12 @@ export class EtcdEngine implements StoreEngine {
   #etcdRevision = 0
   #endWatch: () => void = () => undefined
   #followsFrom = 0
+  /** Whether the watch that there is has been taken by a member. */
+  #isWatching = false
   #retryTimer: NodeJS.Timeout | undefined
-  #unreachableSinceMs: number | null = null
+  #probeTimer: NodeJS.Timeout | undefined
+  #answeredMs: number
+  #outage: Outage | null = null
   #closed = false
 
   private constructor (options: EtcdEngineOptions) {
@@ -95,6 +115,7 @@ export class EtcdEngine implements StoreEngine {
     this.#client = options.client ?? new EtcdClient(options.target, options.clock)
     this.#guardKey = `${prefix}revision`
     this.#recordPrefix = `${prefix}record`
+    this.#answeredMs = options.clock.monotonicMs()
   }
 
   /** @throws VpclabError VPCLAB_ERR_STORE when no member answers, VPCLAB_ERR_CONFIG */
@@ -108,7 +129,8 @@ export class EtcdEngine implements StoreEngine {
       engine.#follow(Math.max(1, etcdRevision - HISTORY_COMMITS_MAX))
       // One answer of the watch may bring that revision and others that came after it.
       await engine.#until(() => (engine.#history.at(-1)?.revision ?? -1) >= revision ||
-        engine.#unreachableSinceMs !== null || engine.#followsFrom > writtenAt)
+        engine.#outage !== null || engine.#followsFrom > writtenAt)
+      engine.#probeLater()
     } catch (error) {
       await engine.close()
       throw error
@@ -116,12 +138,18 @@ export class EtcdEngine implements StoreEngine {
     return engine
   }
 
-  get unreachableSinceMs (): number | null { return this.#unreachableSinceMs }
+  get unreachableSinceMs (): number | null {
+    const { clock } = this.#options
+    return this.#outage === null ? null
+      : clock.nowMs() - (clock.monotonicMs() - this.#outage.sinceMs)
+  }
+
+  get unreachableReason (): string | null { return this.#outage?.reason ?? null }
 
   async readAll (): ReturnType<StoreEngine['readAll']> {
     this.#assertOpen()
     const { revision, kvs } = await this.#read()
-    await this.#reached(revision)
+    await this.#reached(revision, FEED_MS_MAX)
     const found = kvs.map((kv) => ({ key: this.#keyOf(kv), ...parseValue(kv.value) }))
     found.sort((a, b) => a.createRevision - b.createRevision || a.position - b.position)
     return {
@@ -141,6 +169,7 @@ export class EtcdEngine implements StoreEngine {
       atMs: this.#options.clock.nowMs()
     }
     const revision = expectedRevision + 1
+    const places = this.#placesOf(writes, revision)
     const txn = {
       guards: [
         { key: this.#guardKey, version: expectedRevision },
@@ -148,16 +177,22 @@ export class EtcdEngine implements StoreEngine {
       ],
       ...owner === undefined ? {} : { orRead: owner.key },
       writes: [
-        ...writes.map((write, position) => this.#txnWrite(write, position, revision)),
+        ...writes.map((write) => this.#txnWrite(write, places.get(write.key))),
         { kind: 'put', key: this.#guardKey, value: JSON.stringify(stamp) } as const
       ]
     }
     const { isWritten, wasUnknown, read } = await this.#try(txn)
-    if (!isWritten && owner !== undefined && read !== owner.value) throw notOwner(owner, read)
-    if (!isWritten && !wasUnknown) return null
-    await this.#reached(revision)
-    if (isWritten) return revision
+    if (isWritten) {
+      if (this.#revision < revision) {
+        const made = writes.filter(({ key, value }) => value !== null || this.#places.has(key))
+        this.#hearCommit({ revision, atMs: stamp.atMs, writes: made }, stamp.id, places)
+      }
+      return revision
+    }
+    if (owner !== undefined && read !== owner.value) throw notOwner(owner, read)
+    if (!wasUnknown) return null
     // Somebody made this revision; it may have been a try of ours that seemed to fail.
+    await this.#reached(revision, WHOSE_MS_MAX)
     const made = this.#history.find((one) => one.revision === revision)
     if (made === undefined) {
       throw new VpclabError('VPCLAB_ERR_STORE',
@@ -189,9 +224,10 @@ export class EtcdEngine implements StoreEngine {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#retryTimer)
+    clearTimeout(this.#probeTimer)
     this.#followers.clear()
     this.#endWatch()
-    this.#client.close()
+    if (this.#options.client === undefined) this.#client.close()
     this.#wake()
     await Promise.resolve()
   }
@@ -200,24 +236,32 @@ export class EtcdEngine implements StoreEngine {
 
   #follow (fromRevision: number): void {
     this.#followsFrom = fromRevision
+    this.#isWatching = false
     this.#endWatch = this.#client.watch(this.#options.target.prefix, fromRevision, {
-      began: () => { this.#reachable() },
+      began: () => {
+        this.#isWatching = true
+        this.#reachable()
+      },
       events: (events) => { this.#hear(events) },
       ended: (reason, compacted) => {
         if (this.#closed) return
-        if (compacted === null) this.#followLater(reason)
+        if (compacted === null) this.#followElsewhere(reason)
         else if (compacted <= this.#etcdRevision) this.#follow(compacted + 1)
-        else this.#catchUp().catch((error: unknown) => { this.#followLater(String(error)) })
+        else this.#catchUp().catch((error: unknown) => { this.#followLater(messageOf(error)) })
       }
     })
     this.#wake()
   }
 
+  /** A watch that breaks off is another member's at once; one that did not even begin waits. */
+  #followElsewhere (reason: string): void {
+    if (this.#isWatching) this.#follow(this.#etcdRevision + 1)
+    else this.#followLater(reason)
+  }
+
   #followLater (reason: string): void {
-    if (this.#unreachableSinceMs === null) {
-      this.#unreachableSinceMs = this.#options.clock.nowMs()
-      this.#options.onConnection?.(reason)
-    }
+    this.#lose(reason)
+    clearTimeout(this.#retryTimer)
     this.#retryTimer = setTimeout(() => {
       if (!this.#closed) this.#follow(this.#etcdRevision + 1)
     }, RETRY_MS)
@@ -227,36 +271,82 @@ export class EtcdEngine implements StoreEngine {
   /** etcd has forgotten what came next: what differs from what is known is one commit. */
   async #catchUp (): Promise<void> {
     const { revision, etcdRevision, kvs } = await this.#read()
-    const now = new Map(kvs.map((kv) => [this.#keyOf(kv), parseValue(kv.value)]))
-    const writes: Write[] = []
-    for (const key of this.#places.keys()) if (!now.has(key)) writes.push({ key, value: null })
-    for (const [key, { value, modRevision }] of now) {
-      if (this.#places.get(key)?.modRevision !== modRevision) writes.push({ key, value })
+    if (this.#closed) return
+    // One of our own has been written since.
+    if (revision < this.#revision) {
+      await this.#catchUp()
+      return
     }
-    this.#history = []
     this.#etcdRevision = etcdRevision
-    this.#take({ revision, atMs: this.#options.clock.nowMs(), writes }, now)
+    if (revision > this.#revision) {
+      const now = new Map(kvs.map((kv) => [this.#keyOf(kv), parseValue(kv.value)]))
+      const writes: Write[] = []
+      for (const key of this.#places.keys()) if (!now.has(key)) writes.push({ key, value: null })
+      for (const [key, { value, modRevision }] of now) {
+        if (this.#places.get(key)?.modRevision !== modRevision) writes.push({ key, value })
+      }
+      this.#history = []
+      this.#take({ revision, atMs: this.#options.clock.nowMs(), writes }, now)
+    }
     this.#follow(etcdRevision + 1)
   }
 
+  // ------------------------------------------------------------------------- whether etcd answers
+
+  #probeLater (): void {
+    if (this.#closed) return
+    this.#probeTimer = setTimeout(() => { void this.#probe() }, PROBE_MS)
+  }
+
+  async #probe (): Promise<void> {
+    const askedMs = this.#options.clock.monotonicMs()
+    try {
+      await this.#client.range(this.#guardKey)
+      this.#answeredMs = askedMs
+      if (this.#isWatching) this.#reachable()
+    } catch (error) {
+      if (!this.#closed) this.#missed(error)
+    }
+    this.#probeLater()
+  }
+
+  #missed (error: unknown): void {
+    if (isUnknown(error)) {
+      this.#lose(messageOf(error))
+      return
+    }
+    // A right to read that is withdrawn does not end a watch. The next one begins with the right.
+    this.#endWatch()
+    this.#isWatching = false
+    this.#followLater(messageOf(error))
+  }
+
+  #lose (reason: string): void {
+    if (this.#outage?.reason === reason) return
+    const isFirst = this.#outage === null
+    this.#outage = { sinceMs: this.#answeredMs, reason }
+    if (isFirst) this.#options.onConnection?.(reason)
+  }
+
   #reachable (): void {
-    if (this.#unreachableSinceMs === null) return
-    this.#unreachableSinceMs = null
+    if (this.#outage === null) return
+    this.#outage = null
     this.#options.onConnection?.(null)
   }
+
+  // ------------------------------------------------------------------------------ what it has told
 
   #hear (events: readonly WatchEvent[]): void {
     for (const [etcdRevision, changes] of Map.groupBy(events, ({ kv }) => kv.modRevision)) {
       const guard = changes.find(({ kv }) => kv.key === this.#guardKey)?.kv
       // Whoever writes without the guard is none of us.
-      if (guard !== undefined) this.#hearCommit(guard, changes)
+      if (guard !== undefined) this.#hearGuarded(guard, changes)
       this.#etcdRevision = Math.max(this.#etcdRevision, etcdRevision)
     }
   }
 
-  #hearCommit (guard: KeyValue, changes: readonly WatchEvent[]): void {
+  #hearGuarded (guard: KeyValue, changes: readonly WatchEvent[]): void {
     const { id, atMs } = JSON.parse(guard.value) as Stamp
-    const revision = guard.version
     const puts = new Map<Key, Place>()
     const writes = changes.filter(({ kv }) => kv !== guard).map(({ kv, isDeletion }): Write => {
       const key = this.#keyOf(kv)
@@ -265,8 +355,15 @@ export class EtcdEngine implements StoreEngine {
       puts.set(key, parsed)
       return { key, value: parsed.value }
     })
-    const commit = { revision, atMs, writes }
-    if ((this.#history.at(-1)?.revision ?? revision - 1) !== revision - 1) this.#history = []
+    this.#hearCommit({ revision: guard.version, atMs, writes }, id, puts)
+  }
+
+  /** One of our own is heard of twice: when etcd has taken it, and by the watch. */
+  #hearCommit (commit: Commit, id: string, puts: ReadonlyMap<Key, Place>): void {
+    const { revision } = commit
+    const newest = this.#history.at(-1)?.revision ?? revision - 1
+    if (revision <= newest) return
+    if (newest !== revision - 1) this.#history = []
     this.#history.push({ ...commit, id })
     if (this.#history.length > HISTORY_COMMITS_MAX) this.#history.shift()
     // What was committed before the records were read is history only.
@@ -293,9 +390,25 @@ export class EtcdEngine implements StoreEngine {
     if (this.#followers.has(follower)) follower.listener(commit)
   }
 
-  /** Resolves when the feed has delivered `revision`. */
-  async #reached (revision: number): Promise<void> {
-    await this.#until(() => this.#revision >= revision)
+  /**
+   * Resolves when the feed has delivered `revision`.
+   * @throws VpclabError VPCLAB_ERR_STORE when it has not in `msMax`
+   */
+  async #reached (revision: number, msMax: number): Promise<void> {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      this.#wake()
+    }, msMax)
+    try {
+      await this.#until(() => isLate || this.#revision >= revision)
+    } finally {
+      clearTimeout(timer)
+    }
+    if (this.#revision < revision) {
+      throw new VpclabError('VPCLAB_ERR_STORE', `etcd has revision ${String(revision)}, but does ` +
+        `not tell what it holds: the newest that is known is ${String(this.#revision)}`)
+    }
   }
 
   async #until (holds: () => boolean): Promise<void> {
@@ -337,23 +450,34 @@ export class EtcdEngine implements StoreEngine {
     readonly read: string | null
   }> {
     const { clock } = this.#options
-    const untilMs = clock.monotonicMs() + COMMIT_MS_MAX
-    for (let wasUnknown = false; ; wasUnknown = true) {
-      try {
-        const { succeeded, read } = await this.#client.txn(txn)
-        return { isWritten: succeeded, wasUnknown, read }
-      } catch (error) {
-        if (this.#closed || !isUnknown(error) || clock.monotonicMs() > untilMs) throw error
-      }
-      await new Promise((resolve) => { setTimeout(resolve, RETRY_MS) })
+    const sinceMs = this.#outage?.sinceMs ?? clock.monotonicMs()
+    const msMax = sinceMs + COMMIT_MS_MAX - clock.monotonicMs()
+    if (this.#outage !== null && msMax <= 0) {
+      throw new VpclabError('VPCLAB_ERR_STORE', this.#outage.reason)
     }
+    let tries = 0
+    const { succeeded, read } = await persist(clock, msMax, async () => {
+      this.#assertOpen()
+      tries++
+      return await this.#client.txn(txn)
+    })
+    return { isWritten: succeeded, wasUnknown: tries > 1, read }
   }
 
-  #txnWrite ({ key, value }: Write, position: number, revision: number): TxnWrite {
+  #placesOf (writes: readonly Write[], revision: number): ReadonlyMap<Key, Place> {
+    return new Map(writes.flatMap(({ key, value }, position): [Key, Place][] => {
+      if (value === null) return []
+      const { createRevision, position: at } = this.#places.get(key) ??
+        { createRevision: revision, position }
+      return [[key, { createRevision, position: at, modRevision: revision }]]
+    }))
+  }
+
+  /** @param place of a record; none: it goes */
+  #txnWrite ({ key, value }: Write, place?: Place): TxnWrite {
     const name = `${this.#recordPrefix}${key}`
-    if (value === null) return { kind: 'delete', key: name }
-    const place = this.#places.get(key) ?? { createRevision: revision, position }
-    const head = [place.createRevision, place.position, revision].join(' ')
+    if (value === null || place === undefined) return { kind: 'delete', key: name }
+    const head = [place.createRevision, place.position, place.modRevision].join(' ')
     return { kind: 'put', key: name, value: `${head}\n${value}` }
   }
 
@@ -364,6 +488,10 @@ export class EtcdEngine implements StoreEngine {
     throw new VpclabError('VPCLAB_ERR_STORE',
       `The store ${this.#options.target.prefix} is closed`)
   }
+}
+
+function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** A record's value in etcd: createRevision, position and modRevision, a new line, the JSON. */

@@ -29,6 +29,8 @@ export interface EtcdMembersOptions {
   readonly owner: EtcdOwner
   /** This machine. */
   readonly name: string
+  /** The way to etcd, which whoever has made it closes; one of its own when absent. */
+  readonly client?: EtcdClient
 }
 
 export class EtcdMembers implements Members {
@@ -47,18 +49,22 @@ export class EtcdMembers implements Members {
   #wanted = -1
   #published = -1
   #isPublishing = false
+  /** How often the lease was made anew. */
+  #renewals = 0
   #closed = false
 
   private constructor (options: EtcdMembersOptions) {
     this.#options = options
-    this.#client = new EtcdClient(options.target, options.clock)
+    this.#client = options.client ?? new EtcdClient(options.target, options.clock)
     this.#prefix = `${options.target.prefix}machines/`
     this.#leaderKey = `${this.#prefix}leader`
     this.#appliedPrefix = `${this.#prefix}applied/`
     options.owner.onRenewed = () => {
       this.#keys.delete(this.#leaderKey)
       this.#published = -1
+      this.#renewals++
       this.#changed()
+      if (!this.#isPublishing) void this.#publish()
     }
   }
 
@@ -103,7 +109,7 @@ export class EtcdMembers implements Members {
     this.#listeners.clear()
     this.#appliedListeners.clear()
     this.#endWatch()
-    this.#client.close()
+    if (this.#options.client === undefined) this.#client.close()
   }
 
   /** One write at a time, each of the newest that is known then. */
@@ -113,12 +119,15 @@ export class EtcdMembers implements Members {
     try {
       while (this.#wanted !== this.#published && !this.#closed) {
         const revision = this.#wanted
-        await this.#client.txn({
+        const renewals = this.#renewals
+        const { succeeded } = await this.#client.txn({
           guards: [{ key: owner.key, value: owner.value }],
           writes: [{ kind: 'put', key: this.#appliedPrefix + name, value: String(revision),
             lease: owner.lease }]
         })
-        this.#published = revision
+        if (succeeded) this.#published = revision
+        // The lease has ended: `onRenewed` goes on.
+        else if (renewals === this.#renewals) return
       }
     } catch {
       this.#retryLater()

@@ -17,8 +17,8 @@ import { hostname } from 'node:os'
 import type { Clock } from '../../base/clock.ts'
 import { VpclabError } from '../../base/errors.ts'
 import type { Random } from '../../base/random.ts'
-import { EtcdClient } from './client.ts'
-import type { TxnWrite } from './client.ts'
+import { ASK_MS_MAX, EtcdClient, persist } from './client.ts'
+import type { Txn, TxnWrite } from './client.ts'
 import type { EtcdTarget } from './target.ts'
 
 /** How long a silent daemon keeps its lab from others. */
@@ -44,17 +44,34 @@ interface Owner extends Machine {
   readonly lease: number
 }
 
+export interface EtcdOwnerOptions {
+  readonly target: EtcdTarget
+  readonly clock: Clock
+  readonly random: Random
+  /** The name of one of the lab's machines; null: the lab is this one's alone. */
+  readonly part?: string | null
+  readonly machine: Machine
+  /** The way to etcd, which whoever has made it closes; one of its own when absent. */
+  readonly client?: EtcdClient
+}
+
 export class EtcdOwner implements Ownership {
   readonly key: string
   readonly value: string
   /** Called when the lease had ended and is there again: what else was under it is gone. */
   onRenewed: () => void = () => undefined
   readonly #client: EtcdClient
+  readonly #isClientOwn: boolean
   readonly #lease: number
   readonly #timer: NodeJS.Timeout
+  #isKeeping = false
+  /** The lease has ended, and the key is not known to be there again. */
+  #isLost = false
 
-  private constructor (client: EtcdClient, ownership: Ownership, lease: number) {
+  private constructor (
+    client: EtcdClient, isClientOwn: boolean, ownership: Ownership, lease: number) {
     this.#client = client
+    this.#isClientOwn = isClientOwn
     this.key = ownership.key
     this.value = ownership.value
     this.#lease = lease
@@ -66,18 +83,13 @@ export class EtcdOwner implements Ownership {
   get lease (): number { return this.#lease }
 
   /**
-   * @param part the name of one of the lab's machines; null: the lab is this one's alone
    * @throws VpclabError VPCLAB_ERR_LAB_RUNNING when a daemon of another machine owns it,
    *   VPCLAB_ERR_STORE when etcd does not answer
    */
-  static async claim ({ target, clock, random, part = null, machine }: {
-    readonly target: EtcdTarget
-    readonly clock: Clock
-    readonly random: Random
-    readonly part?: string | null
-    readonly machine: Machine
-  }): Promise<EtcdOwner> {
-    const client = new EtcdClient(target, clock)
+  static async claim (options: EtcdOwnerOptions): Promise<EtcdOwner> {
+    const { target, clock, random, part = null, machine } = options
+    const client = options.client ?? new EtcdClient(target, clock)
+    const isClientOwn = options.client === undefined
     try {
       const key = part === null ? `${target.prefix}owner` : machineOwnerKey(target, part)
       const lease = Buffer.from(random.bytes(LEASE_ID_BYTES)).readUIntBE(0, LEASE_ID_BYTES)
@@ -85,34 +97,53 @@ export class EtcdOwner implements Ownership {
       const value = JSON.stringify(owner)
       await client.grantLease(lease, LEASE_SECONDS)
       const put = putOf({ key, value }, lease)
-      let { succeeded, read } = await client.txn(
-        { guards: [{ key, version: 0 }], writes: [put], orRead: key })
+      // One whose answer is lost may be asked again: it then takes over from itself.
+      const ask = async (txn: Txn): ReturnType<EtcdClient['txn']> =>
+        await persist(clock, ASK_MS_MAX, async () => await client.txn(txn))
+      let { succeeded, read } =
+        await ask({ guards: [{ key, version: 0 }], writes: [put], orRead: key })
       if (!succeeded && read !== null && isOf(machine, read)) {
-        ({ succeeded, read } = await client.txn(
-          { guards: [{ key, value: read }], writes: [put], orRead: key }))
+        ({ succeeded, read } =
+          await ask({ guards: [{ key, value: read }], writes: [put], orRead: key }))
       }
       if (!succeeded) throw notOwner({ key, value }, read)
-      return new EtcdOwner(client, { key, value }, lease)
+      return new EtcdOwner(client, isClientOwn, { key, value }, lease)
     } catch (error) {
-      client.close()
+      if (isClientOwn) client.close()
       throw error
     }
   }
 
   /** Prolongs the lease; one that has ended is made anew unless another owns the lab now. */
   async #keep (): Promise<void> {
-    if (await this.#client.keepLease(this.#lease) > 0) return
-    await this.#client.grantLease(this.#lease, LEASE_SECONDS)
-    const { succeeded } = await this.#client.txn(
-      { guards: [{ key: this.key, version: 0 }], writes: [putOf(this, this.#lease)] })
-    if (succeeded) this.onRenewed()
+    if (this.#isKeeping) return
+    this.#isKeeping = true
+    try {
+      // A lease asks for no right. Who may not even read its own key shall be lost to the others.
+      await this.#client.range(this.key)
+      if (await this.#client.keepLease(this.#lease) === 0) {
+        this.#isLost = true
+        await this.#client.grantLease(this.#lease, LEASE_SECONDS)
+      }
+      if (!this.#isLost) return
+      const { succeeded, read } = await this.#client.txn({
+        guards: [{ key: this.key, version: 0 }], writes: [putOf(this, this.#lease)],
+        orRead: this.key
+      })
+      // A put whose answer was lost is found there.
+      if (!succeeded && read !== this.value) return
+      this.#isLost = false
+      this.onRenewed()
+    } finally {
+      this.#isKeeping = false
+    }
   }
 
   /** Others may own the lab from now on. */
   async release (): Promise<void> {
     clearInterval(this.#timer)
     await this.#client.revokeLease(this.#lease).catch(() => undefined)
-    this.#client.close()
+    if (this.#isClientOwn) this.#client.close()
   }
 }
 

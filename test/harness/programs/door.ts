@@ -1,7 +1,7 @@
 /**
  * Stands in a namespace and lets connections in, from a unix socket to a port of its loopback:
  *
- *     node door.ts PATH PORT
+ *     node door.ts PATH PORT     prints "open" when it does
  */
 import { rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -13,4 +13,4 @@ createServer((outside) => {
   outside.pipe(inside).pipe(outside)
   outside.on('error', () => { inside.destroy() })
   inside.on('error', () => { outside.destroy() })
-}).listen(path)
+}).listen(path, () => { console.log('open') })

@@ -52,6 +52,7 @@ function statusOf (options: AdminServerOptions): LabStatusAnswer {
     revision: replica.snapshot.revision,
     appliedRevision: lab.appliedRevision,
     storeUnreachableSince: sinceMs === null ? null : new Date(sinceMs).toISOString(),
+    storeUnreachableReason: options.engine.unreachableReason,
     machines: lab.machines(),
     hosts: lab.agents.map(hostStatus),
     instances
