@@ -16,7 +16,8 @@ const COLUMNS: readonly Column<HostCache>[] = [
   { header: 'preloads', value: (cache) => String(cache.preloads), align: 'right' },
   { header: 'resolves', value: (cache) => String(cache.resolves), align: 'right' },
   { header: 'negative', value: (cache) => String(cache.negative), align: 'right' },
-  { header: 'invalidations', value: (cache) => String(cache.invalidations), align: 'right' }
+  { header: 'invalidations', value: (cache) => String(cache.invalidations), align: 'right' },
+  { header: 'forwarded', value: (cache) => String(cache.forwarded), align: 'right' }
 ]
 
 export const cacheCommand: Command = {

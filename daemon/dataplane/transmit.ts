@@ -10,6 +10,7 @@
  * or its IP header has taken that room (NAT64), it goes into the descriptor's cell instead.
  */
 import * as ecn from '../encap/ecn.ts'
+import { encodeGeneve } from '../encap/geneve.ts'
 import * as geneve from '../encap/geneve.ts'
 import * as descriptor from '../tun/descriptor.ts'
 import {
@@ -188,6 +189,19 @@ export class Transmit {
     tx[t + TX_HEADER_AT] = headerAt
     tx[t + TX_HEADER_BYTES] = headerBytes
     this.count++
+  }
+
+  /**
+   * Sends a packet from the underlay on to another host, behind a VPC header as `p.geneve` says
+   * (without flow cookie). Precondition: hasRoom(1).
+   */
+  forward (p: PacketContext, peer: number): void {
+    const t = this.count * TX_WORDS
+    const headerAt = this.#cellsAt + this.count * CELL_BYTES
+    const headerBytes = encodeGeneve(this.#bytes, headerAt, p.geneve)
+    this.encapsulateAs(p, peer, p.sourcePort, headerAt, headerBytes)
+    // Congestion on its first way counts, too: it reaches the inner packet where the second ends.
+    this.#tx[t + TX_OUTER_TRAFFIC_CLASS] = p.outerTrafficClass
   }
 
   /**
