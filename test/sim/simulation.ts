@@ -354,7 +354,7 @@ export class Simulation {
       })
       const freshModel = new WorkerModel(fresh)
       freshModel.apply(fresh.compileAll())
-      const [now, anew] = [model, freshModel].map((one) => one.tables({ generations: false }))
+      const [now, anew] = [model, freshModel].map((one) => one.tables({ history: false }))
       if (swappedRevision < revision) {
         this.#fail(`${host.name} is at revision ${String(swappedRevision)} of ${String(revision)}`)
       } else if (!isDeepStrictEqual(now, anew)) {
