@@ -8,6 +8,7 @@
  * all must be as if nothing had happened:
  *
  *     1  no packet has reached an ENI that it was not for            at every delivery (traffic.ts)
+ *        and only hosts that an ENI has left forward, once           at every datagram
  *     2  what was acknowledged is in the store                       at every answer
  *     3  replicas hold the store's records, workers the tables of a fresh compile, and of new
  *        packets those arrive that may, and no others                at the end
@@ -18,14 +19,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AwsError } from '../../daemon/model/aws_error.ts'
 import { VpclabError } from '../../daemon/base/errors.ts'
+import { eniIdFromBits } from '../../daemon/base/ids.ts'
 import { HostCompiler } from '../../daemon/compile/host_compiler.ts'
 import { WorkerModel } from '../../daemon/compile/test_world.ts'
+import { decodeGeneve, newGeneveFields } from '../../daemon/encap/geneve.ts'
+import type { GeneveFields } from '../../daemon/encap/geneve.ts'
 import { Directory } from '../../daemon/mapping/directory.ts'
 import type { Host } from '../../daemon/model/lab.ts'
 import { quotaOverrides } from '../../daemon/model/quota.ts'
 import { put } from '../../daemon/model/snapshot.ts'
 import type { Change } from '../../daemon/model/snapshot.ts'
 import { keyOf } from '../../daemon/store/replica.ts'
+import { formatAddress } from '../../daemon/wire/address.ts'
 import { SimulatedEtcd } from './etcd.ts'
 import { Faults } from './faults.ts'
 import type { FaultKind } from './faults.ts'
@@ -81,7 +86,7 @@ export interface Report {
   readonly calls: { accepted: number, refused: number, unknown: number }
   readonly revision: number
   readonly traffic: TrafficCounts
-  readonly datagrams: { sent: number, lost: number }
+  readonly datagrams: { sent: number, lost: number, forwarded: number }
   readonly finalProbes: { sent: number, delivered: number }
   readonly events: number
 }
@@ -101,7 +106,7 @@ export class Simulation {
   readonly #conversations: { readonly path: string, readonly conversation: Conversation }[] = []
   readonly #trace: string[] = []
   readonly #calls = { accepted: 0, refused: 0, unknown: 0 }
-  readonly #datagrams = { sent: 0, lost: 0 }
+  readonly #datagrams = { sent: 0, lost: 0, forwarded: 0 }
   readonly #finalProbes = { sent: 0, delivered: 0 }
   readonly #underlay: Chance
   readonly #draws: Chance
@@ -309,6 +314,9 @@ export class Simulation {
 
   #carry (datagram: Datagram): void {
     this.#datagrams.sent++
+    const header = newGeneveFields()
+    decodeGeneve(new DataView(datagram.bytes.buffer), 0, datagram.bytes.length, header)
+    if (header.isForwarded !== 0) this.#judgeForwarded(datagram, header)
     const to = this.#hosts.find(({ record }) => record.underlayAddress === datagram.toAddress)
     const copies = to === undefined ? 0 : this.#faults.copies(this.#underlay)
     const isOpen = to !== undefined && this.#links.isOpen(
@@ -321,6 +329,21 @@ export class Simulation {
       const delayMs = this.#underlay.delayMs(UNDERLAY_MS) * this.#faults.slowness(this.#underlay)
       this.#timeline.soon(delayMs, () => { to.worker?.receive(datagram) })
     }
+  }
+
+  /** Whoever forwards has had the ENI once, and has the packet from its sender himself. */
+  #judgeForwarded ({ from, bytes }: Datagram, header: GeneveFields): void {
+    this.#datagrams.forwarded++
+    const { forwarded0, forwarded1, forwarded2, forwarded3 } = header
+    const source = formatAddress(Uint32Array.of(forwarded0, forwarded1, forwarded2, forwarded3))
+    const sender = this.#hosts.find(({ record }) => record.underlayAddress === source)?.name
+    const eni = eniIdFromBits(header.destinationEniHigh >>> 0, header.destinationEniLow >>> 0)
+    let hasHeld = false
+    for (let revision = 0; revision <= this.#history.revision && !hasHeld; revision++) {
+      hasHeld = placesOf(this.#history.at(revision)).byEni.get(eni)?.hostName === from.name
+    }
+    if (hasHeld && sender !== from.name && sender === this.#traffic.senderHostOf(bytes)) return
+    this.#fail(`${from.name} forwards to ${eni} what came from ${source}`)
   }
 
   #machineOf (host: SimulatedHost): string {
