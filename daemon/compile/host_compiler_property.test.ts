@@ -13,9 +13,9 @@ import type { RouteTable } from '../model/route_table.ts'
 import type { NounRecords } from '../model/snapshot.ts'
 import type { ResolvedMessage } from './host_compiler.ts'
 import {
-  CLOCK, World, attached, newAclEntry, newGroupRule, newHost, newInstance, newInterface, newMirrorFilter,
-  newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPeering, newPrefixList,
-  newRouteTable, newSecurityGroup, newSubnet, newVpc, newVpn, startWorker
+  CLOCK, World, attached, newAclEntry, newGroupRule, newHost, newInstance, newInterface,
+  newMirrorFilter, newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPeering,
+  newPrefixList, newRouteTable, newSecurityGroup, newSubnet, newVpc, newVpn, startWorker
 } from './test_world.ts'
 
 /** One step of a random history. `a`, `b`, `c` choose objects; `commits` ends the transaction. */

@@ -157,8 +157,8 @@ export class PacketContext {
   /** ACTION_* (action.ts). */
   action = ACTION_NONE
   /**
-   * ACTION_ENCAPSULATE, ACTION_FORWARD: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC.
-   * ACTION_SERVICE: SERVICE_*. ACTION_SEAL: outside address of the tunnel.
+   * ACTION_ENCAPSULATE, ACTION_FORWARD: host index. ACTION_DELIVER: port index. ACTION_UPLINK:
+   * port of the NIC. ACTION_SERVICE: SERVICE_*. ACTION_SEAL: outside address of the tunnel.
    */
   target = 0
   /** ACTION_SERVICE: which of the ENI's addresses is the source (link_local_service.ts). */

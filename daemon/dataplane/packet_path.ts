@@ -7,8 +7,8 @@
  *
  *     egress    runEgressPath         from an ENI to its next hop; then, if that is on this host,
  *               runLocalIngressPath   the receiver's side, as if it had come from another host
- *     ingress   runIngressPath        from the underlay to an ENI, or after one that has moved to
- *                                     another host, or to a gateway of this host, whose steps follow
+ *     ingress   runIngressPath        from the underlay to an ENI, or on to the host that an ENI has
+ *                                     moved to, or to a gateway of this host, whose steps follow
  *                                     by its kind:
  *               runInternetGatewayPath    to the internet, or back to another public address
  *               runHyperplanePath         through a NAT gateway, either way

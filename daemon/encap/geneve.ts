@@ -15,9 +15,10 @@
  *
  *    0x03 flags            4 bytes  FLAG_*
  *    0x04 flow cookie      8 bytes  HyperPlane only
- *    0x86 forwarded       16 bytes  critical: a host that the destination ENI has left sends the
- *                                   packet on; the underlay address that it came from, IPv4 as
- *                                   ::ffff:a.b.c.d (ADR 26)
+ *    0x06 forwarded       16 bytes  a host that the destination ENI has left sends the packet on
+ *                                   (ADR 26): the underlay address that it came from, IPv4 as
+ *                                   ::ffff:a.b.c.d. Who does not know the option finds that the
+ *                                   outer source is not the sender's, and drops
  *    0x85 key             12 bytes  critical: key id, number; put on and taken off by the NIC
  *
  * Lengths (Opt Len, Length) are in words of 4 bytes. The top bit of a type says "critical": who
@@ -58,7 +59,7 @@ export const OPTION_DESTINATION_ENI = 0x02 // 8 bytes
 export const OPTION_FLAGS = 0x03 // 4 bytes: FLAG_*
 export const OPTION_FLOW_COOKIE = 0x04 // 8 bytes, HyperPlane only
 export const OPTION_KEY = 0x05 // 12 bytes: key id 4, number 8; the NIC's alone, critical
-export const OPTION_FORWARDED = 0x06 // 16 bytes: where it came from; critical
+export const OPTION_FORWARDED = 0x06 // 16 bytes: where it came from
 
 export const FLAG_VIA_EDGE = 0x01
 export const FLAG_VIA_TRANSIT_GATEWAY = 0x02
@@ -289,7 +290,7 @@ export function encodeGeneve (
   }
   if (fields.isForwarded !== 0) here = writeForwarded(bytes, here, fields)
   bytes[at + GENEVE_AT_VERSION_OPTIONS] = (here - at - GENEVE_HEADER_BYTES_MIN) >>> 2
-  bytes[at + GENEVE_AT_FLAGS] = fields.isForwarded === 0 ? 0 : GENEVE_FLAG_CRITICAL
+  bytes[at + GENEVE_AT_FLAGS] = 0
   writeU16(bytes, at + GENEVE_AT_PROTOCOL, fields.etherType)
   writeU32(bytes, at + GENEVE_AT_VNI, fields.vni << 8)
   return here - at
@@ -310,8 +311,7 @@ function writeOption (
 function writeForwarded (
   bytes: Uint8Array, at: number, fields: Readonly<GeneveFields>
 ): number {
-  writeOption(bytes, at, GENEVE_OPTION_CRITICAL | OPTION_FORWARDED, 16, fields.forwarded0,
-    fields.forwarded1)
+  writeOption(bytes, at, OPTION_FORWARDED, 16, fields.forwarded0, fields.forwarded1)
   const restAt = at + GENEVE_OPTION_HEADER_BYTES + 8
   writeU32(bytes, restAt, fields.forwarded2)
   writeU32(bytes, restAt + 4, fields.forwarded3)

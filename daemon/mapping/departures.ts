@@ -25,7 +25,7 @@ export interface Departure {
 export class Departures {
   readonly #clock: Clock
   readonly #departedMax: number
-  /** ENI id → host → monotonic time of leaving, oldest first; the ENI that left last is the last. */
+  /** ENI id → host → monotonic time of leaving, ms. Who left last stands last, in both. */
   readonly #left = new Map<string, Map<string, number>>()
 
   constructor (clock: Clock, departedMax: number = DEPARTED_MAX) {

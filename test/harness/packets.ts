@@ -50,8 +50,7 @@ export function genevePacket (fields: GeneveFields, inner: Buffer): Buffer {
   const header = Buffer.alloc(8)
   const optionWords = options.length / 4 + (fields.optionWordsTooMany ?? 0)
   header.writeUInt8((fields.version ?? 0) << 6 | optionWords, 0)
-  const isCritical = fields.unknownCriticalOption === true || fields.forwardedFrom !== undefined
-  header.writeUInt8(isCritical ? 0x40 : 0, 1)
+  header.writeUInt8(fields.unknownCriticalOption === true ? 0x40 : 0, 1)
   header.writeUInt16BE(GENEVE_PROTOCOL_IPV4, 2)
   header.writeUInt32BE(fields.vni << 8 >>> 0, 4)
   return Buffer.concat([header, options, inner])
@@ -62,9 +61,9 @@ function eniOption (type: number, eni: string): Buffer {
   return Buffer.concat([Buffer.from([0xff, 0xf5, type, 2]), Buffer.from(eni.slice(-16), 'hex')])
 }
 
-/** Type 6, critical: an IPv4 address as ::ffff:a.b.c.d. */
+/** Type 6: an IPv4 address as ::ffff:a.b.c.d. */
 function forwardedOption (address: string): Buffer {
-  return Buffer.concat([Buffer.from('fff5860400000000000000000000ffff', 'hex'),
+  return Buffer.concat([Buffer.from('fff5060400000000000000000000ffff', 'hex'),
     Buffer.from(address.split('.').map(Number))])
 }
 

@@ -129,8 +129,8 @@ test('options of the VPC header and of a Gateway Load Balancer are read', async 
         [0xfff5, 1, '0123456789abcdef'], [0xfff5, 2, 'ffffffffffffffff'],
         [0xfff5, 3, '00000005'], [0xfff5, 4, '1122334455667788']
       ]),
-      geneve([[0xfff5, 0x86, '00000000000000000000ffffc0000207']]),
-      geneve([[0xfff5, 0x86, 'fd7f0000000000000000000000000009']]),
+      geneve([[0xfff5, 6, '00000000000000000000ffffc0000207']]),
+      geneve([[0xfff5, 6, 'fd7f0000000000000000000000000009']]),
       geneve([
         [0x0108, 1, '00a1b2c3d4e5f607'], [0x0108, 2, '0000000000000042'], [0x0108, 3, 'deadbeef']
       ])
