@@ -5,6 +5,7 @@
  *     World ── commit ──▶ Snapshot, Directory ──▶ HostCompiler ──▶ WorkerModel ──▶ tables by name
  */
 import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
 import { eniIdFromBits } from '../base/ids.ts'
 import {
   FORMER_AT_HOST_INDEX, FORMER_WORDS, MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW,
@@ -485,7 +486,7 @@ export class WorkerModel {
 }
 
 /** Stands still. */
-export const CLOCK = { nowMs: () => 0, monotonicMs: () => 0 }
+export const CLOCK: Clock = { nowMs: () => 0, monotonicMs: () => 0 }
 
 /** A host's compiler and worker over a directory, full tables applied. */
 export function startWorker (

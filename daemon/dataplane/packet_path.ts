@@ -7,7 +7,7 @@
  *
  *     egress    runEgressPath         from an ENI to its next hop; then, if that is on this host,
  *               runLocalIngressPath   the receiver's side, as if it had come from another host
- *     ingress   runIngressPath        from the underlay to an ENI, or on to the host that an ENI has
+ *     ingress   runIngressPath        from the underlay to an ENI, or on to the host that it has
  *                                     moved to, or to a gateway of this host, whose steps follow
  *                                     by its kind:
  *               runInternetGatewayPath    to the internet, or back to another public address
