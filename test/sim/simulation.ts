@@ -26,6 +26,7 @@ import { decodeGeneve, newGeneveFields } from '../../daemon/encap/geneve.ts'
 import type { GeneveFields } from '../../daemon/encap/geneve.ts'
 import { Directory } from '../../daemon/mapping/directory.ts'
 import type { Host } from '../../daemon/model/lab.ts'
+import type { NetworkInterface } from '../../daemon/model/network_interface.ts'
 import { quotaOverrides } from '../../daemon/model/quota.ts'
 import { put } from '../../daemon/model/snapshot.ts'
 import type { Change } from '../../daemon/model/snapshot.ts'
@@ -56,6 +57,9 @@ const CONVERSATIONS = 60
 const GOES_ON = 0.7
 /** Probes to addresses of the sender's own VPC, at least. */
 const NEAR = 0.7
+/** New conversations with one of it that has moved within these revisions, where there is one. */
+const MOVED = 0.5
+const MOVED_REVISIONS = 30
 /** Probes with somebody else's source address. */
 const SPOOFED = 0.05
 const PORTS = [1500, 2500, 3500]
@@ -301,7 +305,9 @@ export class Simulation {
     const sender = networkInterface.get(senderId)
     const others = [...networkInterface.values()]
     const near = others.filter(({ vpcId }) => vpcId === sender?.vpcId)
-    const to = chance.of(chance.of(chance.happens(NEAR) ? near : others)?.privateIpAddresses ?? [])
+    const moved = chance.happens(MOVED) ? chance.of(this.#movedLately(near)) : undefined
+    const target = moved ?? chance.of(chance.happens(NEAR) ? near : others)
+    const to = chance.of(target?.privateIpAddresses ?? [])
     const from = chance.of((chance.happens(SPOOFED) ? chance.of(others) : sender)
       ?.privateIpAddresses ?? [])
     if (to === undefined || from === undefined || to === from) return
@@ -310,6 +316,20 @@ export class Simulation {
     this.#conversations.push({ path, conversation })
     if (this.#conversations.length > CONVERSATIONS) this.#conversations.shift()
     this.#traffic.send(host, path, conversation)
+  }
+
+  /** Those that have been on another host a moment ago. */
+  #movedLately (enis: readonly NetworkInterface[]): NetworkInterface[] {
+    const { newest, revision } = this.#history
+    const now = placesOf(newest).byEni
+    return enis.filter(({ id }) => {
+      const here = now.get(id)?.hostName
+      for (let at = revision - 1; here !== undefined && at > revision - MOVED_REVISIONS; at--) {
+        const there = placesOf(this.#history.at(at)).byEni.get(id)?.hostName
+        if (there !== undefined && there !== here) return true
+      }
+      return false
+    })
   }
 
   #carry (datagram: Datagram): void {
