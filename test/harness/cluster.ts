@@ -62,7 +62,7 @@ export class Cluster {
     number: number, names: readonly string[], options: LabOptions): Promise<Lab> {
     const namespace = this.machineNamespace(number)
     const net = `${this.#name}-net`
-    const address = `10.99.0.${String(number)}`
+    const address = addressOf(number)
     await command('ip', 'netns', 'add', namespace)
     this.#namespaces.push(namespace)
     await command('ip', '-n', net, 'link', 'add', `m${String(number)}`, 'mtu', MTU, 'type', 'veth',
@@ -84,6 +84,15 @@ export class Cluster {
     return lab
   }
 
+  /** The machine hears nothing of the etcd from here on; what crosses between machines goes on. */
+  async silenceStore (number: number): Promise<void> {
+    await command('ip', '-n', `${this.#name}-net`, 'route', 'add', 'blackhole', hostRoute(number))
+  }
+
+  async endSilence (number: number): Promise<void> {
+    await command('ip', '-n', `${this.#name}-net`, 'route', 'del', 'blackhole', hostRoute(number))
+  }
+
   /** @returns what is left of the labs, which must be nothing */
   async down (): Promise<string[]> {
     const left: string[] = []
@@ -94,3 +103,7 @@ export class Cluster {
     return left
   }
 }
+
+function addressOf (number: number): string { return `10.99.0.${String(number)}` }
+
+function hostRoute (number: number): string { return `${addressOf(number)}/32` }
