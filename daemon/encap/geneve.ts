@@ -71,6 +71,8 @@ export const GENEVE_BYTES = 32
 export const GENEVE_WORDS = GENEVE_BYTES / 4
 /** What the option of a forwarded packet takes. */
 export const FORWARDED_OPTION_BYTES = 20
+/** Header of a forwarded packet: the ENI options, flags, where it came from. */
+export const FORWARDED_BYTES_MAX = GENEVE_BYTES + 8 + FORWARDED_OPTION_BYTES
 /** Header with every option of ours. */
 export const GENEVE_BYTES_MAX = GENEVE_BYTES + 8 + 12 + FORWARDED_OPTION_BYTES
 

@@ -14,6 +14,8 @@
  * with each move and no older answer can pass for a newer one. After a restart it is the revision
  * that last wrote the ENI or its instance: not below what it was, below any later move.
  *
+ * Which hosts an ENI has left within the last minute is remembered too (departures.ts).
+ *
  * Memory: about 500 bytes per address. Work: a commit costs the ENIs it touches, no more.
  */
 import { systemClock } from '../base/clock.ts'
