@@ -1,7 +1,7 @@
 /**
  * `vpcctl cache`: what each host keeps of the mapping service, and how it came there: preloaded
  * when the host gets an ENI of the VPC, resolved on a miss, remembered as absent, invalidated by
- * the service when an address moves.
+ * the service when an address moves; and what the host has forwarded for others whose cache lagged.
  */
 import type { CacheAnswer } from '../../daemon/api/admin/contract.ts'
 import type { Command } from '../command.ts'
@@ -16,7 +16,8 @@ const COLUMNS: readonly Column<HostCache>[] = [
   { header: 'preloads', value: (cache) => String(cache.preloads), align: 'right' },
   { header: 'resolves', value: (cache) => String(cache.resolves), align: 'right' },
   { header: 'negative', value: (cache) => String(cache.negative), align: 'right' },
-  { header: 'invalidations', value: (cache) => String(cache.invalidations), align: 'right' }
+  { header: 'invalidations', value: (cache) => String(cache.invalidations), align: 'right' },
+  { header: 'forwarded', value: (cache) => String(cache.forwarded), align: 'right' }
 ]
 
 export const cacheCommand: Command = {

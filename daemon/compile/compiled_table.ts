@@ -17,8 +17,8 @@ import type { Directory, DirectoryTouch } from '../mapping/directory.ts'
 import type { Prefix } from '../mapping/prefix.ts'
 import type {
   GroupMembersData, HostData, HostGroupData, ImpairmentsData, MappingShardData, MirrorData,
-  NetworkAclData, PortData, PublicAddressesData, RemovedShard, RouteTableData, SecurityGroupData,
-  ShardData, SubnetData, TableUpdate, VpcData, VpnData
+  MoveData, NetworkAclData, PortData, PublicAddressesData, RemovedMove, RemovedShard,
+  RouteTableData, SecurityGroupData, ShardData, SubnetData, TableUpdate, VpcData, VpnData
 } from '../dataplane/tables/update.ts'
 import type { IndexAllocator } from './index_allocator.ts'
 import type { ReferenceIndex } from './reference_index.ts'
@@ -71,6 +71,7 @@ export interface UpdateDraft {
   readonly vpns: VpnData[]
   readonly impairments: ImpairmentsData[]
   readonly shards: ShardData[]
+  readonly moves: MoveData[]
   readonly removedHosts: number[]
   readonly removedHostGroups: number[]
   readonly removedVpcs: number[]
@@ -81,6 +82,7 @@ export interface UpdateDraft {
   readonly removedNetworkAcls: number[]
   readonly removedMirrors: number[]
   readonly removedShards: RemovedShard[]
+  readonly removedMoves: RemovedMove[]
 }
 
 /** An object that belongs to no VPC, as the answer of `build`. */
@@ -93,7 +95,7 @@ export interface CompiledTable {
   /** Its list in the update. */
   readonly name: 'hosts' | 'vpcs' | 'subnets' | 'ports' | 'routeTables' | 'mappings' |
     'securityGroups' | 'groupMembers' | 'networkAcls' | 'mirrors' | 'hostGroups' |
-    'publicAddresses' | 'shards' | 'vpns' | 'impairments'
+    'publicAddresses' | 'shards' | 'moves' | 'vpns' | 'impairments'
   /** Marks what a change of a record makes stale. Runs for every change of every commit. */
   note?(change: AppliedChange, context: CompileContext, mark: Mark): void
   /** Marks what moved in the directory makes stale. Runs for every commit that moves something. */
@@ -119,10 +121,10 @@ export function newDraft (): UpdateDraft {
   return {
     hosts: [], vpcs: [], subnets: [], ports: [], routeTables: [], mappings: [],
     securityGroups: [], groupMembers: [], networkAcls: [], mirrors: [], hostGroups: [],
-    publicAddresses: [], vpns: [], impairments: [], shards: [],
+    publicAddresses: [], vpns: [], impairments: [], shards: [], moves: [],
     removedHosts: [], removedHostGroups: [], removedVpcs: [],
     removedSubnets: [], removedPorts: [], removedRouteTables: [], removedSecurityGroups: [],
-    removedNetworkAcls: [], removedMirrors: [], removedShards: []
+    removedNetworkAcls: [], removedMirrors: [], removedShards: [], removedMoves: []
   }
 }
 

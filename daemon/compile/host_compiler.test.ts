@@ -140,7 +140,7 @@ test('of 10,000 mappings in a VPC, the move of one ENI builds one shard', (t) =>
   const built = { ...one.counters.built }
   lab.world.put('instance', { ...enis[4321] as Instance, hostName: 'host-1' })
   const [update] = lab.commit()
-  t.deepEqual(builtSince(one, built), { ports: 1, mappings: 1 })
+  t.deepEqual(builtSince(one, built), { ports: 1, mappings: 1, moves: 1 })
   t.is(update?.mappings?.length, 1)
 
   const { entries } = update?.mappings?.[0] ?? { entries: new Uint32Array(0) }

@@ -31,6 +31,7 @@ import { impairmentTable } from './impairment_table.ts'
 import { IndexAllocator } from './index_allocator.ts'
 import { mappingTable, packEntries } from './mapping_table.ts'
 import { mirrorTable } from './mirror_table.ts'
+import { moveTable } from './move_table.ts'
 import { compiledAclRules, networkAclTable } from './network_acl_table.ts'
 import { portTable } from './port_table.ts'
 import { publicAddressTable } from './public_address_table.ts'
@@ -51,7 +52,7 @@ const COMPILED_TABLES: readonly CompiledTable[] =
   [
     hostTable, hostGroupTable, vpcTable, routeTableTable, networkAclTable, subnetTable,
     securityGroupTable, portTable, mappingTable, groupMemberTable, mirrorTable,
-    publicAddressTable, shardTable, vpnTable, impairmentTable
+    publicAddressTable, shardTable, vpnTable, impairmentTable, moveTable
   ]
 
 /** Highest index of each kind; an object beyond it is left out and counted (`exhausted`). */
@@ -86,7 +87,7 @@ export interface CompileCounters {
   invalidations: number
 }
 
-/** What `GET /cache` tells of a host. */
+/** What `GET /cache` tells of a host, of which its worker counts the rest. */
 export interface CacheStatistics {
   readonly host: string
   readonly vpcs: number
@@ -103,7 +104,7 @@ export class HostCompiler {
     built: {
       hosts: 0, vpcs: 0, subnets: 0, ports: 0, routeTables: 0, mappings: 0, securityGroups: 0,
       groupMembers: 0, networkAcls: 0, mirrors: 0, hostGroups: 0, publicAddresses: 0, shards: 0,
-      vpns: 0, impairments: 0
+      vpns: 0, impairments: 0, moves: 0
     },
     removed: 0, preloads: 0, resolves: 0, negative: 0, invalidations: 0
   }

@@ -13,9 +13,9 @@ import type { RouteTable } from '../model/route_table.ts'
 import type { NounRecords } from '../model/snapshot.ts'
 import type { ResolvedMessage } from './host_compiler.ts'
 import {
-  World, attached, newAclEntry, newGroupRule, newHost, newInstance, newInterface, newMirrorFilter,
-  newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPeering, newPrefixList,
-  newRouteTable, newSecurityGroup, newSubnet, newVpc, newVpn, startWorker
+  CLOCK, World, attached, newAclEntry, newGroupRule, newHost, newInstance, newInterface,
+  newMirrorFilter, newMirrorRule, newMirrorSession, newMirrorTarget, newNetworkAcl, newPeering,
+  newPrefixList, newRouteTable, newSecurityGroup, newSubnet, newVpc, newVpn, startWorker
 } from './test_world.ts'
 
 /** One step of a random history. `a`, `b`, `c` choose objects; `commits` ends the transaction. */
@@ -450,7 +450,7 @@ test('the tables after any history of commits are those of a full compile', (t) 
   fc.assert(fc.property(history, preloadMax, (steps, bound) => {
     const random = new RandomHistory()
     const { world } = random
-    const directory = new Directory(world.snapshot, { preloadMax: bound })
+    const directory = new Directory(world.snapshot, { preloadMax: bound, clock: CLOCK })
     const hosts = ['host-1', 'host-2', 'host-3'].map((name) => startWorker(world, directory, name))
     for (const now of steps) {
       random.run(now)
@@ -462,14 +462,14 @@ test('the tables after any history of commits are those of a full compile', (t) 
         if (now.acknowledges) worker.acknowledge()
       }
     }
-    const anew = new Directory(world.snapshot, { preloadMax: bound })
+    const anew = new Directory(world.snapshot, { preloadMax: bound, clock: CLOCK })
     for (const { compiler, worker } of hosts) {
       const sameDirectory = startWorker(world, directory, compiler.hostName).worker
-      deepEqual(worker.tables({ generations: true }), sameDirectory.tables({ generations: true }))
+      deepEqual(worker.tables({ history: true }), sameDirectory.tables({ history: true }))
       const newDirectory = startWorker(world, anew, compiler.hostName).worker
-      deepEqual(worker.tables({ generations: false }), newDirectory.tables({ generations: false }))
+      deepEqual(worker.tables({ history: false }), newDirectory.tables({ history: false }))
       worker.apply(compiler.compileAll())
-      deepEqual(worker.tables({ generations: true }), sameDirectory.tables({ generations: true }))
+      deepEqual(worker.tables({ history: true }), sameDirectory.tables({ history: true }))
     }
   }), { numRuns: 150, seed: 20261 })
   t.pass()
@@ -479,7 +479,7 @@ test('what a worker was told on demand is what it would be told now, after any h
   fc.assert(fc.property(history, fc.constantFrom(0, 3), (steps, bound) => {
     const random = new RandomHistory()
     const { world } = random
-    const directory = new Directory(world.snapshot, { preloadMax: bound })
+    const directory = new Directory(world.snapshot, { preloadMax: bound, clock: CLOCK })
     const { compiler, worker } = startWorker(world, directory, 'host-1')
     const told = new Map<string, ResolvedMessage>()
     const tell = (answer: ResolvedMessage | null): void => {

@@ -14,7 +14,7 @@ function touch (prefixes: readonly Prefix[], eniIds: readonly string[] = []): Di
   return {
     revision: 1, shards: new Map(), prefixes: new Map([['vpc-a', prefixes]]),
     networkInterfaces: new Map(eniIds.map((id) => [id, 'vpc-a'])), placements: new Map(),
-    completeness: new Set()
+    completeness: new Set(), forgottenDepartures: new Set()
   }
 }
 

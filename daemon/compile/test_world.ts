@@ -5,13 +5,15 @@
  *     World ── commit ──▶ Snapshot, Directory ──▶ HostCompiler ──▶ WorkerModel ──▶ tables by name
  */
 import { assert } from '../base/assert.ts'
+import type { Clock } from '../base/clock.ts'
 import { eniIdFromBits } from '../base/ids.ts'
 import {
-  MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW, MAPPING_AT_GENERATION, MAPPING_AT_HOST_INDEX,
-  MAPPING_AT_PREFIX_LENGTH, MAPPING_AT_SUBNET_INDEX, MAPPING_WORDS, PEER_AT_MTU,
-  PEER_AT_VPC_INDEX, PEER_WORDS, RULE_AT_PEER_GROUP, RULE_WORDS, TARGET_PEERING
+  FORMER_AT_HOST_INDEX, FORMER_WORDS, MAPPING_AT_ENI_HIGH, MAPPING_AT_ENI_LOW,
+  MAPPING_AT_GENERATION, MAPPING_AT_HOST_INDEX, MAPPING_AT_PREFIX_LENGTH, MAPPING_AT_SUBNET_INDEX,
+  MAPPING_WORDS, PEER_AT_MTU, PEER_AT_VPC_INDEX, PEER_WORDS, RULE_AT_PEER_GROUP, RULE_WORDS,
+  TARGET_PEERING
 } from '../dataplane/tables/update.ts'
-import type { TableUpdate } from '../dataplane/tables/update.ts'
+import type { MoveData, TableUpdate } from '../dataplane/tables/update.ts'
 import type { Directory } from '../mapping/directory.ts'
 import { wordsKey } from '../mapping/prefix.ts'
 import { PREFIX_WORDS } from '../wire/address.ts'
@@ -287,6 +289,8 @@ export class WorkerModel {
   readonly #shards = new Map<string, Uint32Array>()
   /** Port index → mirroring of its ENI, which goes with the port. */
   readonly #mirrors = new Map<number, unknown>()
+  /** ENI id → the move of the ENI. */
+  readonly #moves = new Map<string, MoveData>()
   /** Indices that an update removed which is not acknowledged yet. `kind/index` → revision. */
   readonly #removed = new Map<string, number>()
   #revision = 0
@@ -325,6 +329,12 @@ export class WorkerModel {
         `mirror of port ${String(mirror.portIndex)}, which is not there`)
       this.#mirrors.set(mirror.portIndex, mirror.sessions)
     }
+    for (const { eniIdHigh, eniIdLow } of update.removedMoves ?? []) {
+      this.#moves.delete(eniIdFromBits(eniIdHigh, eniIdLow))
+    }
+    for (const move of update.moves ?? []) {
+      this.#moves.set(eniIdFromBits(move.eniIdHigh, move.eniIdLow), move)
+    }
     for (const { securityGroupIndex, shard, prefixes } of update.groupMembers ?? []) {
       assert(this.#objects.securityGroups.has(securityGroupIndex),
         `members of group index ${String(securityGroupIndex)}, which is not there`)
@@ -346,9 +356,13 @@ export class WorkerModel {
     }
   }
 
-  /** Everything the worker has, names in place of indices. Fails on an index to nowhere. */
-  tables (options: { readonly generations: boolean }): Record<string, unknown> {
-    const named: Record<string, unknown> = {}
+  /**
+   * Everything the worker has, names in place of indices. Fails on an index to nowhere.
+   * @param options.history with what a directory remembers, and one made anew does not know:
+   *   generations of mappings, moves
+   */
+  tables (options: { readonly history: boolean }): Record<string, unknown> {
+    const named: Record<string, unknown> = options.history ? this.#namedMoves() : {}
     for (const kind of INDEXED_KINDS) {
       for (const [index, object] of this.#objects[kind]) {
         named[this.#name(kind, index)] = this.#withNames(object)
@@ -358,7 +372,7 @@ export class WorkerModel {
       const vpc = this.#name('vpcs', Number(key.slice(0, key.indexOf('/'))))
       for (let at = 0; at < entries.length; at += MAPPING_WORDS) {
         const entry = entries.subarray(at, at + MAPPING_WORDS)
-        const { name, value } = this.#namedEntry(entry, options.generations)
+        const { name, value } = this.#namedEntry(entry, options.history)
         named[`${vpc} ${name}`] = value
       }
     }
@@ -400,6 +414,14 @@ export class WorkerModel {
         if (key.startsWith(`${String(index)}/`)) this.#shards.delete(key)
       }
     }
+  }
+
+  #namedMoves (): Record<string, unknown> {
+    return Object.fromEntries([...this.#moves].map(([eni, { vni, hostIndex, formers }]) => {
+      const hosts = Array.from({ length: formers.length / FORMER_WORDS }, (_former, index) =>
+        this.#name('hosts', formers[index * FORMER_WORDS + FORMER_AT_HOST_INDEX] ?? 0))
+      return [`${eni} moved`, { vni, host: this.#name('hosts', hostIndex), formers: hosts }]
+    }))
   }
 
   #namedEntry (entry: Uint32Array, generation: boolean): { name: string, value: unknown } {
@@ -463,7 +485,8 @@ export class WorkerModel {
   }
 }
 
-const CLOCK = { nowMs: () => 0, monotonicMs: () => 0 }
+/** Stands still. */
+export const CLOCK: Clock = { nowMs: () => 0, monotonicMs: () => 0 }
 
 /** A host's compiler and worker over a directory, full tables applied. */
 export function startWorker (

@@ -4,6 +4,7 @@
  *
  *     ACTION_DELIVER       to the port `target` on this host
  *     ACTION_ENCAPSULATE   to the host `target`, with VNI and both ENIs in a VPC header
+ *     ACTION_FORWARD       to the host `target`, as it came: its ENI has moved there; never kept
  *     ACTION_UPLINK        to the internet, by the port `target` of the NIC; never kept
  *     ACTION_SEAL          into the VPN tunnel `target` (vpn_port.ts); never kept
  *     ACTION_SERVICE       to the services of the VPC on this host (service_port.ts); never kept
@@ -32,6 +33,7 @@ export const ACTION_DROP = 3
 export const ACTION_UPLINK = 4
 export const ACTION_SERVICE = 5
 export const ACTION_SEAL = 6
+export const ACTION_FORWARD = 7
 
 /** Outer UDP source port of the packet's flow; of its addresses alone when it is a fragment. */
 export function sourcePortOf (p: PacketContext): number {

@@ -50,7 +50,8 @@ export const WORKER_COUNTERS = [
   'nat_flows_live', // flows of HyperPlane resources here, copies included
   'nat_flows_alone', // flows that began without a second node to keep a copy
   'nat_copies_refused', // copies for which there was no room
-  'nat_retransmits' // datagrams between HyperPlane nodes that were sent again
+  'nat_retransmits', // datagrams between HyperPlane nodes that were sent again
+  'forwarded_packets' // packets on the wire for ENIs that had moved, sent on to their new host
 ] as const
 
 export const COUNT_FAST_PATH = 0
@@ -75,6 +76,7 @@ export const COUNT_NAT_LIVE = 18
 export const COUNT_NAT_ALONE = 19
 export const COUNT_NAT_COPIES_REFUSED = 20
 export const COUNT_NAT_RETRANSMITS = 21
+export const COUNT_FORWARDED = 22
 
 const NIC_WORD = 64
 /** Room for counters of the NIC. */

@@ -89,6 +89,8 @@ export const DROP_UNDERLAY_UNENCRYPTED = 64
 export const DROP_UNDERLAY_UNKNOWN_KEY = 65
 export const DROP_UNDERLAY_REPLAY = 66
 export const DROP_UNDERLAY_AUTHENTICATION = 67
+// Forwarding after a move
+export const DROP_FORWARDER = 68
 
 /** Room for reasons in the counters; raising it changes the layout. */
 export const DROP_REASONS_MAX = 80
@@ -349,5 +351,10 @@ export const DROP_REASONS: readonly DropReason[] = [
     name: 'underlay-authentication',
     meaning: 'The tag of the encrypted datagram is wrong: it is forged, damaged, or of another ' +
       'key.'
+  },
+  {
+    name: 'bad-forwarder',
+    meaning: 'A host forwarded the packet that the destination ENI has not left within the last ' +
+      'minute.'
   }
 ]

@@ -1,5 +1,6 @@
 /** Carries out an action of the slow path: whole, or in fragments. */
 import { ACTION_ENCAPSULATE } from './action.ts'
+import { COUNT_FORWARDED, PORT_NONE } from './counters.ts'
 import { DROP_NONE, DROP_TRANSMIT_QUEUE_FULL } from './drop_reason.ts'
 import { emitFragments } from './fragment.ts'
 import type { PacketContext } from './packet.ts'
@@ -26,4 +27,14 @@ export function emitPacket (p: PacketContext, parts: RouterParts): number {
   if (p.action !== ACTION_ENCAPSULATE || p.isFromUnderlay !== 0) parts.transmit.writeCongestion(p)
   parts.transmit.send(p, parts.tables.ports)
   return DROP_NONE
+}
+
+/** Sends a packet of the underlay on to the host `target`, where its ENI is now. */
+export function forwardPacket (p: PacketContext, { transmit, counters }: RouterParts): void {
+  if (!transmit.hasRoom(1)) {
+    counters.drop(PORT_NONE, DROP_TRANSMIT_QUEUE_FULL, p.segments)
+    return
+  }
+  transmit.forward(p, p.target)
+  counters.add(COUNT_FORWARDED, p.segments)
 }

@@ -2,9 +2,9 @@
  * The fast path: a hit in the flow table whose action is current. It applies what the slow path
  * decided for an earlier packet of the flow, and decides nothing itself. Whatever is not plainly
  * the same as then (no entry, stale tables, too large for the path, last hop of its TTL, a
- * fragment, SYN, FIN or RST, a sender in another place, no room to send) is answered with false,
- * and the packet takes the slow path whole. So this file can be switched off and every packet has
- * the same fate; a property test does just that.
+ * fragment, SYN, FIN or RST, a sender in another place, a forwarded packet, no room to send) is
+ * answered with false, and the packet takes the slow path whole. So this file can be switched off
+ * and every packet has the same fate; a property test does just that.
  *
  * Budget: 150 ns per packet with 100,000 live flows (bench/pipeline.ts).
  */
@@ -92,7 +92,7 @@ export function readEgress (p: PacketContext, parts: RouterParts): number {
  */
 export function readIngress (p: PacketContext, parts: RouterParts): number {
   const { ports, flows } = parts.tables
-  if (readVpcHeader(p, parts.view) !== DROP_NONE) return NO_FLOW
+  if (readVpcHeader(p, parts.view) !== DROP_NONE || p.geneve.isForwarded !== 0) return NO_FLOW
   const port = ports.findEni(p.geneve.destinationEniHigh, p.geneve.destinationEniLow)
   const flowPort = ports.flowPort[port]
   if (port === 0 || flowPort < 0 || ports.vni[port] !== p.geneve.vni) return NO_FLOW

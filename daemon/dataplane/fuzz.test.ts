@@ -15,7 +15,7 @@ test('broken packets are delivered, parked or dropped with a reason, each once',
   const captured = ipPacketsOf(readFileSync(CAPTURE))
   t.true(captured.length > 50)
   const seen = new Set<number>()
-  const sums = { fed: 0, sent: 0, delivered: 0, dropped: 0, parked: 0 }
+  const sums = { fed: 0, sent: 0, delivered: 0, dropped: 0, parked: 0, forwarded: 0 }
   for (const seed of [...FOUND, ...Array.from({ length: SEEDS }, (_none, index) => index + 1)]) {
     const { reasons, ...totals } = fuzzNetwork(seed, captured)
     for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += totals[name]
@@ -26,7 +26,8 @@ test('broken packets are delivered, parked or dropped with a reason, each once',
   const names = [...seen].map((reason) => DROP_REASONS[reason].name)
   for (const name of ['malformed', 'fragment-invalid', 'source-spoofed', 'security-group-ingress',
     'security-group-egress', 'network-acl-egress', 'network-acl-ingress', 'no-route', 'ttl-expired',
-    'bad-host', 'vni-unknown', 'mapping-timeout', 'destination-check']) {
+    'bad-host', 'bad-forwarder', 'eni-not-here', 'vni-unknown', 'mapping-timeout',
+    'destination-check']) {
     t.true(names.includes(name), `${name} is not among ${names.join(', ')}`)
   }
 })

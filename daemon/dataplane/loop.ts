@@ -50,8 +50,8 @@ const MESSAGES_MAX = 64
 const HOUSEKEEPING_MS = 100
 /** How old the committed counters of a worker without packets may become, ms. */
 const COMMIT_AGE_MS_MAX = 1000
-/** How often answers to look-ups are looked through, ms. */
-const RESOLVED_SWEEP_MS = 1000
+/** How often answers to look-ups, and moves, are looked through, ms. */
+const EXPIRE_EVERY_MS = 1000
 /** Longest sleep, ms: idle flows end no later than this after their time. */
 const SLEEP_MAX_MS = 1000
 /** How long flows of ENIs that the flow file remembers wait for their ENI to be named again, ms. */
@@ -98,7 +98,7 @@ export class Loop {
   #isDirty = false
   #housekeepingMs = 0
   #commitMs = 0
-  #resolvedSweepMs = 0
+  #expiredMs = 0
   #graceIsOver = false
 
   constructor (options: LoopOptions) {
@@ -251,9 +251,9 @@ export class Loop {
   #keepHouse (nowMs: number): void {
     this.#housekeepingMs = nowMs
     for (const failed of this.#nic.takeFailedPorts()) this.#takeFailure(failed.port, failed.error)
-    if (nowMs - this.#resolvedSweepMs >= RESOLVED_SWEEP_MS) {
-      this.#resolvedSweepMs = nowMs
-      this.tables.expireResolved()
+    if (nowMs - this.#expiredMs >= EXPIRE_EVERY_MS) {
+      this.#expiredMs = nowMs
+      this.tables.expire()
     }
     if (!this.#graceIsOver && nowMs >= RESTORE_GRACE_MS) {
       this.#graceIsOver = true

@@ -9,8 +9,7 @@
  * subnets 1, 2, 3: 10.0.n.0/24. Port indices are the ENIs' numbers.
  */
 import test from 'ava'
-import { decodeGeneve, FLAG_MIRRORED } from '../encap/geneve.ts'
-import type { GeneveFields } from '../encap/geneve.ts'
+import { decodeGeneve, FLAG_MIRRORED, newGeneveFields } from '../encap/geneve.ts'
 import { VXLAN_UDP_PORT } from '../encap/vxlan.ts'
 import { CSUM_NEEDED, GSO_TCPV4, GSO_UDP, PORT_UNDERLAY } from '../tun/descriptor.ts'
 import { addressWords, formatAddress, prefixWords } from '../wire/address.ts'
@@ -262,10 +261,7 @@ test('a copy to another host says in the VPC header that it is one', (t) => {
   const sent = send(lab, SOURCE, ipPacket(HTTP))
   const copy = sent[1]
   const header = copy.outer?.header ?? new Uint8Array(0)
-  const fields: GeneveFields = {
-    vni: 0, sourceEniHigh: 0, sourceEniLow: 0, destinationEniHigh: 0, destinationEniLow: 0,
-    flags: 0, cookieHigh: 0, cookieLow: 0, innerAt: 0, etherType: 0
-  }
+  const fields = newGeneveFields()
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
   const whole = new Uint8Array([...header, ...copy.packet])
   t.is(decodeGeneve(new DataView(whole.buffer), 0, whole.length, fields), 0)

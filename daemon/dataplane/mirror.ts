@@ -20,7 +20,7 @@
  * by FLAG_MIRRORED.
  */
 import {
-  encodeGeneve, FLAG_MIRRORED, GENEVE_BYTES, GENEVE_OPTION_HEADER_BYTES
+  encodeGeneve, FLAG_MIRRORED, GENEVE_BYTES, GENEVE_OPTION_HEADER_BYTES, newGeneveFields
 } from '../encap/geneve.ts'
 import type { GeneveFields } from '../encap/geneve.ts'
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../encap/geneve.ts'
@@ -118,10 +118,7 @@ export class Mirror {
   /** A copy as the steps see it; and as it is sent. */
   readonly #probe = new PacketContext()
   readonly #made = new PacketContext()
-  readonly #geneve: GeneveFields = {
-    vni: 0, sourceEniHigh: 0, sourceEniLow: 0, destinationEniHigh: 0, destinationEniLow: 0,
-    flags: FLAG_MIRRORED, cookieHigh: 0, cookieLow: 0, innerAt: 0, etherType: 0
-  }
+  readonly #geneve: GeneveFields = { ...newGeneveFields(), flags: FLAG_MIRRORED }
 
   /**
    * @param startAt MIRROR_BYTES bytes of the arena

@@ -11,6 +11,7 @@
  */
 import * as descriptor from '../tun/descriptor.ts'
 import * as action from './action.ts'
+import { newGeneveFields } from '../encap/geneve.ts'
 import type { GeneveFields } from '../encap/geneve.ts'
 import type { Ipv6Walk } from '../wire/ipv6.ts'
 import type { Mapping } from './tables/mapping_table.ts'
@@ -90,10 +91,7 @@ export class PacketContext {
   wireBytesSum = 0
 
   /** What the VPC header says (ingress from the underlay). */
-  readonly geneve: GeneveFields = {
-    vni: 0, sourceEniHigh: 0, sourceEniLow: 0, destinationEniHigh: 0, destinationEniLow: 0,
-    flags: 0, cookieHigh: 0, cookieLow: 0, innerAt: 0, etherType: 0
-  }
+  readonly geneve: GeneveFields = newGeneveFields()
 
   // Decided by the steps.
   /** Entry of its conversation in the flow table of the ENI that is worked on, or -1. */
@@ -159,8 +157,8 @@ export class PacketContext {
   /** ACTION_* (action.ts). */
   action = ACTION_NONE
   /**
-   * ACTION_ENCAPSULATE: host index. ACTION_DELIVER: port index. ACTION_UPLINK: port of the NIC.
-   * ACTION_SERVICE: SERVICE_*. ACTION_SEAL: outside address of the tunnel.
+   * ACTION_ENCAPSULATE, ACTION_FORWARD: host index. ACTION_DELIVER: port index. ACTION_UPLINK:
+   * port of the NIC. ACTION_SERVICE: SERVICE_*. ACTION_SEAL: outside address of the tunnel.
    */
   target = 0
   /** ACTION_SERVICE: which of the ENI's addresses is the source (link_local_service.ts). */
@@ -175,7 +173,7 @@ export class PacketContext {
   isFromUnderlay = 0
   /** The ECN field that it is to be delivered with. */
   ecn = 0
-  /** ACTION_ENCAPSULATE: outer UDP source port. */
+  /** ACTION_ENCAPSULATE, ACTION_FORWARD: outer UDP source port. */
   sourcePort = 0
   /**
    * [5] ACTION_ENCAPSULATE: VNI and both ENI ids as they stand in the VPC header (encap/geneve.ts).

@@ -7,8 +7,9 @@
  *
  *     egress    runEgressPath         from an ENI to its next hop; then, if that is on this host,
  *               runLocalIngressPath   the receiver's side, as if it had come from another host
- *     ingress   runIngressPath        from the underlay to an ENI, or to a gateway of this host,
- *                                     whose steps follow by its kind:
+ *     ingress   runIngressPath        from the underlay to an ENI, or on to the host that it has
+ *                                     moved to, or to a gateway of this host, whose steps follow
+ *                                     by its kind:
  *               runInternetGatewayPath    to the internet, or back to another public address
  *               runHyperplanePath         through a NAT gateway, either way
  *               runEgressOnlyPath         through an egress-only internet gateway, either way
@@ -29,6 +30,7 @@ import { combineCongestion } from './steps/congestion.ts'
 import { checkDestination, checkReceiver } from './steps/destination_check.ts'
 import { checkDestinationScope } from './steps/destination_scope.ts'
 import { checkIsIpv6, chooseEntrance, findOwner, isForVpc } from './steps/egress_only_gateway.ts'
+import { checkForwarder, followMove } from './steps/forward.ts'
 import { followFragments } from './steps/fragment.ts'
 import {
   checkInternetDestination, checkInternetSource, leaveForInternet, takePrivateDestination,
@@ -136,7 +138,7 @@ export function runCopyPath (p: PacketContext, tables: Tables): number {
 }
 
 /**
- * From the underlay to an ENI of this host.
+ * From the underlay to an ENI of this host, or after one that has left it.
  * Precondition: the context was loaded, `at` is the VPC header. `portIndex` is the receiver as soon
  * as it is known.
  * @returns DROP_NONE with `action` and `target` set; a DROP_*; or WAIT_FOR_ENI
@@ -147,6 +149,10 @@ export function runIngressPath (p: PacketContext, tables: Tables, view: DataView
   let outcome = readVpcHeader(p, view)
   if (outcome !== DROP_NONE) return outcome
   outcome = findReceiver(p, tables)
+  if (outcome !== DROP_NONE) {
+    return p.portIndex === PORT_NONE ? followMove(p, tables, view, outcome) : outcome
+  }
+  outcome = checkForwarder(p, tables, view)
   if (outcome !== DROP_NONE) return outcome
   outcome = checkSender(p, tables, view)
   if (outcome !== DROP_NONE) return outcome

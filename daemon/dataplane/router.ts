@@ -13,8 +13,9 @@ import * as descriptor from '../tun/descriptor.ts'
 import type { Esp } from '../tun/esp.ts'
 import { isSameMemory, SharedMemories } from '../tun/shared_memory.ts'
 import {
-  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_SEAL, ACTION_SERVICE, ACTION_UPLINK, dropIsAnswered,
-  dropIsCacheable, prepareEncapsulation, storeDrop, storeEgressAction, storeIngressAction
+  ACTION_DELIVER, ACTION_ENCAPSULATE, ACTION_FORWARD, ACTION_SEAL, ACTION_SERVICE, ACTION_UPLINK,
+  dropIsAnswered, dropIsCacheable, prepareEncapsulation, storeDrop, storeEgressAction,
+  storeIngressAction
 } from './action.ts'
 import {
   COUNT_FAST_PATH, COUNT_PARKED, COUNT_RESOLVE_REQUESTS, COUNT_SLOW_PATH, type Counters, PORT_NONE
@@ -24,7 +25,7 @@ import {
   DROP_PORT_UNKNOWN, DROP_REPLICATION, DROP_TRANSMIT_QUEUE_FULL, DROP_TTL_EXPIRED,
   DROP_VPN_NO_TUNNEL
 } from './drop_reason.ts'
-import { emitPacket } from './emit.ts'
+import { emitPacket, forwardPacket } from './emit.ts'
 import {
   countFlow, NO_FLOW, readEgress, readIngress, runFastEgress, runFastIngress
 } from './fast_path.ts'
@@ -466,11 +467,9 @@ export class Router implements RouterParts {
       this.#answerFromGateway(p, outcome, rx, rxAt)
       return
     }
-    if (this.tables.ports.kind[p.portIndex] !== PORT_KIND_ENI) {
-      this.#leaveGateway(p, rx, rxAt)
-      return
-    }
-    this.#enterEni(p)
+    if (p.action === ACTION_FORWARD) forwardPacket(p, this)
+    else if (this.tables.ports.kind[p.portIndex] !== PORT_KIND_ENI) this.#leaveGateway(p, rx, rxAt)
+    else this.#enterEni(p)
   }
 
   /** Gives the packet, whose steps are done, to the ENI `portIndex`. */

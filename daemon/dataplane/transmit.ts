@@ -9,7 +9,9 @@
  * so that header and packet are one piece for the NIC; where the packet is not aligned to a word,
  * or its IP header has taken that room (NAT64), it goes into the descriptor's cell instead.
  */
+import { assert } from '../base/assert.ts'
 import * as ecn from '../encap/ecn.ts'
+import { encodeGeneve, FORWARDED_BYTES_MAX } from '../encap/geneve.ts'
 import * as geneve from '../encap/geneve.ts'
 import * as descriptor from '../tun/descriptor.ts'
 import {
@@ -41,6 +43,7 @@ const { ACTION_DELIVER, ACTION_SEAL, ACTION_UPLINK } = action
 /** One port for all messages between nodes: the underlay keeps them in order. */
 const RAW_SOURCE_PORT = 49_152
 const CELL_BYTES = TX_HEADER_BYTES_MAX
+assert(FORWARDED_BYTES_MAX <= CELL_BYTES, 'a cell holds the VPC header of a forwarded packet')
 /** Memory for fragments and ICMP errors of one burst: twelve of the largest packets. */
 export const MADE_BYTES = 1_048_576
 /** Made packets start at cache lines. */
@@ -188,6 +191,19 @@ export class Transmit {
     tx[t + TX_HEADER_AT] = headerAt
     tx[t + TX_HEADER_BYTES] = headerBytes
     this.count++
+  }
+
+  /**
+   * Sends a packet from the underlay on to another host, behind a VPC header as `p.geneve` says
+   * (without flow cookie). Precondition: hasRoom(1).
+   */
+  forward (p: PacketContext, peer: number): void {
+    const t = this.count * TX_WORDS
+    const headerAt = this.#cellsAt + this.count * CELL_BYTES
+    const headerBytes = encodeGeneve(this.#bytes, headerAt, p.geneve)
+    this.encapsulateAs(p, peer, p.sourcePort, headerAt, headerBytes)
+    // Congestion on its first way counts, too: it reaches the inner packet where the second ends.
+    this.#tx[t + TX_OUTER_TRAFFIC_CLASS] = p.outerTrafficClass
   }
 
   /**

@@ -2,7 +2,8 @@ import test from 'ava'
 import fc from 'fast-check'
 import { writeU16 } from '../wire/bytes.ts'
 import {
-  decodeGeneve, encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_WORD_IPV4, GENEVE_BYTES,
+  decodeGeneve, encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, FIRST_WORD_IPV4,
+  FORWARDED_OPTION_BYTES, GENEVE_BYTES,
   GENEVE_BYTES_MAX, GENEVE_CRITICAL_OPTION, GENEVE_MALFORMED, GENEVE_OK, GENEVE_VERSION,
   OPTION_CLASS_VPCLAB, outerSourcePort, OVERHEAD_IPV4_BYTES, OVERHEAD_IPV6_BYTES
 } from './geneve.ts'
@@ -17,6 +18,11 @@ const FIELDS: GeneveFields = {
   flags: 0,
   cookieHigh: 0,
   cookieLow: 0,
+  isForwarded: 0,
+  forwarded0: 0,
+  forwarded1: 0,
+  forwarded2: 0,
+  forwarded3: 0,
   innerAt: GENEVE_BYTES,
   etherType: ETHERTYPE_IPV4
 }
@@ -51,19 +57,36 @@ test('overhead is outer IP, UDP and the header', (t) => {
   t.is(OVERHEAD_IPV6_BYTES, 80)
 })
 
-test('fields survive the wire, with and without flags and cookie', (t) => {
+test('fields survive the wire, with and without flags, cookie and forwarding', (t) => {
   const word = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
   const arbitrary = fc.record({
     vni: fc.nat(0xffffff), sourceEniHigh: word, sourceEniLow: word, destinationEniHigh: word,
     destinationEniLow: word, flags: fc.oneof(fc.constant(0), word),
     cookieHigh: fc.oneof(fc.constant(0), word),
     cookieLow: fc.oneof(fc.constant(0), word),
+    forwarded: fc.option(fc.tuple(word, word, word, word)),
     etherType: fc.constantFrom(ETHERTYPE_IPV4, ETHERTYPE_IPV6)
+  }).map(({ forwarded, ...rest }) => {
+    const [forwarded0, forwarded1, forwarded2, forwarded3] = forwarded ?? [0, 0, 0, 0]
+    return {
+      ...rest, isForwarded: forwarded === null ? 0 : 1, forwarded0, forwarded1, forwarded2,
+      forwarded3
+    }
   })
   fc.assert(fc.property(arbitrary, (fields) => {
     const bytes = encoded({ ...fields, innerAt: 0 })
     t.deepEqual(decoded(bytes), { ...fields, innerAt: bytes.length - 20 })
   }), { seed: 11 })
+})
+
+test('the option of a forwarded packet says where it came from', (t) => {
+  const bytes = encoded({
+    ...FIELDS, isForwarded: 1, forwarded2: 0xffff, forwarded3: 0xc0000207 | 0
+  }, 0)
+  t.is(bytes[0], (GENEVE_BYTES + FORWARDED_OPTION_BYTES - 8) / 4)
+  t.deepEqual([...bytes.subarray(GENEVE_BYTES)], [
+    0xff, 0xf5, 0x06, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7
+  ])
 })
 
 test('options may stand in any order, and unknown ones are passed over', (t) => {
@@ -90,6 +113,10 @@ const BROKEN: readonly (readonly [string, number, (bytes: Uint8Array) => Uint8Ar
   ['two source ENIs', GENEVE_MALFORMED, (b) => { b[22] = 0x01; return b }],
   ['an ENI of 4 bytes', GENEVE_MALFORMED, (b) => { b[11] = 1; b[19] = 1; return b }],
   ['an unknown critical option', GENEVE_CRITICAL_OPTION, (b) => { b[22] = 0x85; return b }],
+  ['a forwarded packet that came from 8 bytes', GENEVE_MALFORMED, (b) => {
+    b[22] = 0x06
+    return b
+  }],
   ['a critical option of another class', GENEVE_CRITICAL_OPTION, (b) => {
     writeU16(b, 20, 0x0108)
     b[22] = 0x81

@@ -11,6 +11,16 @@
  *    |          Option Class         |      Type     |R|R|R| Length  |   type 0x02, destination ENI
  *    |                      destination ENI id (8 bytes)             |
  *
+ * and, where there is something to say with them, in this order:
+ *
+ *    0x03 flags            4 bytes  FLAG_*
+ *    0x04 flow cookie      8 bytes  HyperPlane only
+ *    0x06 forwarded       16 bytes  a host that the destination ENI has left sends the packet on
+ *                                   (ADR 26): the underlay address that it came from, IPv4 as
+ *                                   ::ffff:a.b.c.d. Who does not know the option finds that the
+ *                                   outer source is not the sender's, and drops
+ *    0x85 key             12 bytes  critical: key id, number; put on and taken off by the NIC
+ *
  * Lengths (Opt Len, Length) are in words of 4 bytes. The top bit of a type says "critical": who
  * does not know such an option must drop the packet; any other unknown option is passed over. An
  * ENI id is its 16 significant hex digits. The receiver believes nothing it reads here: it is
@@ -49,6 +59,7 @@ export const OPTION_DESTINATION_ENI = 0x02 // 8 bytes
 export const OPTION_FLAGS = 0x03 // 4 bytes: FLAG_*
 export const OPTION_FLOW_COOKIE = 0x04 // 8 bytes, HyperPlane only
 export const OPTION_KEY = 0x05 // 12 bytes: key id 4, number 8; the NIC's alone, critical
+export const OPTION_FORWARDED = 0x06 // 16 bytes: where it came from
 
 export const FLAG_VIA_EDGE = 0x01
 export const FLAG_VIA_TRANSIT_GATEWAY = 0x02
@@ -58,8 +69,12 @@ export const FLAG_ENCRYPTED = 0x08
 /** Header with the two ENI options, which every packet carries. */
 export const GENEVE_BYTES = 32
 export const GENEVE_WORDS = GENEVE_BYTES / 4
+/** What the option of a forwarded packet takes. */
+export const FORWARDED_OPTION_BYTES = 20
+/** Header of a forwarded packet: the ENI options, flags, where it came from. */
+export const FORWARDED_BYTES_MAX = GENEVE_BYTES + 8 + FORWARDED_OPTION_BYTES
 /** Header with every option of ours. */
-export const GENEVE_BYTES_MAX = GENEVE_BYTES + 8 + 12
+export const GENEVE_BYTES_MAX = GENEVE_BYTES + 8 + 12 + FORWARDED_OPTION_BYTES
 
 /**
  * What the NIC adds where the underlay is encrypted (tun/native/wire_keys.h): options for flags and
@@ -119,10 +134,26 @@ export interface GeneveFields {
   flags: number
   cookieHigh: number
   cookieLow: number
+  /** 1: another host has forwarded the packet. */
+  isForwarded: number
+  /** Then, and only then: the underlay address that it came from, int32 words. */
+  forwarded0: number
+  forwarded1: number
+  forwarded2: number
+  forwarded3: number
   /** Offset of the inner IP header. */
   innerAt: number
   /** ETHERTYPE_IPV4 or ETHERTYPE_IPV6. */
   etherType: number
+}
+
+/** Fields that say nothing. */
+export function newGeneveFields (): GeneveFields {
+  return {
+    vni: 0, sourceEniHigh: 0, sourceEniLow: 0, destinationEniHigh: 0, destinationEniLow: 0,
+    flags: 0, cookieHigh: 0, cookieLow: 0, isForwarded: 0, forwarded0: 0, forwarded1: 0,
+    forwarded2: 0, forwarded3: 0, innerAt: 0, etherType: 0
+  }
 }
 
 export const GENEVE_OK = 0
@@ -133,7 +164,8 @@ export const GENEVE_VERSION = 2
 export const GENEVE_CRITICAL_OPTION = 3
 
 /**
- * Reads a VPC header of hostile bytes. Writes all of `fields` when the answer is GENEVE_OK.
+ * Reads a VPC header of hostile bytes. Writes all of `fields` that mean something when the answer
+ * is GENEVE_OK.
  * @param end first offset after the bytes at hand
  * @returns GENEVE_*
  */
@@ -154,6 +186,7 @@ export function decodeGeneve (
       fields.flags = 0
       fields.cookieHigh = 0
       fields.cookieLow = 0
+      fields.isForwarded = 0
       fields.innerAt = at + USUAL_BYTES
       fields.etherType = first & 0xffff
       return GENEVE_OK
@@ -179,6 +212,7 @@ function decodeGeneveOptions (
   fields.flags = 0
   fields.cookieHigh = 0
   fields.cookieLow = 0
+  fields.isForwarded = 0
   fields.innerAt = optionsEnd
   fields.etherType = etherType
   let seenOptions = 0 // bit n: option type n of ours was read
@@ -189,14 +223,14 @@ function decodeGeneveOptions (
     const next = dataAt + ((view.getUint8(here + GENEVE_OPTION_AT_LENGTH) & 0x1f) << 2)
     if (next > optionsEnd) return GENEVE_MALFORMED
     const option = type & ~GENEVE_OPTION_CRITICAL
-    const ours = loadU16(view, here + GENEVE_OPTION_AT_CLASS) === OPTION_CLASS_VPCLAB &&
-      option >= OPTION_SOURCE_ENI && option <= OPTION_FLOW_COOKIE
-    if (!ours) {
+    const dataBytes = loadU16(view, here + GENEVE_OPTION_AT_CLASS) === OPTION_CLASS_VPCLAB
+      ? optionBytes(option) : 0
+    if (dataBytes === 0) {
       if ((type & GENEVE_OPTION_CRITICAL) !== 0) return GENEVE_CRITICAL_OPTION
     } else {
       // An option given twice would have two readings.
       if ((seenOptions & (1 << option)) !== 0) return GENEVE_MALFORMED
-      if (next - dataAt !== (option === OPTION_FLAGS ? 4 : 8)) return GENEVE_MALFORMED
+      if (next - dataAt !== dataBytes) return GENEVE_MALFORMED
       seenOptions |= 1 << option
       readOption(view, dataAt, option, fields)
     }
@@ -204,6 +238,18 @@ function decodeGeneveOptions (
   }
   const both = (1 << OPTION_SOURCE_ENI) | (1 << OPTION_DESTINATION_ENI)
   return (seenOptions & both) === both ? GENEVE_OK : GENEVE_MALFORMED
+}
+
+/** Data bytes of an option of ours that a router reads; 0 for any other. */
+function optionBytes (option: number): number {
+  switch (option) {
+    case OPTION_SOURCE_ENI:
+    case OPTION_DESTINATION_ENI:
+    case OPTION_FLOW_COOKIE: return 8
+    case OPTION_FLAGS: return 4
+    case OPTION_FORWARDED: return 16
+    default: return 0
+  }
 }
 
 function readOption (view: DataView, dataAt: number, option: number, fields: GeneveFields): void {
@@ -216,6 +262,12 @@ function readOption (view: DataView, dataAt: number, option: number, fields: Gen
     fields.destinationEniLow = loadI32(view, dataAt + 4)
   } else if (option === OPTION_FLAGS) {
     fields.flags = word
+  } else if (option === OPTION_FORWARDED) {
+    fields.isForwarded = 1
+    fields.forwarded0 = word
+    fields.forwarded1 = loadI32(view, dataAt + 4)
+    fields.forwarded2 = loadI32(view, dataAt + 8)
+    fields.forwarded3 = loadI32(view, dataAt + 12)
   } else {
     fields.cookieHigh = word
     fields.cookieLow = loadI32(view, dataAt + 4)
@@ -224,7 +276,7 @@ function readOption (view: DataView, dataAt: number, option: number, fields: Gen
 
 /**
  * Writes a VPC header with options chosen by what `fields` holds: the ENI options always, flags and
- * cookie when they are not 0. `innerAt` is not read.
+ * cookie when they are not 0, where it came from when it is forwarded. `innerAt` is not read.
  * @returns bytes written, GENEVE_BYTES..GENEVE_BYTES_MAX
  */
 export function encodeGeneve (
@@ -238,6 +290,7 @@ export function encodeGeneve (
   if (fields.cookieHigh !== 0 || fields.cookieLow !== 0) {
     here = writeOption(bytes, here, OPTION_FLOW_COOKIE, 8, fields.cookieHigh, fields.cookieLow)
   }
+  if (fields.isForwarded !== 0) here = writeForwarded(bytes, here, fields)
   bytes[at + GENEVE_AT_VERSION_OPTIONS] = (here - at - GENEVE_HEADER_BYTES_MIN) >>> 2
   bytes[at + GENEVE_AT_FLAGS] = 0
   writeU16(bytes, at + GENEVE_AT_PROTOCOL, fields.etherType)
@@ -254,6 +307,17 @@ function writeOption (
   writeU32(bytes, at + GENEVE_OPTION_HEADER_BYTES, word0)
   if (dataBytes > 4) writeU32(bytes, at + GENEVE_OPTION_HEADER_BYTES + 4, word1)
   return at + GENEVE_OPTION_HEADER_BYTES + dataBytes
+}
+
+/** @returns offset after the option */
+function writeForwarded (
+  bytes: Uint8Array, at: number, fields: Readonly<GeneveFields>
+): number {
+  writeOption(bytes, at, OPTION_FORWARDED, 16, fields.forwarded0, fields.forwarded1)
+  const restAt = at + GENEVE_OPTION_HEADER_BYTES + 8
+  writeU32(bytes, restAt, fields.forwarded2)
+  writeU32(bytes, restAt + 4, fields.forwarded3)
+  return at + FORWARDED_OPTION_BYTES
 }
 
 const SOURCE_PORT_MIN = 49_152

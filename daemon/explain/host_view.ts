@@ -40,7 +40,7 @@ import { Tables } from '../dataplane/tables/tables.ts'
 import { PORT_KIND_EGRESS_ONLY, PORT_KIND_NAT_GATEWAY } from '../dataplane/tables/update.ts'
 import type { MappingKey, RouteTableData, ShardData } from '../dataplane/tables/update.ts'
 import {
-  encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES
+  encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES, newGeneveFields
 } from '../encap/geneve.ts'
 import type { Directory } from '../mapping/directory.ts'
 import { isEdge, isEncrypted } from '../model/lab.ts'
@@ -156,15 +156,12 @@ export class HostView {
       writeU32(bytes, SOURCE_AT + 4 * index, word)
     })
     encodeGeneve(bytes, HEADER_AT, {
+      ...newGeneveFields(),
       vni: left.peerVpcIndex === 0 ? ports.vni[sender.#portOf(senderEni)]! : left.peerVni,
       sourceEniHigh: high,
       sourceEniLow: low,
       destinationEniHigh: left.mapping.eniHigh,
       destinationEniLow: left.mapping.eniLow,
-      flags: 0,
-      cookieHigh: 0,
-      cookieLow: 0,
-      innerAt: 0,
       etherType: left.version === IPV4_VERSION ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6
     })
     const p = new PacketContext()

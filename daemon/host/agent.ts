@@ -18,7 +18,7 @@ import { eniIdFromBits } from '../base/ids.ts'
 import { HostCompiler } from '../compile/host_compiler.ts'
 import type { CacheStatistics } from '../compile/host_compiler.ts'
 import { portMtu } from '../compile/port_table.ts'
-import { COUNTER_BYTES, readHeartbeat } from '../dataplane/counters.ts'
+import { COUNTER_BYTES, readHeartbeat, readWorkerCounters } from '../dataplane/counters.ts'
 import { FlowReader } from '../dataplane/flow_reader.ts'
 import type { ProcessOptions } from '../dataplane/process.ts'
 import { flowCapacity, flowFileBytes } from '../dataplane/tables/flow_layout.ts'
@@ -353,7 +353,11 @@ export class HostAgent implements Ports {
     await this.#link.kill()
   }
 
-  cacheStatistics (): CacheStatistics { return this.compiler.cacheStatistics() }
+  /** With the packets that it has forwarded after ENIs that had moved. */
+  cacheStatistics (): CacheStatistics & { readonly forwarded: number } {
+    const { forwarded_packets: forwarded = 0 } = readWorkerCounters(this.counters)
+    return { ...this.compiler.cacheStatistics(), forwarded }
+  }
 
   #postEverything (): void {
     this.#tables.postEverything()

@@ -136,6 +136,7 @@ export class Lab {
     this.name = lab
     this.#options = options
     this.directory = new Directory(replica.snapshot, {
+      clock: options.clock,
       onRefused: (host, vpc) => {
         log.warn({ host, vpc }, 'a host asked for a mapping of a VPC that it holds nothing of')
       }

@@ -14,8 +14,12 @@
  * with each move and no older answer can pass for a newer one. After a restart it is the revision
  * that last wrote the ENI or its instance: not below what it was, below any later move.
  *
+ * Which hosts an ENI has left within the last minute is remembered too (departures.ts).
+ *
  * Memory: about 500 bytes per address. Work: a commit costs the ENIs it touches, no more.
  */
+import { systemClock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { eniBits } from '../base/ids.ts'
 import type { EniBits } from '../base/ids.ts'
 import {
@@ -29,6 +33,8 @@ import type { NetworkInterface } from '../model/network_interface.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { networkOfGateway } from '../model/vpn_gateway.ts'
 import type { VpnGateway } from '../model/vpn_gateway.ts'
+import { Departures } from './departures.ts'
+import type { Departure } from './departures.ts'
 import { ADDRESS_BITS, addressPrefix, cidrPrefix, maskedWords, wordAt, wordsKey } from './prefix.ts'
 import type { Prefix } from './prefix.ts'
 import { shardGroup } from './shard_group.ts'
@@ -76,6 +82,8 @@ export interface DirectoryTouch {
   readonly placements: ReadonlyMap<string, ReadonlySet<string>>
   /** VPCs that crossed the preload bound. */
   readonly completeness: ReadonlySet<string>
+  /** ENIs of which it is forgotten that they have left a host. */
+  readonly forgottenDepartures: ReadonlySet<string>
 }
 
 export interface DirectoryCounters {
@@ -90,6 +98,8 @@ export interface DirectoryCounters {
 export interface DirectoryOptions {
   /** MAPPINGS_PRELOAD_MAX when absent. */
   readonly preloadMax?: number
+  /** systemClock when absent: how long ago an ENI has left a host. */
+  readonly clock?: Clock
   /** A host asked about a VPC of which it holds no ENI; for the log. */
   readonly onRefused?: (hostName: string, vpcId: string) => void
 }
@@ -116,6 +126,7 @@ class TouchDraft implements DirectoryTouch {
   readonly networkInterfaces = new Map<string, string>()
   readonly placements = new Map<string, Set<string>>()
   readonly completeness = new Set<string>()
+  readonly forgottenDepartures = new Set<string>()
   /** Completeness of the VPCs that changed, before the commit. */
   readonly wasComplete = new Map<string, boolean>()
   constructor (revision: number) { this.revision = revision }
@@ -132,6 +143,7 @@ export class Directory {
   readonly #attached = new Map<string, Set<string>>()
   /** hostName → vpcId → live ENIs. */
   readonly #placed = new Map<string, Map<string, Set<string>>>()
+  readonly #departures: Departures
   #touched: TouchDraft
 
   /** Fills itself from the snapshot; from then on `apply` must be called for every commit. */
@@ -139,6 +151,7 @@ export class Directory {
     this.#snapshot = snapshot
     this.preloadMax = options.preloadMax ?? MAPPINGS_PRELOAD_MAX
     this.#onRefused = options.onRefused ?? ((): void => { /* counted */ })
+    this.#departures = new Departures(options.clock ?? systemClock)
     this.#touched = new TouchDraft(snapshot.revision)
     const { networkInterface: networkInterfaces, instance: instances } = snapshot.tables
     for (const record of networkInterfaces.values()) {
@@ -229,6 +242,14 @@ export class Directory {
     return this.#live.get(networkInterfaceId)?.hostName ?? null
   }
 
+  /** Hosts that an ENI has left a moment ago; it may be back. */
+  departuresOf (networkInterfaceId: string): Departure[] {
+    return this.#departures.of(networkInterfaceId)
+  }
+
+  /** ENIs that have left a host. */
+  departed (): Iterable<string> { return this.#departures.ids() }
+
   entriesOf (networkInterfaceId: string): Iterable<MappingEntry> {
     return this.#live.get(networkInterfaceId)?.entries.values() ?? []
   }
@@ -295,11 +316,18 @@ export class Directory {
       return
     }
     this.#live.delete(id)
+    if (live.hostName !== shardGroup(id)) this.#noteDeparture(id, live.hostName)
     for (const hostName of this.#holdersOf(id, live.hostName)) {
       const vpcs = this.#placed.get(hostName)
       if (vpcs !== undefined) removeFrom(vpcs, live.vpcId, id)
       if (vpcs?.size === 0) this.#placed.delete(hostName)
       addTo(this.#touched.placements, hostName, live.vpcId)
+    }
+  }
+
+  #noteDeparture (id: string, hostName: string): void {
+    for (const forgotten of this.#departures.note(id, hostName)) {
+      this.#touched.forgottenDepartures.add(forgotten)
     }
   }
 

@@ -60,7 +60,7 @@ export class Cluster {
   async machine (
     number: number, names: readonly string[], options: LabOptions): Promise<Lab> {
     const name = `m${String(number)}`
-    const address = `10.99.0.${String(number)}`
+    const address = addressOf(number)
     const namespace = await this.#attach(name, address)
     const { certificatePath, keyPath } = await certify(this.#directory, this.#authority,
       name, names.map((host) => `DNS:${host}`).join(','))
@@ -102,6 +102,15 @@ export class Cluster {
       ['nft', 'delete', 'table', 'bridge', 'cut']))
   }
 
+  /** The machine hears nothing of the etcd from here on; what crosses between machines goes on. */
+  async silenceStore (number: number): Promise<void> {
+    await this.#routeOfMembers('add', number)
+  }
+
+  async endSilence (number: number): Promise<void> {
+    await this.#routeOfMembers('del', number)
+  }
+
   /** @returns what is left of the labs, which must be nothing */
   async down (): Promise<string[]> {
     const left: string[] = []
@@ -139,7 +148,15 @@ export class Cluster {
     return namespace
   }
 
+  async #routeOfMembers (action: 'add' | 'del', number: number): Promise<void> {
+    for (const [index] of this.etcds.entries()) {
+      await this.#ip(`e${String(index + 1)}`, `route ${action} blackhole ${addressOf(number)}/32`)
+    }
+  }
+
   async #ip (short: string, line: string): Promise<void> {
     await command('ip', '-n', this.#namespace(short), ...line.split(' '))
   }
 }
+
+function addressOf (number: number): string { return `10.99.0.${String(number)}` }

@@ -30,6 +30,8 @@ export interface GeneveFields {
   /** `eni-…` ids. */
   readonly sourceEni: string
   readonly destinationEni: string
+  /** IPv4 address that a host which forwards the packet had it from. */
+  readonly forwardedFrom?: string
   readonly version?: number
   /** Adds an option that nobody knows, with the critical bit. */
   readonly unknownCriticalOption?: boolean
@@ -42,6 +44,7 @@ export function genevePacket (fields: GeneveFields, inner: Buffer): Buffer {
   const options = Buffer.concat([
     eniOption(0x01, fields.sourceEni),
     eniOption(0x02, fields.destinationEni),
+    ...(fields.forwardedFrom === undefined ? [] : [forwardedOption(fields.forwardedFrom)]),
     ...(fields.unknownCriticalOption === true ? [Buffer.from('fff5ff00', 'hex')] : [])
   ])
   const header = Buffer.alloc(8)
@@ -56,6 +59,12 @@ export function genevePacket (fields: GeneveFields, inner: Buffer): Buffer {
 /** Option class 0xFFF5 with the 16 significant digits of an ENI's id. */
 function eniOption (type: number, eni: string): Buffer {
   return Buffer.concat([Buffer.from([0xff, 0xf5, type, 2]), Buffer.from(eni.slice(-16), 'hex')])
+}
+
+/** Type 6: an IPv4 address as ::ffff:a.b.c.d. */
+function forwardedOption (address: string): Buffer {
+  return Buffer.concat([Buffer.from('fff5060400000000000000000000ffff', 'hex'),
+    Buffer.from(address.split('.').map(Number))])
 }
 
 /** RFC 1071. */

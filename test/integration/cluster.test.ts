@@ -4,26 +4,31 @@
  *     internet ── edges of m1
  *                   ║
  *     a on m1-1 ══ underlay of m1 ══ m1 ── network ── m2 ══ underlay of m2 ══ b on m2-1
+ *     c on m1-2 ═══════╝
  */
 import * as cloudformation from '@aws-sdk/client-cloudformation'
 import * as ec2 from '@aws-sdk/client-ec2'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
+import type { CacheAnswer } from '../../daemon/api/admin/contract.ts'
+import { adminRequest } from '../harness/admin.ts'
 import { Capture } from '../harness/capture.ts'
 import { Cluster } from '../harness/cluster.ts'
 import { eventually } from '../harness/command.ts'
+import type { Background } from '../harness/command.ts'
 import { Instance } from '../harness/instance.ts'
 import { OUTSIDE, elasticIp, internetGateway, openGroup } from '../harness/internet.ts'
 import type { Lab, TestSubnet } from '../harness/lab.ts'
 import { routeThrough, publicNatGateway } from '../harness/nat.ts'
 
 const CALLS = 10
+const MOVING = '10.0.1.100'
 
 test.serial('machines carry one lab, and one goes on without the other', async (t) => {
   const cluster = await Cluster.start()
   try {
-    const m1 = await cluster.machine(1, ['m1-1', 'edge-1', 'edge-2', 'edge-3'], {
-      hosts: 'm1-1:use1-az1', edges: 3, flags: ['--quota', 'vpcs-per-region=100']
+    const m1 = await cluster.machine(1, ['m1-1', 'm1-2', 'edge-1', 'edge-2', 'edge-3'], {
+      hosts: 'm1-1:use1-az1,m1-2:use1-az1', edges: 3, flags: ['--quota', 'vpcs-per-region=100']
     })
     const m2 = await cluster.machine(2, ['m2-1'], { hosts: 'm2-1:use1-az1' })
     const vpc = await m1.vpc('10.0.0.0/16')
@@ -33,6 +38,7 @@ test.serial('machines carry one lab, and one goes on without the other', async (
     const b = await on(m2, (await m1.instance(subnet, { host: 'm2-1' })).id)
 
     await packetsCross(t, cluster, a, b)
+    await staleIsForwarded(t, cluster, m1, { subnet, a, b })
     await bothAnswer(t, m1, m2)
     await edgesServeBoth(t, m1, m2, subnet, b)
     await stacksEndOnEither(t, m1, m2)
@@ -64,6 +70,52 @@ async function packetsCross (
   t.true(frames.length >= 20)
   t.deepEqual(await wire.fields(['frame.number'], 'icmp'), [], 'encrypted')
   t.deepEqual([...outer].sort(), ['100.127.1.1 > 100.127.2.1', '100.127.2.1 > 100.127.1.1'])
+}
+
+/**
+ * An ENI moves from m1-1 to m1-2 while m2 hears nothing of the store: what b sends goes to m1-1,
+ * and is sent on to m1-2. b takes no answer from there until m2 hears of the move.
+ */
+async function staleIsForwarded (
+  t: ExecutionContext, cluster: Cluster, m1: Lab,
+  { subnet, a, b }: { subnet: TestSubnet, a: Instance, b: Instance }): Promise<void> {
+  const c = await m1.instance(subnet, { host: 'm1-2' })
+  const { NetworkInterface } = await m1.ec2.send(new ec2.CreateNetworkInterfaceCommand({
+    SubnetId: subnet.id, PrivateIpAddress: MOVING
+  }))
+  const NetworkInterfaceId = NetworkInterface?.NetworkInterfaceId ?? ''
+  const attachTo = async ({ id }: Instance): Promise<string> => (await m1.ec2.send(
+    new ec2.AttachNetworkInterfaceCommand({ NetworkInterfaceId, InstanceId: id, DeviceIndex: 1 })))
+    .AttachmentId ?? ''
+  const AttachmentId = await attachTo(a)
+  await m1.waitApplied()
+  await eventually('the ENI answers', async () => (await b.ping(MOVING, 1)).received === 1)
+
+  await cluster.silenceStore(2)
+  let pings: Background
+  try {
+    await m1.ec2.send(new ec2.DetachNetworkInterfaceCommand({ AttachmentId }))
+    await eventually('the ENI available', async () => {
+      const { NetworkInterfaces } = await m1.ec2.send(
+        new ec2.DescribeNetworkInterfacesCommand({ NetworkInterfaceIds: [NetworkInterfaceId] }))
+      return NetworkInterfaces?.[0]?.Status === 'available'
+    })
+    await attachTo(c)
+    await eventually('eth1 of c', async () =>
+      (await c.try('ip', 'link', 'show', 'up', 'eth1')).stdout.includes('eth1'))
+    const arrivals = c.start('tcpdump', '-i', 'eth1', '-n', '-l', '--immediate-mode', 'icmp')
+    await arrivals.printed('listening on')
+    pings = b.start('ping', '-n', '-i', '0.2', MOVING)
+    await arrivals.printed(`${b.ipv4} > ${MOVING}: ICMP echo request`)
+    await arrivals.stop('SIGINT')
+    t.false(pings.output.includes('bytes from'))
+  } finally {
+    await cluster.endSilence(2)
+  }
+  await pings.printed('bytes from')
+  await pings.stop('SIGINT')
+  const { hosts } = await adminRequest<CacheAnswer>(m1.name, 'GET', '/cache')
+  t.true(hosts.some(({ host, forwarded }) => host === 'm1-1' && forwarded > 0))
 }
 
 /** Calls at both endpoints at once: each is done once, and either endpoint comes to tell of all. */
@@ -133,7 +185,7 @@ async function oneGoesOn (
   await m1.ec2.send(new ec2.StartInstancesCommand({ InstanceIds: [b.id] }))
   const moved = await on(m1, b.id)
   await m1.waitApplied()
-  t.is(moved.description.Placement?.HostId, 'm1-1')
+  t.regex(moved.description.Placement?.HostId ?? '', /^m1-/)
   t.is((await a.ping(b.ipv4)).received, 5)
 
   await m2.restart()

@@ -129,6 +129,8 @@ test('options of the VPC header and of a Gateway Load Balancer are read', async 
         [0xfff5, 1, '0123456789abcdef'], [0xfff5, 2, 'ffffffffffffffff'],
         [0xfff5, 3, '00000005'], [0xfff5, 4, '1122334455667788']
       ]),
+      geneve([[0xfff5, 6, '00000000000000000000ffffc0000207']]),
+      geneve([[0xfff5, 6, 'fd7f0000000000000000000000000009']]),
       geneve([
         [0x0108, 1, '00a1b2c3d4e5f607'], [0x0108, 2, '0000000000000042'], [0x0108, 3, 'deadbeef']
       ])
@@ -143,6 +145,9 @@ test('options of the VPC header and of a Gateway Load Balancer are read', async 
       'prod', 'eni-00123456789abcdef', 'fw', 'i-9', 'eni-0ffffffffffffffff', '', '0x00000005', '1',
       '0', '1122334455667788'
     ]])
+    const forwarded =
+      await dissect(file, names, 'vpclab.forwarded_from', ['vpclab.forwarded_from'])
+    t.deepEqual(forwarded.rows, [['192.0.2.7'], ['fd7f::9']])
     const amazon = await dissect(file, names, 'vpclab.gwlb.cookie',
       ['vpclab.gwlb.endpoint', 'vpclab.gwlb.attachment', 'vpclab.gwlb.cookie'])
     t.deepEqual(amazon.rows, [['vpce-000a1b2c3d4e5f607', '0000000000000042', '0xdeadbeef']])

@@ -93,7 +93,7 @@ export class Daemon {
     this.#client = client
     this.#events = events
     this.replica = replica
-    const directory = new Directory(replica.snapshot)
+    const directory = new Directory(replica.snapshot, { clock: events.timeline })
     this.agents = machine.hosts.map((host) =>
       new SimulatedAgent({ host, replica, directory, clock: events.timeline }))
     replica.onCommit((revision, changes) => {

@@ -72,11 +72,11 @@ const ALL: readonly (readonly [weight: number, draw: Draw])[] = [
   [10, (draw) =>
     ofInstance('StartInstances', draw.any('instance', ({ state }) => state === 'stopped'))],
   [4, (draw) => ofInstance('TerminateInstances', draw.any('instance'))],
-  [4, (draw) => {
+  [8, (draw) => {
     const subnet = draw.any('subnet')
     return subnet === undefined ? null : ['CreateNetworkInterface', { SubnetId: subnet.id }]
   }],
-  [8, (draw) => {
+  [24, (draw) => {
     const eni = draw.any('networkInterface', ({ attachment }) => attachment === null)
     const instance = draw.any('instance', ({ vpcId, state }) =>
       vpcId === eni?.vpcId && (state === 'running' || state === 'stopped'))
@@ -84,7 +84,7 @@ const ALL: readonly (readonly [weight: number, draw: Draw])[] = [
       { NetworkInterfaceId: eni.id, InstanceId: instance.id,
         DeviceIndex: 1 + draw.chance.below(3) }]
   }],
-  [5, (draw) => {
+  [18, (draw) => {
     const eni = draw.any('networkInterface',
       ({ attachment }) => attachment !== null && attachment.deviceIndex > 0)
     return eni === undefined ? null

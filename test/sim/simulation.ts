@@ -8,6 +8,7 @@
  * all must be as if nothing had happened:
  *
  *     1  no packet has reached an ENI that it was not for            at every delivery (traffic.ts)
+ *        and only hosts that an ENI has left forward, once           at every datagram
  *     2  what was acknowledged is in the store                       at every answer
  *     3  replicas hold the store's records, workers the tables of a fresh compile, and of new
  *        packets those arrive that may, and no others                at the end
@@ -18,14 +19,19 @@
 import { isDeepStrictEqual } from 'node:util'
 import { AwsError } from '../../daemon/model/aws_error.ts'
 import { VpclabError } from '../../daemon/base/errors.ts'
+import { eniIdFromBits } from '../../daemon/base/ids.ts'
 import { HostCompiler } from '../../daemon/compile/host_compiler.ts'
 import { WorkerModel } from '../../daemon/compile/test_world.ts'
+import { decodeGeneve, newGeneveFields } from '../../daemon/encap/geneve.ts'
+import type { GeneveFields } from '../../daemon/encap/geneve.ts'
 import { Directory } from '../../daemon/mapping/directory.ts'
 import type { Host } from '../../daemon/model/lab.ts'
+import type { NetworkInterface } from '../../daemon/model/network_interface.ts'
 import { quotaOverrides } from '../../daemon/model/quota.ts'
 import { put } from '../../daemon/model/snapshot.ts'
 import type { Change } from '../../daemon/model/snapshot.ts'
 import { keyOf } from '../../daemon/store/replica.ts'
+import { formatAddress } from '../../daemon/wire/address.ts'
 import { SimulatedEtcd } from './etcd.ts'
 import { Faults } from './faults.ts'
 import type { FaultKind } from './faults.ts'
@@ -51,6 +57,9 @@ const CONVERSATIONS = 60
 const GOES_ON = 0.7
 /** Probes to addresses of the sender's own VPC, at least. */
 const NEAR = 0.7
+/** New conversations with one of it that has moved within these revisions, where there is one. */
+const MOVED = 0.5
+const MOVED_REVISIONS = 30
 /** Probes with somebody else's source address. */
 const SPOOFED = 0.05
 const PORTS = [1500, 2500, 3500]
@@ -81,7 +90,7 @@ export interface Report {
   readonly calls: { accepted: number, refused: number, unknown: number }
   readonly revision: number
   readonly traffic: TrafficCounts
-  readonly datagrams: { sent: number, lost: number }
+  readonly datagrams: { sent: number, lost: number, forwarded: number }
   readonly finalProbes: { sent: number, delivered: number }
   readonly events: number
 }
@@ -101,7 +110,7 @@ export class Simulation {
   readonly #conversations: { readonly path: string, readonly conversation: Conversation }[] = []
   readonly #trace: string[] = []
   readonly #calls = { accepted: 0, refused: 0, unknown: 0 }
-  readonly #datagrams = { sent: 0, lost: 0 }
+  readonly #datagrams = { sent: 0, lost: 0, forwarded: 0 }
   readonly #finalProbes = { sent: 0, delivered: 0 }
   readonly #underlay: Chance
   readonly #draws: Chance
@@ -296,7 +305,9 @@ export class Simulation {
     const sender = networkInterface.get(senderId)
     const others = [...networkInterface.values()]
     const near = others.filter(({ vpcId }) => vpcId === sender?.vpcId)
-    const to = chance.of(chance.of(chance.happens(NEAR) ? near : others)?.privateIpAddresses ?? [])
+    const moved = chance.happens(MOVED) ? chance.of(this.#movedLately(near)) : undefined
+    const target = moved ?? chance.of(chance.happens(NEAR) ? near : others)
+    const to = chance.of(target?.privateIpAddresses ?? [])
     const from = chance.of((chance.happens(SPOOFED) ? chance.of(others) : sender)
       ?.privateIpAddresses ?? [])
     if (to === undefined || from === undefined || to === from) return
@@ -307,8 +318,25 @@ export class Simulation {
     this.#traffic.send(host, path, conversation)
   }
 
+  /** Those that have been on another host a moment ago. */
+  #movedLately (enis: readonly NetworkInterface[]): NetworkInterface[] {
+    const { newest, revision } = this.#history
+    const now = placesOf(newest).byEni
+    return enis.filter(({ id }) => {
+      const here = now.get(id)?.hostName
+      for (let at = revision - 1; here !== undefined && at > revision - MOVED_REVISIONS; at--) {
+        const there = placesOf(this.#history.at(at)).byEni.get(id)?.hostName
+        if (there !== undefined && there !== here) return true
+      }
+      return false
+    })
+  }
+
   #carry (datagram: Datagram): void {
     this.#datagrams.sent++
+    const header = newGeneveFields()
+    decodeGeneve(new DataView(datagram.bytes.buffer), 0, datagram.bytes.length, header)
+    if (header.isForwarded !== 0) this.#judgeForwarded(datagram, header)
     const to = this.#hosts.find(({ record }) => record.underlayAddress === datagram.toAddress)
     const copies = to === undefined ? 0 : this.#faults.copies(this.#underlay)
     const isOpen = to !== undefined && this.#links.isOpen(
@@ -321,6 +349,21 @@ export class Simulation {
       const delayMs = this.#underlay.delayMs(UNDERLAY_MS) * this.#faults.slowness(this.#underlay)
       this.#timeline.soon(delayMs, () => { to.worker?.receive(datagram) })
     }
+  }
+
+  /** Whoever forwards has had the ENI once, and has the packet from its sender himself. */
+  #judgeForwarded ({ from, bytes }: Datagram, header: GeneveFields): void {
+    this.#datagrams.forwarded++
+    const { forwarded0, forwarded1, forwarded2, forwarded3 } = header
+    const source = formatAddress(Uint32Array.of(forwarded0, forwarded1, forwarded2, forwarded3))
+    const sender = this.#hosts.find(({ record }) => record.underlayAddress === source)?.name
+    const eni = eniIdFromBits(header.destinationEniHigh >>> 0, header.destinationEniLow >>> 0)
+    let hasHeld = false
+    for (let revision = 0; revision <= this.#history.revision && !hasHeld; revision++) {
+      hasHeld = placesOf(this.#history.at(revision)).byEni.get(eni)?.hostName === from.name
+    }
+    if (hasHeld && sender !== from.name && sender === this.#traffic.senderHostOf(bytes)) return
+    this.#fail(`${from.name} forwards to ${eni} what came from ${source}`)
   }
 
   #machineOf (host: SimulatedHost): string {
@@ -354,7 +397,7 @@ export class Simulation {
       })
       const freshModel = new WorkerModel(fresh)
       freshModel.apply(fresh.compileAll())
-      const [now, anew] = [model, freshModel].map((one) => one.tables({ generations: false }))
+      const [now, anew] = [model, freshModel].map((one) => one.tables({ history: false }))
       if (swappedRevision < revision) {
         this.#fail(`${host.name} is at revision ${String(swappedRevision)} of ${String(revision)}`)
       } else if (!isDeepStrictEqual(now, anew)) {

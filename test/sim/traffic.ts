@@ -64,6 +64,11 @@ export class Traffic {
   /** ENIs whose device gets what ENIs of a conversation send; null: nobody. */
   receiverOf (probe: number): string | null { return this.#delivered.get(probe) ?? null }
 
+  /** Host of the sender of a packet, or null when nobody sent it. */
+  senderHostOf (packet: Uint8Array): string | null {
+    return this.#probes[readU32(packet, packet.length - ID_BYTES)]?.senderHost ?? null
+  }
+
   begin (host: SimulatedHost, senderId: string, flow: Flow): Conversation {
     const sourcePort = FIRST_PORT + this.#conversations++ % PORTS
     return { ...flow, senderId, sourcePort, since: host.worker?.revision ?? 0 }

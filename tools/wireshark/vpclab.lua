@@ -5,7 +5,8 @@ The VPC header is Geneve (RFC 8926) on UDP port 6081, which Wireshark dissects b
 post-dissector reads the same bytes again and adds what the numbers in them mean:
 
     option class 0xFFF5 (vpclab)    0x01 source ENI, 0x02 destination ENI, 0x03 flags,
-                                    0x04 flow cookie, 0x05 key of an encrypted packet
+                                    0x04 flow cookie, 0x05 key of an encrypted packet,
+                                    0x06 where a packet that was forwarded came from
     option class 0x0108 (Amazon)    1 endpoint, 2 attachment, 3 flow cookie: what a Gateway Load
                                     Balancer puts before the packets for its appliances
 
@@ -33,6 +34,8 @@ local READ_AGAIN_S = 1
 local GENEVE_AT_VNI = 4
 local GENEVE_HEADER_BYTES = 8
 local OPTION_HEADER_BYTES = 4
+-- An IPv4 address stands as ::ffff:a.b.c.d.
+local IPV4_MAPPED = '00000000000000000000ffff'
 
 local vpclab = Proto('vpclab', 'vpclab VPC header')
 
@@ -54,6 +57,7 @@ local fields = {
   key_id = ProtoField.uint32('vpclab.key.id', 'Key id', base.HEX),
   key_number = ProtoField.uint64('vpclab.key.number', 'Number under the key'),
   cookie = ProtoField.bytes('vpclab.cookie', 'Flow cookie'),
+  forwarded_from = ProtoField.string('vpclab.forwarded_from', 'Forwarded, came from'),
   gwlb_endpoint = ProtoField.string('vpclab.gwlb.endpoint', 'GWLB endpoint'),
   gwlb_attachment = ProtoField.string('vpclab.gwlb.attachment', 'GWLB attachment'),
   gwlb_cookie = ProtoField.uint32('vpclab.gwlb.cookie', 'GWLB flow cookie', base.HEX)
@@ -156,6 +160,12 @@ local function add_flags (tree, range)
   end
 end
 
+local function add_forwarded (tree, range)
+  local is_ipv4 = string.lower(tostring(range(0, 12):bytes())) == IPV4_MAPPED
+  local address = is_ipv4 and range(12, 4):ipv4() or range:ipv6()
+  tree:add(fields.forwarded_from, range, tostring(address))
+end
+
 -- One option of ours. Returns what it says of a side: 'src' or 'dst', and the name.
 local function add_vpclab_option (tree, kind, range)
   if kind == 0x01 and range:len() == 8 then return 'src', add_eni(tree, range, 'src') end
@@ -166,6 +176,7 @@ local function add_vpclab_option (tree, kind, range)
     tree:add(fields.key_id, range(0, 4))
     tree:add(fields.key_number, range(4, 8))
   end
+  if kind == 0x06 and range:len() == 16 then add_forwarded(tree, range) end
 end
 
 local function add_amazon_option (tree, kind, range)

@@ -376,6 +376,8 @@ export interface CacheAnswer {
     readonly resolves: number
     readonly negative: number
     readonly invalidations: number
+    /** Packets for ENIs that had left the host, sent on to their new one. */
+    readonly forwarded: number
   }[]
 }
 

@@ -103,6 +103,9 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   'vni-mismatch': movedOn,
   'bad-host': ({ host }) =>
     `Another host, or somebody on the underlay of ${host}, speaks for an ENI that is not its own.`,
+  'bad-forwarder': ({ host }) =>
+    `Another host, or somebody on the underlay of ${host}, says that it forwards packets for an ` +
+    'ENI that it has not had a moment ago.',
   'destination-check': checkIsOn('what receives for other addresses needs the check off'),
   'port-closed': ({ eni }) =>
     `Does the instance of ${labelOf(eni)} run, and is its device up? ` +

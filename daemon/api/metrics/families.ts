@@ -117,6 +117,7 @@ const WORKER_HELP: Readonly<Partial<Record<WorkerCounterName, string>>> = {
   nat_flows_alone: 'Flows that began without a second node to keep a copy.',
   nat_copies_refused: 'Copies of flows for which the node had no room.',
   nat_retransmits: 'Datagrams between HyperPlane nodes that were sent again.',
+  forwarded_packets: 'Packets for ENIs that had moved, sent on to their new host.',
   running_ms: 'Time since the data plane\'s thread began.',
   waiting_ms: 'Of that, time in bursts that found nothing at once: spinning or asleep.'
 }

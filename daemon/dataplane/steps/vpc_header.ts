@@ -5,9 +5,11 @@
  *
  *     readVpcHeader    lengths, version, options
  *     findReceiver     the VNI is known, the destination ENI is here and of that VPC
+ *     checkForwarder   (forward.ts) who says that it forwards may
  *     checkSender      the outer source is the registered host of the source ENI, or one of the
  *                      hosts that serve the source, where these are several; the source is of that
- *                      VPC, or an ENI of one that an active peering connects with it
+ *                      VPC, or an ENI of one that an active peering connects with it. Of a
+ *                      forwarded packet: the address that it came from first
  */
 import { decodeGeneve } from '../../encap/geneve.ts'
 import * as geneve from '../../encap/geneve.ts'
@@ -80,8 +82,7 @@ export function checkSender (p: PacketContext, tables: Tables, view: DataView): 
   const outcome = findSender(p, tables)
   if (outcome === DROP_NO_MAPPING) return DROP_SOURCE_HOST
   if (outcome !== DROP_NONE) return outcome
-  const host = tables.hosts.senderOf(p.mapping.hostIndex, loadI32(view, p.sourceAt),
-    loadI32(view, p.sourceAt + 4), loadI32(view, p.sourceAt + 8), loadI32(view, p.sourceAt + 12))
+  const host = senderHost(p, tables, view)
   // What lives here does not come by the underlay.
   if (host === 0 || host === tables.hostIndex) return DROP_SOURCE_HOST
   p.sourceHostIndex = host
@@ -89,6 +90,16 @@ export function checkSender (p: PacketContext, tables: Tables, view: DataView): 
   p.sourceEniLow = p.geneve.sourceEniLow
   p.isSameSubnet = p.mapping.subnetIndex === tables.ports.subnetIndex[p.portIndex] ? 1 : 0
   return DROP_NONE
+}
+
+/** The host that sent the packet, one of those at `mapping`; 0: it was none of them. */
+function senderHost (p: PacketContext, tables: Tables, view: DataView): number {
+  const { geneve, mapping } = p
+  return geneve.isForwarded === 0
+    ? tables.hosts.senderOf(mapping.hostIndex, loadI32(view, p.sourceAt),
+      loadI32(view, p.sourceAt + 4), loadI32(view, p.sourceAt + 8), loadI32(view, p.sourceAt + 12))
+    : tables.hosts.senderOf(mapping.hostIndex, geneve.forwarded0, geneve.forwarded1,
+      geneve.forwarded2, geneve.forwarded3)
 }
 
 /**

@@ -16,6 +16,7 @@ import { FragmentTable } from './fragment_table.ts'
 import { HostTable } from './host_table.ts'
 import { MemberTable } from './member_table.ts'
 import { MirrorTable } from './mirror_table.ts'
+import { MoveTable } from './move_table.ts'
 import { PolicyTable } from './policy_tables.ts'
 import { FLOW_PORT_NONE, PortTable } from './port_table.ts'
 import { PublicTable } from './public_table.ts'
@@ -44,6 +45,7 @@ export class Tables {
   readonly networkAcls = new PolicyTable()
   readonly members = new MemberTable()
   readonly mirrors = new MirrorTable()
+  readonly moves = new MoveTable()
   readonly publicAddresses = new PublicTable()
   readonly vpn = new VpnTable()
   /** Port of the NIC toward the internet; 0 while there is none. */
@@ -109,6 +111,7 @@ export class Tables {
     for (const shard of update.removedShards ?? []) {
       this.hyperplane?.remove(shard.eniIdHigh | 0, shard.eniIdLow | 0)
     }
+    for (const move of update.moves ?? []) this.moves.set(move, this.flows.nowTick)
     for (const mirror of update.mirrors ?? []) {
       this.mirrors.set(mirror)
       touched.add(mirror.vpcIndex)
@@ -148,8 +151,9 @@ export class Tables {
     if (this.resolved.store(key, entries, this.flows.nowTick)) this.#raiseAll()
   }
 
-  /** Ends answers that are too old. To be called about once a second. */
-  expireResolved (): void {
+  /** Ends answers and moves that are too old. To be called about once a second. */
+  expire (): void {
+    this.moves.expire(this.flows.nowTick)
     const touched = new Set<number>()
     this.resolved.expire(this.flows.nowTick, (vpcIndex) => {
       touched.add(vpcIndex)
@@ -219,6 +223,9 @@ export class Tables {
       const acl = this.networkAcls.get(index)
       if (acl !== undefined) touched.add(acl.vpcIndex)
       this.networkAcls.remove(index)
+    }
+    for (const { eniIdHigh, eniIdLow } of update.removedMoves ?? []) {
+      this.moves.remove(eniIdHigh, eniIdLow)
     }
     for (const index of update.removedVpcs ?? []) {
       this.vpcs.remove(index)

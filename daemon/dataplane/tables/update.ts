@@ -325,6 +325,34 @@ export const MAPPING_AT_SUBNET_INDEX = 8
 export const MAPPING_AT_GENERATION = 9 // rises each time the address moves
 export const MAPPING_WORDS = 10
 
+/** Words of a host in MoveData.formers. */
+export const FORMER_AT_HOST_INDEX = 0
+export const FORMER_AT_REMAINING_MS = 1 // how long packets are still forwarded from there
+export const FORMER_WORDS = 2
+/** Most hosts in MoveData.formers. */
+export const FORMERS_MAX = 4
+
+/**
+ * An ENI that has changed its host a moment ago: for the host that has it now, and for those that
+ * it has left (tables/move_table.ts).
+ */
+export interface MoveData {
+  readonly eniIdHigh: number
+  readonly eniIdLow: number
+  /** VNI of its VPC, which a host that it has left may not know any more. */
+  readonly vni: number
+  /** The host that has it. */
+  readonly hostIndex: number
+  /** [n × FORMER_WORDS] the hosts that it has left. */
+  readonly formers: Uint32Array
+}
+
+/** An ENI whose moves are of no concern to a worker any more. */
+export interface RemovedMove {
+  readonly eniIdHigh: number
+  readonly eniIdLow: number
+}
+
 /** What a worker may have to ask for: who has an address (egress), where an ENI lives (ingress). */
 export type MappingKey =
   | { readonly by: 'address', readonly vpcIndex: number, readonly address: Uint32Array }
@@ -380,9 +408,11 @@ export interface TableUpdate {
   /** One, or absent. */
   readonly impairments?: readonly ImpairmentsData[]
   readonly shards?: readonly ShardData[]
+  readonly moves?: readonly MoveData[]
   readonly removedHosts?: readonly number[]
   readonly removedHostGroups?: readonly number[]
   readonly removedShards?: readonly RemovedShard[]
+  readonly removedMoves?: readonly RemovedMove[]
   readonly removedVpcs?: readonly number[]
   readonly removedSubnets?: readonly number[]
   readonly removedPorts?: readonly number[]

@@ -24,8 +24,11 @@ import {
   IPV4_AT_DST, IPV4_AT_SRC, IPV4_HEADER_BYTES_MIN, ipv4WriteChecksum
 } from '../../wire/ipv4.ts'
 import { IPV6_AT_DST, IPV6_AT_SRC } from '../../wire/ipv6.ts'
-import { COUNT_FRAGMENTS, COUNT_ICMP_SENT, readDrops, readTraffic } from '../counters.ts'
+import {
+  COUNT_FORWARDED, COUNT_FRAGMENTS, COUNT_ICMP_SENT, readDrops, readTraffic
+} from '../counters.ts'
 import { PARKED_MS } from '../parking.ts'
+import type { MoveData, TableUpdate } from '../tables/update.ts'
 import { Draw } from './draw.ts'
 import { buildTables, ENI_HIGH, hostAddress, Lab, mappingEntries, THIS_HOST } from './lab.ts'
 import type { EniSpec, PolicySpec, RouteSpec, RuleSpec, VpcSpec } from './lab.ts'
@@ -33,7 +36,11 @@ import type { Fed, Sent } from './memory_nic.ts'
 import { ipPacket, vpcPacket } from './packets.ts'
 import type { PacketFields } from './packets.ts'
 
-const HOSTS = 2
+const HOSTS = 3
+/** Has had every ENI of this host a moment ago. */
+const FORMER_HOST = 3
+/** Has left this host for the second one. */
+const LEFT_ENI = 98
 const SUBNETS = 2
 const ENIS = 6
 const POLICIES = 2
@@ -44,6 +51,7 @@ const HEADER_TCP_IPV6 = 60
 /** Larger than any packet fed: a packet that is cut up would be more than one that is sent. */
 const MTU_WHOLE = 65_535
 const MTU_SMALL = 1440
+const DEPARTURE_MS = 60_000
 
 const PROTOCOLS = [PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_ESP, 0]
 /** Hop-by-hop is right in the first place alone, and the parser's patience has an end. */
@@ -70,6 +78,8 @@ export interface FuzzTotals {
   readonly dropped: number
   /** Packets that waited for a mapping at some time. */
   readonly parked: number
+  /** Of those sent, packets for an ENI that has left the host. */
+  readonly forwarded: number
   /** Reasons of drops that occurred. */
   readonly reasons: ReadonlySet<number>
 }
@@ -105,7 +115,7 @@ class Fuzz {
     this.#vpc = drawVpc(this.#draw)
     this.#lab =
       new Lab({ flowCapacity: 64, pathMtu: this.#hasWholePath ? MTU_WHOLE : MTU_SMALL })
-    this.#lab.apply(buildTables([this.#vpc], HOSTS))
+    this.#lab.apply(this.#tables())
     this.#lab.takeSent()
   }
 
@@ -117,7 +127,21 @@ class Fuzz {
     assert(this.#lab.loop.router.parking.count === 0, 'nothing waits for ever')
     const { ingress, dropped } = this.#account()
     const reasons = new Set(readDrops(this.#lab.sharedCounters).map(({ reason }) => reason))
-    return { ...this.#counts, delivered: ingress, dropped, reasons }
+    const forwarded = this.#counter(COUNT_FORWARDED)
+    return { ...this.#counts, delivered: ingress, dropped, forwarded, reasons }
+  }
+
+  #tables (): TableUpdate {
+    const moveOf = (eni: number, from: number, to: number): MoveData => ({
+      eniIdHigh: ENI_HIGH, eniIdLow: eni, vni: this.#vpc.vni, hostIndex: to,
+      formers: Uint32Array.of(from, DEPARTURE_MS)
+    })
+    const here = this.#vpc.enis.filter(({ host }) => host === THIS_HOST)
+    return {
+      ...buildTables([this.#vpc], HOSTS),
+      moves: [moveOf(LEFT_ENI, THIS_HOST, 2),
+        ...here.map(({ eni }) => moveOf(eni, FORMER_HOST, THIS_HOST))]
+    }
   }
 
   #burst (): void {
@@ -178,7 +202,7 @@ class Fuzz {
       toWorker.push({ kind: 'resolved', key: message.key, entries })
     }
     if (this.#draw.oneIn(4)) this.#lab.nowMs += this.#draw.of([1, PARKED_MS + 1, 40_000])
-    if (this.#draw.oneIn(10)) toWorker.push(buildTables([this.#vpc], HOSTS))
+    if (this.#draw.oneIn(10)) toWorker.push(this.#tables())
     // Packets that waited end here, outside the account of a burst.
     this.#settle()
   }
@@ -213,15 +237,18 @@ class Fuzz {
     const inner = this.#mutated(
       isCaptured ? this.#capturedPacket(from, to) : ipPacket(this.#fields(from, to)))
     if (!fromUnderlay) return { nicPort: this.#lab.nicPort(local), packet: inner }
+    const isForwarded = draw.oneIn(8)
+    const host = draw.oneIn(10) ? 66 : isForwarded && !draw.oneIn(4) ? FORMER_HOST : 2
     const packet = vpcPacket({
       vni: draw.oneIn(20) ? draw.below(1000) : this.#vpc.vni,
       sourceEni: [ENI_HIGH, draw.oneIn(20) ? 99 : other],
-      destinationEni: [ENI_HIGH, draw.oneIn(20) ? 99 : local]
+      destinationEni: [ENI_HIGH, draw.oneIn(20) ? 99 : draw.oneIn(5) ? LEFT_ENI : local],
+      ...isForwarded ? { forwardedFrom: hostAddress(draw.oneIn(10) ? 66 : 2) } : {}
     }, inner)
     return {
       nicPort: PORT_UNDERLAY,
       packet: draw.oneIn(3) ? this.#mutated(packet) : packet,
-      source: addressWords(hostAddress(draw.oneIn(10) ? 66 : 2)),
+      source: addressWords(hostAddress(host)),
       outerTrafficClass: draw.below(4)
     }
   }

@@ -3,7 +3,7 @@
  * test wants wrong it breaks afterwards, in the bytes.
  */
 import {
-  encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES_MAX
+  encodeGeneve, ETHERTYPE_IPV4, ETHERTYPE_IPV6, GENEVE_BYTES_MAX, newGeneveFields
 } from '../../encap/geneve.ts'
 import { addressWords, isIpv4Words } from '../../wire/address.ts'
 import { writeU16, writeU32 } from '../../wire/bytes.ts'
@@ -188,21 +188,26 @@ export interface VpcHeaderFields {
   /** High and low word. */
   readonly sourceEni: readonly [number, number]
   readonly destinationEni: readonly [number, number]
+  /** Underlay address that a host which forwards it says it came from. */
+  readonly forwardedFrom?: string
 }
 
 /** An inner packet inside a VPC header, as it arrives from the underlay. */
 export function vpcPacket (fields: VpcHeaderFields, inner: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(GENEVE_BYTES_MAX + inner.length)
+  const from = addressWords(fields.forwardedFrom ?? '::')
   const headerBytes = encodeGeneve(bytes, 0, {
+    ...newGeneveFields(),
     vni: fields.vni,
     sourceEniHigh: fields.sourceEni[0],
     sourceEniLow: fields.sourceEni[1],
     destinationEniHigh: fields.destinationEni[0],
     destinationEniLow: fields.destinationEni[1],
-    flags: 0,
-    cookieHigh: 0,
-    cookieLow: 0,
-    innerAt: 0,
+    isForwarded: fields.forwardedFrom === undefined ? 0 : 1,
+    forwarded0: from[0],
+    forwarded1: from[1],
+    forwarded2: from[2],
+    forwarded3: from[3],
     etherType: (inner[0] >>> 4) === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6
   })
   bytes.set(inner, headerBytes)
