@@ -2,8 +2,10 @@
  * Integration tests that measure time, throughput or loss, or fill the machine: one file after the
  * other, so that each has it to itself.
  */
+import common from './ava.common.js'
+
 export default {
-  extensions: ['ts'],
+  ...common,
   files: [
     'test/integration/impair.test.ts',
     'test/integration/move.test.ts',
@@ -16,7 +18,6 @@ export default {
     'test/integration/vpn/ipsec_engine.test.ts',
     'test/integration/vpn/site_to_site.test.ts'
   ],
-  workerThreads: false,
   concurrency: 1,
   timeout: '180s'
 }
