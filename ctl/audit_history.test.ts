@@ -1,24 +1,14 @@
-/**
- * `vpcctl audit` and `vpcctl history` against a real daemon that serves the API alone, which needs
- * no root: a lab of its own in a directory of its own, on a free port.
- */
-import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+/** `vpcctl audit` and `vpcctl history` against a real daemon (test_vpcctl.ts). */
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { FieldChange } from './configuration_diff.ts'
-
-const VPCCTL = fileURLToPath(new URL('../bin/vpcctl', import.meta.url))
-
-interface Ended { readonly code: number, readonly stdout: string, readonly stderr: string }
+import { makeVpcctl, succeed, type Vpcctl } from './test_vpcctl.ts'
 
 interface LabWithPast {
   readonly env: NodeJS.ProcessEnv
   /** Any end. */
-  readonly vpcctl: (...words: string[]) => Promise<Ended>
+  readonly vpcctl: Vpcctl
   /** The output of a command that must succeed. */
   readonly output: (...words: string[]) => Promise<string>
   readonly table: string
@@ -26,23 +16,10 @@ interface LabWithPast {
 
 /** A lab that is up, with a VPC "web" whose main route table has gained and lost a route. */
 async function openLab (t: ExecutionContext): Promise<LabWithPast> {
-  const root = mkdtempSync(join(tmpdir(), 'vpcctl-past-'))
-  const env = { ...process.env, VPCLAB_STATE_DIR: join(root, 'labs'), VPCLAB_LAB: 'pasttest' }
-  const vpcctl = (...words: string[]): Promise<Ended> => new Promise((resolve) => {
-    execFile(VPCCTL, words, { env }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
-    })
-  })
-  t.teardown(async () => {
-    await vpcctl('lab', 'down')
-    rmSync(root, { recursive: true })
-  })
-  const output = async (...words: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await vpcctl(...words)
-    t.is(code, 0, stderr)
-    return stdout.trim()
-  }
-  await output('lab', 'up', '--hosts', '0', '--api-port', '0', '--default-vpc', 'off')
+  const { env, vpcctl } = makeVpcctl(t)
+  const output = async (...words: string[]): Promise<string> =>
+    (await succeed(t, vpcctl(...words))).trim()
+  await output('lab', 'up', '--hosts', '0', '--api-port', '0')
   await output('vpc', 'create', '10.0.0.0/16', '--name', 'web')
   await output('subnet', 'create', 'web', '10.0.1.0/24', '--name', 'front')
   const eni = await output('eni', 'create', 'front', '-q')
@@ -112,7 +89,7 @@ test('audit lists calls by resource, refusal and effect, and follows them', asyn
   t.is((await vpcctl('audit', 'show', 'nothing')).code, 1)
   t.is((await vpcctl('audit', 'list', '--resource', 'nothing')).code, 1)
 
-  const tail = spawn(VPCCTL, ['audit', 'tail', '--writes', '--json'],
+  const tail = spawn('vpcctl', ['audit', 'tail', '--writes', '--json'],
     { env, stdio: ['ignore', 'pipe', 'ignore'] })
   t.teardown(() => { tail.kill() })
   const ended = new Promise((resolve) => { tail.on('close', resolve) })

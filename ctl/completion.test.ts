@@ -47,7 +47,7 @@ test('bash, zsh and fish complete commands, options and values of the lab', asyn
   t.deepEqual(await bash('vpcctl vpc set x --dns-support '), ['on', 'off'])
   t.deepEqual(await bash('vpcctl vpc show '), ['a\\ b', id], 'quoted for bash')
   t.deepEqual(await bash('vpcctl subnet list --json --vpc vpc-'), [id])
-  t.deepEqual(await bash('vpcctl --lab ctl'), ['ctltest'])
+  t.deepEqual(await bash('vpcctl --lab ctl'), ['ctltest1'])
   t.deepEqual(await bash('vpcctl --lab other vpc show '), [], 'of the lab that is named')
 
   t.deepEqual(await zsh('vpcctl vpc sh'), ['show:Show everything about a VPC'])

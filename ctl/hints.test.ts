@@ -62,7 +62,7 @@ test('a refusal says what to do, in words and in JSON', async (t) => {
   t.is(json.error.code, 'NameNotFound')
   t.regex(json.error.hint, /vpcctl vpc list/)
   t.regex((await vpcctl('--lab', 'other', 'vpc', 'list')).stderr,
-    /VPCLAB_ERR_LAB_DOWN: .*\n {2}hint: another lab is up: vpcctl --lab ctltest\n$/)
+    /VPCLAB_ERR_LAB_DOWN: .*\n {2}hint: another lab is up: vpcctl --lab ctltest1\n$/)
 
   // What the hints name is what it takes.
   for (const words of [

@@ -1,7 +1,6 @@
 /** The command tree as a person meets it: help, exit codes, global options. No daemon runs. */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { Writable } from 'node:stream'
 import test from 'ava'
 import { VPCLAB_ERRORS } from '../daemon/base/errors.ts'
 import { type Command, Input, isEc2Action, parseTag } from './command.ts'
@@ -12,27 +11,15 @@ import { portInput } from './commands/security_group.ts'
 import { lastWords } from './daemon_process.ts'
 import { CTL_ERRORS } from './exit_codes.ts'
 import { formatBytes } from './print/units.ts'
-import { runProgram } from './program.ts'
+import { type Ended, runHere } from './test_program.ts'
 
 /** A lab that no machine has. */
 const ENVIRONMENT = { VPCLAB_LAB: 'nosuchlab' }
 
-async function run (...words: string[]): Promise<{ code: number, stdout: string, stderr: string }> {
-  const texts = { stdout: '', stderr: '' }
-  const stream = (name: 'stdout' | 'stderr'): Writable => new Writable({
-    write (chunk: Buffer, _encoding, done) {
-      texts[name] += chunk.toString()
-      done()
-    }
+function run (...words: string[]): Promise<Ended> {
+  return runHere(words, {
+    environment: ENVIRONMENT, clock: { nowMs: () => 0, monotonicMs: () => 0 }
   })
-  const code = await runProgram(words, {
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-    environment: ENVIRONMENT,
-    clock: { nowMs: () => 0, monotonicMs: () => 0 },
-    version: '1.2.3'
-  })
-  return { code, ...texts }
 }
 
 async function allCommands (): Promise<{ path: string[], command: Command }[]> {

@@ -1,12 +1,13 @@
 /**
- * `bin/vpcctl` against a real daemon that serves the API alone (test_vpcctl.ts).
+ * `vpcctl` against a real daemon that serves the API alone (test_vpcctl.ts).
  */
 import { existsSync } from 'node:fs'
 import test from 'ava'
+import { stateDirectory } from '../daemon/host/paths.ts'
 import { makeVpcctl, succeed } from './test_vpcctl.ts'
 
 test('lab up, stop, up and down keep and remove what they say', async (t) => {
-  const { vpcctl, directory } = makeVpcctl(t)
+  const { name, vpcctl } = makeVpcctl(t)
   t.is((await vpcctl('lab', 'status')).code, 4)
   await succeed(t, vpcctl('lab', 'up', '--hosts', '0', '--api-port', '0'))
   const id = await succeed(t, vpcctl('vpc', 'create', '10.0.0.0/16', '--name', 'kept', '-q'))
@@ -32,16 +33,16 @@ test('lab up, stop, up and down keep and remove what they say', async (t) => {
   await succeed(t, vpcctl('lab', 'reset'))
   t.is(await succeed(t, vpcctl('vpc', 'list', '-q')), '')
   await succeed(t, vpcctl('lab', 'down'))
-  t.false(existsSync(directory))
+  t.false(existsSync(stateDirectory(name)))
   await succeed(t, vpcctl('lab', 'down'))
 })
 
 test('a lab that cannot come up says why and leaves nothing', async (t) => {
-  const { vpcctl, directory } = makeVpcctl(t)
+  const { name, vpcctl } = makeVpcctl(t)
   const { code, stderr } = await vpcctl('lab', 'up', '--hosts', '0', '--api-port', '70000')
   t.is(code, 2)
   t.regex(stderr, /VPCLAB_ERR_CONFIG: .*--api-port/)
-  t.false(existsSync(directory))
+  t.false(existsSync(stateDirectory(name)))
 })
 
 test('resources are made, found by name, changed and deleted', async (t) => {
@@ -92,7 +93,8 @@ test('resources are made, found by name, changed and deleted', async (t) => {
 
 test('after "vpcctl env" any release of the aws CLI speaks to the lab', async (t) => {
   const { vpcctl, shell } = makeVpcctl(t)
-  await succeed(t, vpcctl('lab', 'up', '--hosts', '0', '--api-port', '0'))
+  await succeed(t, shell('vpcctl lab up --hosts 0 --api-port 0'))
+  t.is((await shell('vpcctl vpc show nothing')).code, 1)
   const id = await succeed(t, vpcctl('vpc', 'create', '10.0.0.0/16', '--name', 'a b', '-q'))
   t.is(await succeed(t, shell('eval "$(vpcctl env)"; aws ec2 describe-vpcs --output text ' +
     '--filters "Name=tag:Name,Values=a b" --query "Vpcs[].VpcId"')), id)

@@ -1,8 +1,9 @@
 /** Stock clients (the AWS command line, the AWS SDK) against the API, mostly without hosts. */
+import common from './ava.common.js'
+
 export default {
-  extensions: ['ts'],
+  ...common,
   files: ['test/conformance/**/*.test.ts'],
-  workerThreads: false,
   concurrency: 2,
   timeout: '120s'
 }

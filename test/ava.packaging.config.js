@@ -1,8 +1,9 @@
 /** What leaves the project: the npm package, installed and used; the examples of its pages. */
+import common from './ava.common.js'
+
 export default {
-  extensions: ['ts'],
+  ...common,
   files: ['test/packaging/**/*.test.ts'],
-  workerThreads: false,
   concurrency: 1,
   timeout: '180s'
 }

@@ -1,8 +1,9 @@
 /** Facts about the kernel and Node that the code relies on, one small test each. */
+import common from './ava.common.js'
+
 export default {
-  extensions: ['ts'],
+  ...common,
   files: ['test/platform/**/*.test.ts'],
-  workerThreads: false,
   concurrency: 1,
   timeout: '60s'
 }

@@ -2,8 +2,10 @@
  * Integration tests that measure time, throughput or loss, or fill the machine: one file after the
  * other, so that each has it to itself.
  */
+import common from './ava.common.js'
+
 export default {
-  extensions: ['ts'],
+  ...common,
   files: [
     'test/integration/etcd_members.test.ts',
     'test/integration/impair.test.ts',
@@ -17,7 +19,6 @@ export default {
     'test/integration/vpn/ipsec_engine.test.ts',
     'test/integration/vpn/site_to_site.test.ts'
   ],
-  workerThreads: false,
   concurrency: 1,
   timeout: '180s'
 }

@@ -79,7 +79,7 @@ hosted-zones:
 
 test('what a file says of every kind is in a lab, in its export, and goes again', async (t) => {
   const { vpcctl, directory } = makeVpcctl(t)
-  const path = join(directory, '..', 'lab.yaml')
+  const path = join(directory, 'lab.yaml')
   const run = (...words: string[]): Promise<string> => succeed(t, vpcctl(...words))
   const apply = (text: string, ...words: string[]): Promise<string> => {
     writeFileSync(path, text)

@@ -14,7 +14,7 @@
 import { EC2Client } from '@aws-sdk/client-ec2'
 import * as ec2 from '@aws-sdk/client-ec2'
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
@@ -30,6 +30,7 @@ import {
 import { adminRequest } from './admin.ts'
 import { Capture } from './capture.ts'
 import { Background, NODE, ROOT, command, eventually, tryCommand } from './command.ts'
+import { Daemon } from './daemon.ts'
 import { Instance } from './instance.ts'
 import { leftovers } from './leftovers.ts'
 
@@ -47,6 +48,8 @@ export interface LabOptions {
   readonly underlay?: 'ipv4' | 'ipv6'
   /** Further flags of vpcd. */
   readonly flags?: readonly string[]
+  /** Variables of the daemon's environment, beside those of the test. */
+  readonly environment?: Readonly<Record<string, string>>
   /** Namespace that stands for the machine (cluster.ts); the test's own when absent. */
   readonly namespace?: string
 }
@@ -77,13 +80,29 @@ export interface InstanceOptions {
   readonly client?: EC2Client
 }
 
+/** What another process needs to go on with a lab. */
+export interface LabRecord {
+  readonly name: string
+  readonly options: LabOptions
+  readonly port: number
+  readonly daemonPid: number
+  readonly credentials: CredentialsAnswer
+  /** What there is of the lab while it is empty (leftovers.ts). */
+  readonly own: readonly string[]
+}
+
 export class Lab {
   readonly name: string
+  readonly options: LabOptions
   readonly ec2: EC2Client
-  readonly #options: LabOptions
   readonly #port: number
-  /** Every daemon the lab has had; the last one is the present one. */
-  readonly #daemons: Background[]
+  readonly #credentials: CredentialsAnswer
+  /** Every daemon the lab has had in this process; the last one is the present one. */
+  readonly #daemons: Daemon[]
+  /** Where in the log its present test begins: behind the last reset. */
+  logAtReset = 0
+  /** Of a lab that is down. */
+  #lastLog: string | null = null
   /** Programs on the internet. */
   readonly #servers: Background[] = []
   /** What there is of the lab while it is empty (leftovers.ts). */
@@ -94,12 +113,13 @@ export class Lab {
   /** Lets the test in, where the daemon's endpoint is in another namespace. */
   readonly #door: Background | null
 
-  private constructor (name: string, options: LabOptions, port: number, daemon: Background,
+  private constructor (name: string, options: LabOptions, port: number, daemon: Daemon,
     credentials: CredentialsAnswer) {
     this.name = name
+    this.options = options
+    this.#credentials = credentials
     this.#door = options.namespace === undefined ? null : new Background(...onMachine(options,
       NODE, [join(ROOT, 'test/harness/programs/door.ts'), doorPath(name), String(port)]))
-    this.#options = options
     this.#port = port
     this.#daemons = [daemon]
     this.ec2 = new EC2Client({
@@ -115,7 +135,7 @@ export class Lab {
   static async start (options: LabOptions = {}): Promise<Lab> {
     const name = `t${randomBytes(3).toString('hex')}`
     const port = await freePort()
-    const daemon = startDaemon(name, options, port)
+    const daemon = await startDaemon(name, options, port)
     try {
       await whenReady(name, daemon)
       const credentials = await adminRequest<CredentialsAnswer>(name, 'GET', '/credentials')
@@ -126,14 +146,37 @@ export class Lab {
     } catch (error) {
       await daemon.stop('SIGKILL')
       await tearDown(name, options)
+      rmSync(logPath(name))
       throw error
+    }
+  }
+
+  /** Goes on with a lab that is up, and empty. */
+  static async adopt (record: LabRecord): Promise<Lab> {
+    const { name, options, port, daemonPid, credentials, own } = record
+    const lab = new Lab(name, options, port, new Daemon(daemonPid), credentials)
+    lab.#own = own
+    await lab.#countFromHere()
+    return lab
+  }
+
+  /** Lets go of the lab, which has been reset: whoever adopts the record goes on with it. */
+  record (): LabRecord {
+    this.ec2.destroy()
+    return {
+      name: this.name,
+      options: this.options,
+      port: this.#port,
+      daemonPid: this.daemonPid,
+      credentials: this.#credentials,
+      own: this.#own
     }
   }
 
   /** Process id of the daemon. */
   get daemonPid (): number { return Number(readFileSync(pidPath(this.name), 'utf8')) }
   /** What the daemons of this lab have logged so far, one JSON object per line. */
-  get log (): string { return this.#daemons.map((daemon) => daemon.output).join('') }
+  get log (): string { return this.#lastLog ?? readFileSync(logPath(this.name), 'utf8') }
   hostNamespace (host: string): string { return namespaceName(this.name, host) }
 
   /** Whether the daemon is the one that the lab began with. */
@@ -146,7 +189,7 @@ export class Lab {
 
   /** Starts the daemon again on what it left. */
   async restart (): Promise<void> {
-    const daemon = startDaemon(this.name, this.#options, this.#port)
+    const daemon = await startDaemon(this.name, this.options, this.#port)
     this.#daemons.push(daemon)
     await whenReady(this.name, daemon)
   }
@@ -155,8 +198,10 @@ export class Lab {
   async down (): Promise<string[]> {
     this.ec2.destroy()
     await this.#door?.stop('SIGKILL')
-    await tearDown(this.name, this.#options)
+    await tearDown(this.name, this.options)
     await this.#daemons.at(-1)?.ended()
+    this.#lastLog = this.log
+    rmSync(logPath(this.name))
     return await leftovers(this.name)
   }
 
@@ -174,10 +219,15 @@ export class Lab {
     } catch (error) {
       if (left.length === 0) throw error
     }
+    await this.#countFromHere()
+    return left
+  }
+
+  async #countFromHere (): Promise<void> {
+    this.logAtReset = this.log.length
     const { drops } = await adminRequest<DropsAnswer>(this.name, 'GET', '/drops')
     this.#droppedBefore = new Map(drops.filter(({ eni }) => eni === null)
       .map(({ reason }) => [reason, sumOf(drops, null, reason)]))
-    return left
   }
 
   /** What is there of the lab and was not when it was empty. */
@@ -296,6 +346,8 @@ export class Lab {
           Tags: [{ Key: 'vpclab:device', Value: options.device }] }] })
     }))
     const ids = (Instances ?? []).map((instance) => instance.InstanceId ?? '')
+    // The agents start them; asking all the while would slow them down.
+    await this.waitApplied()
     const running = await this.waitInstances(ids, 'running', client)
     await this.waitApplied()
     return running.map((instance) => new Instance(this.name, instance))
@@ -364,8 +416,11 @@ function subnetIpv6Cidr (vpcCidr: string, index: number): string {
   return `${groups.join(':')}::/64`
 }
 
-function startDaemon (name: string, options: LabOptions, port: number): Background {
-  return new Background(...onMachine(options, join(ROOT, 'bin/vpcd'), [
+/** Where the daemons of a lab write to. */
+function logPath (name: string): string { return join(tmpdir(), `vpclab-test-${name}.log`) }
+
+function startDaemon (name: string, options: LabOptions, port: number): Promise<Daemon> {
+  return Daemon.start(...onMachine(options, join(ROOT, 'bin/vpcd'), [
     '--lab', name,
     '--hosts', options.hosts ?? TWO_HOSTS_ONE_ZONE,
     '--edges', String(options.edges ?? 0),
@@ -374,7 +429,7 @@ function startDaemon (name: string, options: LabOptions, port: number): Backgrou
     ...(options.underlay === undefined ? [] : ['--underlay', options.underlay]),
     ...(options.flags?.includes('--default-vpc') === true ? [] : ['--default-vpc', 'off']),
     ...(options.flags ?? [])
-  ]))
+  ]), { logPath: logPath(name), environment: options.environment })
 }
 
 /** A program on the machine that the lab's daemon is on. */
@@ -385,9 +440,9 @@ function onMachine ({ namespace }: LabOptions, program: string, args: readonly s
 }
 
 /** Waits until the daemon answers and every agent has applied what the store holds. */
-async function whenReady (name: string, daemon: Background): Promise<void> {
+async function whenReady (name: string, daemon: Daemon): Promise<void> {
   await eventually(`lab ${name} up`, async () => {
-    if (!daemon.running) throw new Error(`vpcd ended:\n${daemon.output}`)
+    if (!daemon.running) throw new Error(`vpcd ended:\n${readFileSync(logPath(name), 'utf8')}`)
     const status = await adminRequest<LabStatusAnswer>(name, 'GET', '/status')
       .catch(() => undefined)
     return status !== undefined && status.appliedRevision >= status.revision

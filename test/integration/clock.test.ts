@@ -19,9 +19,10 @@ const TRANSFER_SECONDS = 12
 const directory = mkdtempSync(join(tmpdir(), 'vpclab-clock-'))
 const offsetFile = join(directory, 'offset')
 writeFileSync(offsetFile, '0')
-process.env['CLOCK_OFFSET_FILE'] = offsetFile
-process.env['NODE_OPTIONS'] =
-  `--import=${join(ROOT, 'test/harness/programs/jumping_clock.ts')}`
+const environment = {
+  CLOCK_OFFSET_FILE: offsetFile,
+  NODE_OPTIONS: `--import=${join(ROOT, 'test/harness/programs/jumping_clock.ts')}`
+}
 
 test.after.always('the clock is gone', () => { rmSync(directory, { recursive: true }) })
 
@@ -37,7 +38,7 @@ async function statusWith (instance: Instance, held: string): Promise<string> {
 }
 
 test.serial('connections and the lab live through a clock that jumps; old signatures do not',
-  withLab({}, async (t, lab) => {
+  withLab({ environment }, async (t, lab) => {
     const subnet = await lab.subnet(await lab.vpc('10.0.0.0/16'), '10.0.1.0/24')
     const a = await lab.instance(subnet, { host: 'host-1' })
     const b = await lab.instance(subnet, { host: 'host-2' })

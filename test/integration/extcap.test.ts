@@ -15,7 +15,6 @@ import { join } from 'node:path'
 import { Background, command, eventually, ROOT, tryCommand } from '../harness/command.ts'
 import type { Instance } from '../harness/instance.ts'
 import type { Lab } from '../harness/lab.ts'
-import { TWO_HOSTS_ONE_ZONE } from '../harness/lab.ts'
 import { withLab } from '../harness/with_lab.ts'
 
 const VPCCTL = join(ROOT, 'bin/vpcctl')
@@ -124,7 +123,7 @@ async function refusesFilters (
 }
 
 test.serial('tshark lists ENIs and hosts, and captures with reasons of drops',
-  withLab({ hosts: TWO_HOSTS_ONE_ZONE }, async (t, lab) => {
+  withLab({}, async (t, lab) => {
     const network = await build(lab)
     using folder = await ExtcapFolder.install()
     await listsEverything(t, lab, folder, network)

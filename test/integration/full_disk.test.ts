@@ -50,38 +50,40 @@ async function marks (lab: Lab, vpc: string): Promise<number[]> {
 }
 
 test.serial('a full disk refuses writes, keeps what is there, and stops no packet',
-  withLab({ expectedWarnings: [/api call failed/, /cannot be written/, /disk/, /ENOSPC/] },
-    async (t, lab) => {
-      const vpc = await lab.vpc('10.0.0.0/16')
-      const subnet = await lab.subnet(vpc, '10.0.1.0/24')
-      const a = await lab.instance(subnet, { host: 'host-1' })
-      const b = await lab.instance(subnet, { host: 'host-2' })
-      const mark = async (value: number): Promise<unknown> =>
-        await lab.ec2.send(new ec2.CreateTagsCommand({
-          Resources: [vpc.id], Tags: [{ Key: 'mark', Value: String(value) }]
-        }))
-      fill(join(disk, 'filling'))
+  withLab({
+    environment: { [STATE_DIRECTORY_VARIABLE]: disk },
+    expectedWarnings: [/api call failed/, /cannot be written/, /disk/, /ENOSPC/]
+  }, async (t, lab) => {
+    const vpc = await lab.vpc('10.0.0.0/16')
+    const subnet = await lab.subnet(vpc, '10.0.1.0/24')
+    const a = await lab.instance(subnet, { host: 'host-1' })
+    const b = await lab.instance(subnet, { host: 'host-2' })
+    const mark = async (value: number): Promise<unknown> =>
+      await lab.ec2.send(new ec2.CreateTagsCommand({
+        Resources: [vpc.id], Tags: [{ Key: 'mark', Value: String(value) }]
+      }))
+    fill(join(disk, 'filling'))
 
-      let written = 0
-      const refused = await t.throwsAsync(async () => {
-        for (let value = 1; value <= WRITES_MAX; value++) {
-          await mark(value)
-          written = value
-        }
-      })
-      t.is(refused.name, 'Unavailable', String(refused))
-      t.regex(String(refused), /The store takes no writes at the moment/)
-      t.deepEqual(await marks(lab, vpc.id), written === 0 ? [] : [written], 'all or nothing')
-      t.is((await a.ping(b.ipv4)).received, 5)
-      await t.throwsAsync(async () => { await lab.instance(subnet) }, { name: 'Unavailable' })
+    let written = 0
+    const refused = await t.throwsAsync(async () => {
+      for (let value = 1; value <= WRITES_MAX; value++) {
+        await mark(value)
+        written = value
+      }
+    })
+    t.is(refused.name, 'Unavailable', String(refused))
+    t.regex(String(refused), /The store takes no writes at the moment/)
+    t.deepEqual(await marks(lab, vpc.id), written === 0 ? [] : [written], 'all or nothing')
+    t.is((await a.ping(b.ipv4)).received, 5)
+    await t.throwsAsync(async () => { await lab.instance(subnet) }, { name: 'Unavailable' })
 
-      rmSync(join(disk, 'filling'))
-      await mark(written + 1)
-      t.deepEqual(await marks(lab, vpc.id), [written + 1])
-      const c = await lab.instance(subnet, { host: 'host-2' })
-      t.is((await a.ping(c.ipv4)).received, 5)
-      await lab.kill()
-      await lab.restart()
-      t.deepEqual(await marks(lab, vpc.id), [written + 1])
-      t.is((await a.ping(b.ipv4)).received, 5)
-    }))
+    rmSync(join(disk, 'filling'))
+    await mark(written + 1)
+    t.deepEqual(await marks(lab, vpc.id), [written + 1])
+    const c = await lab.instance(subnet, { host: 'host-2' })
+    t.is((await a.ping(c.ipv4)).received, 5)
+    await lab.kill()
+    await lab.restart()
+    t.deepEqual(await marks(lab, vpc.id), [written + 1])
+    t.is((await a.ping(b.ipv4)).received, 5)
+  }))
