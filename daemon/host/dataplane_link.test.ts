@@ -79,6 +79,15 @@ serial('a port is open once the worker says so, and is opened once', async (t) =
   t.is(link.openPortCount, 0)
 })
 
+serial('who asks for a port that is being opened waits for the same answer', async (t) => {
+  const { link } = t.context
+  await Promise.all([link.openPort(5, device('eth0'), false), link.openPort(5, device('x'), false)])
+  t.is(link.openPortCount, 1)
+  const refused = [1, 2].map(async () => { await link.openPort(6, device('broken0'), false) })
+  t.deepEqual((await Promise.allSettled(refused)).map(({ status }) => status),
+    ['rejected', 'rejected'])
+})
+
 serial('a port that cannot be opened rejects with what the kernel said', async (t) => {
   const { link, failedPorts } = t.context
   const error = await t.throwsAsync(

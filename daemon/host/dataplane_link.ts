@@ -56,8 +56,8 @@ export interface DataplaneLinkOptions {
 
 interface PortState {
   open: boolean
-  /** Pending open, if any. */
-  settle: { resolve: () => void, reject: (error: Error) => void, timer: NodeJS.Timeout } | null
+  /** Who asked for it, while the worker has not answered. */
+  asked: PromiseWithResolvers<void> | null
 }
 
 export class DataplaneLink {
@@ -124,24 +124,29 @@ export class DataplaneLink {
   get pid (): number | null { return this.#carrier?.pid ?? null }
 
   /**
-   * Resolves when the worker has the device open; at once when it has already.
+   * Resolves when the worker has the device open; at once when it has already. Whoever asks while
+   * it is being opened waits for the same answer.
    * @param fresh the device was made anew, so that an open descriptor leads nowhere
    * @throws VpclabError VPCLAB_ERR_AGENT naming the device and what the kernel said
    */
   async openPort (portIndex: number, device: PortDevice, fresh: boolean): Promise<void> {
     if (this.#carrier === null) throw agentError('The data plane worker is down')
     const known = this.#ports.get(portIndex)
-    if (known?.open === true && !fresh) return
+    const isUnderWay = known !== undefined && (known.open || known.asked !== null)
+    if (isUnderWay && !fresh) {
+      await known.asked?.promise
+      return
+    }
     if (known !== undefined) this.closePort(portIndex)
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const { deviceName, namespacePath } = device
-        this.#settle(portIndex, agentError('The data plane worker has not opened ' +
-          `${deviceName} of ${namespacePath} within ${String(WORKER_ANSWER_MS_MAX)} ms`))
-      }, WORKER_ANSWER_MS_MAX)
-      this.#ports.set(portIndex, { open: false, settle: { resolve, reject, timer } })
-      this.#post({ kind: 'open-port', portIndex, ...device })
-    })
+    const asked: PromiseWithResolvers<void> = Promise.withResolvers()
+    this.#ports.set(portIndex, { open: false, asked })
+    this.#post({ kind: 'open-port', portIndex, ...device })
+    const timer = setTimeout(() => {
+      const { deviceName, namespacePath } = device
+      this.#settle(portIndex, agentError('The data plane worker has not opened ' +
+        `${deviceName} of ${namespacePath} within ${String(WORKER_ANSWER_MS_MAX)} ms`))
+    }, WORKER_ANSWER_MS_MAX)
+    await asked.promise.finally(() => { clearTimeout(timer) })
   }
 
   /** Harmless for a port that is not open. */
@@ -284,13 +289,11 @@ export class DataplaneLink {
   #settle (portIndex: number, error: Error | null): void {
     const port = this.#ports.get(portIndex)
     if (port === undefined) return
-    const settle = port.settle
-    port.settle = null
+    const { asked } = port
+    port.asked = null
     port.open = error === null
-    if (settle === null) return
-    clearTimeout(settle.timer)
-    if (error === null) settle.resolve()
-    else settle.reject(error)
+    if (error === null) asked?.resolve()
+    else asked?.reject(error)
   }
 }
 

@@ -146,7 +146,7 @@ export class Lab {
     } catch (error) {
       await daemon.stop('SIGKILL')
       await tearDown(name, options)
-      rmSync(logPath(name))
+      rmSync(logPath(name), { force: true })
       throw error
     }
   }
@@ -201,7 +201,7 @@ export class Lab {
     await tearDown(this.name, this.options)
     await this.#daemons.at(-1)?.ended()
     this.#lastLog = this.log
-    rmSync(logPath(this.name))
+    rmSync(logPath(this.name), { force: true })
     return await leftovers(this.name)
   }
 

@@ -56,3 +56,15 @@ test.serial('a host is joined to the underlay again after its device was deleted
       (await a.ping(b.ipv4, 1)).received === 1)
     t.pass()
   }))
+
+test.serial('a host whose namespace was deleted by hand is made again, and connections go on',
+  withLab({ expectedWarnings: [/namespace|underlay|worker|port|device/] }, async (t, lab) => {
+    const { a, b } = await build(lab)
+    const server = await b.iperfServer()
+    const client = a.start('iperf3', '-c', b.ipv4, '-t', '6', '-i', '1', '--forceflush')
+    await client.printed(/0\.00-1\.0/)
+    await command('ip', 'netns', 'del', lab.hostNamespace('host-2'))
+    await eventually('the host back', async () => (await a.ping(b.ipv4, 1)).received === 1)
+    t.is(await client.ended(), 0, client.output)
+    t.is(await server.ended(), 0)
+  }))

@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
@@ -57,6 +58,22 @@ static void limit_gso(const char *name) {
   close(fd);
 }
 
+/* How long a device that is busy is waited for. */
+#define BUSY_NS        500000
+#define BUSY_TRIES_MAX 10
+
+/* A device is busy until the last copy of its former descriptor is closed. A program that is being
+ * started has one until it executes, so a device that was closed a moment ago is waited for. */
+static int attach_when_free(int fd, struct ifreq *request) {
+  const struct timespec pause = {.tv_nsec = BUSY_NS};
+  int result = ioctl(fd, TUNSETIFF, request);
+  for (int tries = 0; result < 0 && errno == EBUSY && tries < BUSY_TRIES_MAX; tries++) {
+    nanosleep(&pause, NULL);
+    result = ioctl(fd, TUNSETIFF, request);
+  }
+  return result;
+}
+
 /* Attaches a new descriptor to the device `name`; with a "%d" in it the kernel picks a free
  * number. */
 static int attach(int fd, const char *name, enum tun_mode mode, struct failure *failure) {
@@ -64,7 +81,7 @@ static int attach(int fd, const char *name, enum tun_mode mode, struct failure *
   struct ifreq request = {.ifr_flags = (short)(kind | IFF_NO_PI | IFF_VNET_HDR)};
   int header_bytes = sizeof(struct virtio_net_hdr);
   strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-  if (ioctl(fd, TUNSETIFF, &request) < 0) return fail(failure, "ioctl TUNSETIFF");
+  if (attach_when_free(fd, &request) < 0) return fail(failure, "ioctl TUNSETIFF");
   if (ioctl(fd, TUNSETVNETHDRSZ, &header_bytes) < 0) return fail(failure, "ioctl TUNSETVNETHDRSZ");
   return 0;
 }
