@@ -14,6 +14,7 @@ import { PrivateKeys } from './certificates/private_keys.ts'
 import { systemClock } from './base/clock.ts'
 import { systemRandom } from './base/random.ts'
 import { identities } from './host/agent_certificates.ts'
+import { ThreadReserve } from './host/dataplane_carrier.ts'
 import { Lab } from './host/lab.ts'
 import type { Cluster } from './host/lab.ts'
 import { hostRecords, writeConfig } from './host/lab_config.ts'
@@ -36,6 +37,7 @@ const SYSTEM = { clock: systemClock, random: systemRandom }
 export async function runLab (lab: string, config: LabConfig, log: Log): Promise<void> {
   // A socket that a killed daemon left must not pass for a lab that is up.
   rmSync(adminSocketPath(lab), { force: true })
+  const threads = new ThreadReserve(config.hosts.length)
   writeConfig(lab, config)
   const store = await openStore({ ...SYSTEM, lab, config, log })
   const replica = await Replica.open(store.engine)
@@ -45,7 +47,7 @@ export async function runLab (lab: string, config: LabConfig, log: Log): Promise
   const fill = async (): Promise<number> => await makeDefaultVpcs(config, replica, keyRing)
   if (isNew) await fill()
   const keys = new PrivateKeys(privateKeysDirectory(lab))
-  const theLab = openLab(lab, config, { replica, log, fill, keys, cluster })
+  const theLab = openLab(lab, config, { replica, log, fill, keys, cluster, threads })
   await theLab.start()
   try {
     const { serveLab } = await import('./serve_lab.ts')
@@ -64,6 +66,7 @@ function openLab (
     readonly fill: () => Promise<number>
     readonly keys: PrivateKeys
     readonly cluster: Cluster | null
+    readonly threads: ThreadReserve
   }
 ): Lab {
   const { spinUs, flowCapacity, uplink } = config

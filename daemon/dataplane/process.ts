@@ -42,9 +42,9 @@ function say (message: FromProcess): void {
 function start (options: ProcessOptions): Running {
   const { port1, port2 } = new MessageChannel()
   const doorbellFd = createDoorbell()
-  const workerData: WorkerOptions = { ...options, port: port2, doorbellFd }
-  const worker = new Worker(new URL('worker.ts', import.meta.url),
-    { workerData, transferList: [port2], name: 'dataplane' })
+  const worker = new Worker(new URL('worker.ts', import.meta.url), { name: 'dataplane' })
+  worker.postMessage(
+    { ...options, port: port2, doorbellFd } satisfies WorkerOptions, [port2])
   port1.on('message', (message: WorkerMessage) => { say({ kind: 'worker', message }) })
   worker.on('error', (error: Error) => { say({ kind: 'failed', message: error.message }) })
   worker.on('exit', () => {

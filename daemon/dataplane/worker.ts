@@ -1,10 +1,10 @@
 /**
- * Entry of the data plane worker: `new Worker(new URL('worker.ts', …), { workerData: WorkerOptions
- * })`. Wiring only: it maps the flow file, makes the NIC, opens the underlay and runs the loop
- * until control says stop. What goes wrong before the loop runs ends the thread with its error,
- * which control hears as `error`.
+ * Entry of the data plane worker. It may be started before it is known what for: it loads, and
+ * waits for its WorkerOptions (`postMessage`). Wiring only: it maps the flow file, makes the NIC,
+ * opens the underlay and runs the loop until control says stop. What goes wrong before the loop
+ * runs ends the thread with its error, which control hears as `error`.
  */
-import { workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { machineNs, systemClock } from '../base/clock.ts'
 import { tuneForHotLoop } from '../base/engine.ts'
 import { systemRandom } from '../base/random.ts'
@@ -91,4 +91,4 @@ function openEsp (nic: Nic, path: string): Esp {
   })
 }
 
-main(workerData as WorkerOptions)
+parentPort?.once('message', main)

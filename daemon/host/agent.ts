@@ -38,7 +38,7 @@ import type { WireKeyMessage } from '../tun/wire_key.ts'
 import { fileRegion, mapSharedFile, threadRegion } from '../tun/shared_memory.ts'
 import type { SharedMemory, SharedRegion } from '../tun/shared_memory.ts'
 import { startProcess, startThread } from './dataplane_carrier.ts'
-import type { Carrier, CarrierEvents } from './dataplane_carrier.ts'
+import type { Carrier, CarrierEvents, ThreadReserve } from './dataplane_carrier.ts'
 import { DataplaneLink } from './dataplane_link.ts'
 import { DropHistory } from './drop_history.ts'
 import { HangWatch } from './hang_watch.ts'
@@ -74,6 +74,7 @@ export interface HostAgentOptions {
   readonly clock: Clock
   readonly log: Log
   readonly limiter: Limiter
+  readonly threads: ThreadReserve
   readonly monitor: NamespaceMonitor
   readonly spinUs: number
   /**
@@ -203,7 +204,7 @@ export class HostAgent implements Ports {
       counters
     }
     return this.#isProcess ? startProcess(options, events, [lab, host.id])
-      : startThread(options, events)
+      : startThread(options, events, this.#options.threads.take())
   }
 
   /**

@@ -36,18 +36,32 @@ export interface Carrier {
   release(): void
 }
 
-/** A worker thread. @param workerFile what runs in it; dataplane/worker.ts but in tests */
+/**
+ * Threads that are started before it is known what for: they load while the daemon reads its store.
+ * Beyond the first ones each is started when it is taken.
+ */
+export class ThreadReserve {
+  readonly #ready: Worker[]
+
+  constructor (count: number) {
+    this.#ready = Array.from({ length: count }, newThread)
+  }
+
+  take (): Worker { return this.#ready.pop() ?? newThread() }
+}
+
+function newThread (): Worker { return new Worker(WORKER_FILE, { name: 'dataplane' }) }
+
+/** @param worker a thread that waits for its options */
 export function startThread (
-  options: ProcessOptions, events: CarrierEvents, workerFile: URL = WORKER_FILE
+  options: ProcessOptions, events: CarrierEvents, worker: Worker
 ): Carrier {
   const { port1, port2 } = new MessageChannel()
   const doorbellFd = createDoorbell()
-  const workerData: WorkerOptions = { ...options, port: port2, doorbellFd }
-  const worker =
-    new Worker(workerFile, { workerData, transferList: [port2], name: 'dataplane' })
   port1.on('message', events.onMessage)
   worker.on('error', events.onError)
   worker.on('exit', events.onExit)
+  worker.postMessage({ ...options, port: port2, doorbellFd } satisfies WorkerOptions, [port2])
   let isReleased = false
   return {
     pid: null,

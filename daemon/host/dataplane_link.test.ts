@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import type { TestFn } from 'ava'
 import { VpclabError } from '../base/errors.ts'
@@ -33,7 +34,7 @@ serial.beforeEach(async (t) => {
         flowCapacity: 0,
         nat: null, espFilePath: null, wireFilePath: null,
         counters: new SharedArrayBuffer(8)
-      }, events, new URL('./testing/fake_worker.ts', import.meta.url)),
+      }, events, new Worker(new URL('./testing/fake_worker.ts', import.meta.url))),
       log: silentLog(),
       onApplied: (revision) => { context.applied.push(revision); wake() },
       onPortFailed: (portIndex) => { context.failedPorts.push(portIndex) },

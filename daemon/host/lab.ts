@@ -34,6 +34,7 @@ import type { Replica } from '../store/replica.ts'
 import { HostAgent } from './agent.ts'
 import type { HostAgentOptions } from './agent.ts'
 import { CaptureWatch } from './capture_watch.ts'
+import type { ThreadReserve } from './dataplane_carrier.ts'
 import { ensureInternet } from './internet.ts'
 import { guestIds, releaseGuest } from './instance_guest.ts'
 import { RECONCILES_MAX, SETTLE_MS } from './instance_reconciler.ts'
@@ -82,6 +83,8 @@ export interface LabOptions {
   readonly cluster: Cluster | null
   /** Private key of a certificate, PEM; null where there is none. */
   readonly keyOf: (certificateId: string) => string | null
+  /** In which data planes run. */
+  readonly threads: ThreadReserve
   /** By what a host proves to others who it is. */
   readonly identityOf: (host: string) => Promise<Identity>
 }
@@ -209,7 +212,7 @@ export class Lab {
   }
 
   async #startHosts (hosts: readonly Host[]): Promise<void> {
-    const { lab, replica, clock, log, spinUs, flowCapacity } = this.#options
+    const { lab, replica, clock, log, spinUs, flowCapacity, threads } = this.#options
     const repair = await ensureTopology(lab, this.#desiredHosts(hosts))
     const lineCount = repair.lineCount + await this.#ensureMachineLink()
     log.info({ hosts: hosts.length, lines: lineCount }, 'the underlay is up')
@@ -227,6 +230,7 @@ export class Lab {
       spinUs,
       flowCapacity,
       limiter: this.#limiter,
+      threads,
       monitor: this.#monitor,
       uplinkNamespace: routerNamespace(lab),
       onApplied: () => { this.#onApplied() },

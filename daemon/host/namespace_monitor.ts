@@ -125,9 +125,11 @@ export class NamespaceMonitor {
 
   /** Numbers that an earlier daemon gave. */
   async #readNumbers (): Promise<void> {
-    for (const { nsid } of await this.#list<{ nsid: number }>('list-id')) this.#used.add(nsid)
     // An attached namespace has two names, and list-id tells one of them only.
-    for (const { name, id } of await this.#list<{ name: string, id?: number }>('list')) {
+    const [numbers, names] = await Promise.all([
+      this.#list<{ nsid: number }>('list-id'), this.#list<{ name: string, id?: number }>('list')])
+    for (const { nsid } of numbers) this.#used.add(nsid)
+    for (const { name, id } of names) {
       if (id !== undefined && name.startsWith(`${this.#lab}-`)) this.#remember(id, name)
     }
   }

@@ -57,12 +57,18 @@ export async function ensureTopology (
     await runIpBatch(namespace, lines)
   }
   const mtu = hosts.reduce((largest, host) => Math.max(largest, host.underlayMtu), 0)
-  await run(underlay, planBridge(mtu, await requireView(underlay)))
-  const view = await requireView(underlay)
-  for (const host of hosts) {
+  const found = await requireView(underlay)
+  const bridgeLines = planBridge(mtu, found)
+  await run(underlay, bridgeLines)
+  const view = bridgeLines.length === 0 ? found : await requireView(underlay)
+  // Looked at together: each look is a program, and a daemon that starts waits for all of them.
+  const looks = await Promise.all(hosts.map(async (host) => {
     const namespace = namespaceName(lab, host.name)
     if (await ensureNamespace(namespace, HOST_SETTINGS)) createdHosts.push(host.name)
-    const plan = planHostLink(host, namespace, view, await requireView(namespace))
+    return { host, namespace, hostView: await requireView(namespace) }
+  }))
+  for (const { host, namespace, hostView } of looks) {
+    const plan = planHostLink(host, namespace, view, hostView)
     await run(namespace, plan.hostRemovals)
     await run(underlay, plan.underlayLines)
     await run(namespace, plan.hostLines)

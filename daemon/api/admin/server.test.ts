@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
+import { ThreadReserve } from '../../host/dataplane_carrier.ts'
 import { Lab } from '../../host/lab.ts'
 import { AuditTrail } from '../../audit/trail.ts'
 import { resolveConfig } from '../../host/lab_config.ts'
@@ -33,6 +34,7 @@ async function openLab (t: { teardown: (f: () => Promise<void>) => void }, flags
     lab: 'unit', replica, clock: systemClock, random: systemRandom, log, uplink: 'lab',
     forwarders: [], spinUs: 0,
     flowCapacity: 1024, fill: () => Promise.resolve(0), cluster: null, keyOf: () => null,
+    threads: new ThreadReserve(0),
     identityOf: async () => await Promise.reject(new Error('nobody asks'))
   })
   await lab.start()

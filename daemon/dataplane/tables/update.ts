@@ -544,7 +544,7 @@ export type WorkerMessage =
   | { readonly kind: 'warning', readonly message: string }
   | { readonly kind: 'stopped' }
 
-/** What a worker is started with (`workerData`). */
+/** What a worker begins with: the first message to its thread. */
 export interface WorkerOptions {
   readonly hostIndex: number
   /** Namespace in which the underlay socket is opened; empty: the daemon's own. */
