@@ -7,7 +7,6 @@ import common from './ava.common.js'
 export default {
   ...common,
   files: [
-    'test/integration/etcd_members.test.ts',
     'test/integration/impair.test.ts',
     'test/integration/move.test.ts',
     'test/integration/nic.test.ts',

@@ -75,12 +75,14 @@ export class Cluster {
     return lab
   }
 
-  /** The member that a machine's daemon asks; undefined: none, or several. */
+  /** The member that a machine's daemon has heard last; undefined: it is connected to none. */
   async askedBy (number: number): Promise<Etcd | undefined> {
     const sockets = await command('ip', ...inside(this.machineNamespace(number),
-      ['ss', '-tnH', 'state', 'established', `dport = :${String(CLIENT_PORT)}`]))
-    const asked = this.etcds.filter(({ address }) => sockets.includes(`${address}:`))
-    return asked.length === 1 ? asked[0] : undefined
+      ['ss', '-tinHO', 'state', 'established', `dport = :${String(CLIENT_PORT)}`]))
+    const silentMs = (line: string): number => Number(/lastrcv:(\d+)/.exec(line)?.[1] ?? 0)
+    const [heard = ''] = sockets.split('\n').filter((line) => line !== '')
+      .toSorted((one, other) => silentMs(one) - silentMs(other))
+    return this.etcds.find(({ address }) => heard.includes(` ${address}:`))
   }
 
   /** Cuts a member off from the others. Machines reach it as before. */
