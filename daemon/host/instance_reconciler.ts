@@ -162,15 +162,14 @@ export class InstanceReconciler {
   }
 
   #reopen (instance: Instance): Promise<void>[] {
-    const { lab, ledger, ports } = this.#options
-    const path = namespacePath(namespaceName(lab, instance.id))
-    const { style } = this.#homeOf(instance)
-    return interfacesOfInstance(ledger.snapshot, instance).map(async ({ id, attachment }) => {
-      await ports.open(id, {
-        device: deviceOf(instance), namespacePath: path,
-        deviceName: deviceName(attachment?.deviceIndex ?? 0, style)
-      }, false)
-    })
+    const namespace = namespaceName(this.#options.lab, instance.id)
+    const home = this.#homeOf(instance)
+    const device = deviceOf(instance)
+    return interfacesOfInstance(this.#options.ledger.snapshot, instance)
+      .map(async ({ id: networkInterfaceId, attachment }) => {
+        const deviceIndex = attachment?.deviceIndex ?? 0
+        await this.#openPort(namespace, { networkInterfaceId, deviceIndex, device }, home)
+      })
   }
 
   /** Looks at everything that the host has now. */
@@ -461,8 +460,11 @@ export class InstanceReconciler {
     })
   }
 
+  /** @param fresh devices made anew: its own is taken out once it is open */
   async #openPort (
-    namespace: string, eni: DesiredInterface, home: Home, fresh: Set<string>
+    namespace: string,
+    eni: Pick<DesiredInterface, 'networkInterfaceId' | 'deviceIndex' | 'device'>,
+    home: Home, fresh = new Set<string>()
   ): Promise<void> {
     const name = deviceName(eni.deviceIndex, home.style)
     await this.#options.ports.open(eni.networkInterfaceId, {

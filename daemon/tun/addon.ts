@@ -9,8 +9,7 @@ import { VpclabError } from '../base/errors.ts'
 
 export interface NativeNic {
   openTun(namespacePath: string, deviceName: string, mustExist: 0 | 1): number
-  openTap(
-    namespacePath: string, deviceName: string, mustExist: 0 | 1, addresses: ArrayBuffer): number
+  openTap(namespacePath: string, deviceName: string, addresses: ArrayBuffer): number
   closeTun(port: number): void
   openUnderlay(namespacePath: string, address: string, udpPort: number): void
   setPeer(peer: number, address: string, udpPort: number): void

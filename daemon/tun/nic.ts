@@ -225,7 +225,7 @@ class AddonNic implements Nic {
     checkDeviceName(deviceName)
     assert(addresses.length === LINK_ADDRESSES_BYTES, 'a TAP has the MAC of either end')
     try {
-      return this.#native.openTap(namespacePath, deviceName, 1, Uint8Array.from(addresses).buffer)
+      return this.#native.openTap(namespacePath, deviceName, Uint8Array.from(addresses).buffer)
     } catch (error) {
       throw systemCallError(`Cannot open TAP device "${deviceName}" in "${namespacePath}"`, error)
     }

@@ -2,8 +2,7 @@
  *
  *     new Nic(arena, receiveBytes, rx, tx, counters, spinUs, doorbellFd, wireStatistics | null)
  *     openTun(namespacePath, name, mustExist 0 | 1) → port          closeTun(port)
- *     openTap(namespacePath, name, mustExist, addresses) → port
- *         addresses: ArrayBuffer, guest 6, router 6
+ *     openTap(namespacePath, name, addresses) → port    addresses: ArrayBuffer, guest 6, router 6
  *     openUnderlay(namespacePath, address, port)   setPeer(peer, address, port)
  *     setPerPacket(0 | 1)                          features() → bits: tso 1, uso 2, gso 4, gro 8
  *     burst(txCount, timeoutMs) → rxCount          gatherRun(run, at, bytesMax) → bytes
@@ -190,41 +189,42 @@ static struct nic *take_nic(napi_env env, napi_value receiver) {
   return NULL;
 }
 
-/* The first arguments are a namespace, the name of a device in it, and whether it must exist. */
-static napi_value open_device(napi_env env, struct nic *nic, napi_value *a,
-                              const struct link *link) {
+/* The first two arguments are a namespace and the name of a device in it. */
+static napi_value open_device(napi_env env, struct nic *nic, napi_value *a, const struct link *link,
+                              bool must_exist) {
   char namespace_path[TEXT_BYTES_MAX], name[TEXT_BYTES_MAX];
-  int32_t must_exist;
   struct failure failure;
-  if (!take_text(env, a[0], namespace_path) || !take_text(env, a[1], name) ||
-      !take_int(env, a[2], &must_exist)) {
-    return NULL;
-  }
-  int port = nic_open_tun(nic, namespace_path, name, link, must_exist != 0, &failure);
+  if (!take_text(env, a[0], namespace_path) || !take_text(env, a[1], name)) return NULL;
+  int port = nic_open_tun(nic, namespace_path, name, link, must_exist, &failure);
   return port < 0 ? throw_failure(env, &failure) : make_int(env, port);
 }
 
 static napi_value open_tun(napi_env env, napi_callback_info info) {
   napi_value a[3], self;
+  int32_t must_exist;
   struct nic *nic;
   struct link link = {.bytes = 0};
-  if (!take_arguments(env, info, 3, a, &self) || (nic = take_nic(env, self)) == NULL) return NULL;
-  return open_device(env, nic, a, &link);
+  if (!take_arguments(env, info, 3, a, &self) || (nic = take_nic(env, self)) == NULL ||
+      !take_int(env, a[2], &must_exist)) {
+    return NULL;
+  }
+  return open_device(env, nic, a, &link, must_exist != 0);
 }
 
+/* The device must exist. */
 static napi_value open_tap(napi_env env, napi_callback_info info) {
-  napi_value a[4], self;
+  napi_value a[3], self;
   struct nic *nic;
   struct link link = {.bytes = ETHERNET_BYTES};
   void *addresses;
   size_t bytes;
-  if (!take_arguments(env, info, 4, a, &self) || (nic = take_nic(env, self)) == NULL ||
-      !take_buffer(env, a[3], 2 * ETHERNET_ADDRESS_BYTES, &addresses, &bytes)) {
+  if (!take_arguments(env, info, 3, a, &self) || (nic = take_nic(env, self)) == NULL ||
+      !take_buffer(env, a[2], 2 * ETHERNET_ADDRESS_BYTES, &addresses, &bytes)) {
     return NULL;
   }
   memcpy(link.guest, addresses, ETHERNET_ADDRESS_BYTES);
   memcpy(link.router, (uint8_t *)addresses + ETHERNET_ADDRESS_BYTES, ETHERNET_ADDRESS_BYTES);
-  return open_device(env, nic, a, &link);
+  return open_device(env, nic, a, &link, true);
 }
 
 static napi_value close_tun(napi_env env, napi_callback_info info) {
