@@ -7,6 +7,7 @@ import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
 import { AccountView, put } from '../../daemon/model/snapshot.ts'
 import { planCreateVpc } from '../../daemon/model/vpc.ts'
+import { EtcdClient } from '../../daemon/store/etcd/client.ts'
 import { EtcdEngine } from '../../daemon/store/etcd/etcd_engine.ts'
 import { parseEtcdTarget } from '../../daemon/store/etcd/target.ts'
 import { Replica } from '../../daemon/store/replica.ts'
@@ -34,8 +35,13 @@ async function overSqlite (): Promise<number> {
 async function overEtcd (): Promise<number> {
   await using etcd = await Etcd.start()
   const target = parseEtcdTarget(`etcd://127.0.0.1:${String(etcd.port)}`, 'bench')
-  return await writesPerSecond(
-    await EtcdEngine.open({ target, clock: systemClock, random: systemRandom }))
+  const client = new EtcdClient(target, systemClock)
+  try {
+    return await writesPerSecond(
+      await EtcdEngine.open({ target, client, clock: systemClock, random: systemRandom }))
+  } finally {
+    client.close()
+  }
 }
 
 async function writesPerSecond (engine: StoreEngine): Promise<number> {

@@ -9,7 +9,6 @@ import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { systemClock } from '../../daemon/base/clock.ts'
 import { systemRandom } from '../../daemon/base/random.ts'
-import { EtcdClient } from '../../daemon/store/etcd/client.ts'
 import { EtcdEngine } from '../../daemon/store/etcd/etcd_engine.ts'
 import { EtcdMembers } from '../../daemon/store/etcd/members.ts'
 import { EtcdOwner, LEASE_SECONDS } from '../../daemon/store/etcd/owner.ts'
@@ -19,6 +18,7 @@ import { certify, makeAuthority } from '../harness/certificates.ts'
 import type { Certified } from '../harness/certificates.ts'
 import { eventually } from '../harness/command.ts'
 import { Etcd } from '../harness/etcd.ts'
+import { closeEtcdClients, etcdClient } from '../harness/etcd_clients.ts'
 
 const PREFIX = '/vpclab/'
 const CLOCK = { clock: systemClock, random: systemRandom }
@@ -46,6 +46,7 @@ test.before('authentication is enabled', async () => {
 })
 
 test.after.always(async () => {
+  closeEtcdClients()
   await etcd[Symbol.asyncDispose]()
   rmSync(directory, { recursive: true })
 })
@@ -66,12 +67,13 @@ async function daemonOf (
   t: ExecutionContext, user: string, onConnection: (reason: string | null) => void = () => undefined
 ): Promise<{ owner: EtcdOwner, members: EtcdMembers, engine: EtcdEngine }> {
   const target = targetOf(user)
+  const client = etcdClient(target)
   const owner = await EtcdOwner.claim(
-    { ...CLOCK, target, part: user, machine: { machine: user, machineId: user } })
+    { ...CLOCK, target, client, part: user, machine: { machine: user, machineId: user } })
   t.teardown(async () => { await owner.release() })
-  const members = await EtcdMembers.join({ ...CLOCK, target, owner, name: user })
+  const members = await EtcdMembers.join({ ...CLOCK, target, client, owner, name: user })
   t.teardown(() => { members.close() })
-  const engine = await EtcdEngine.open({ ...CLOCK, target, owner, onConnection })
+  const engine = await EtcdEngine.open({ ...CLOCK, target, client, owner, onConnection })
   t.teardown(async () => { await engine.close() })
   return { owner, members, engine }
 }
@@ -85,9 +87,7 @@ test.serial('users with the role write, follow each other, and keep their leases
   await eventually('the other has heard', () => seen.length === 1)
   m1.members.publish(1)
   await eventually('the revision is told', () => m2.members.applied.get('m1') === 1)
-  const client = new EtcdClient(targetOf('m1'), systemClock)
-  t.is(await client.keepLease(m1.owner.lease), LEASE_SECONDS)
-  client.close()
+  t.is(await etcdClient(targetOf('m1')).keepLease(m1.owner.lease), LEASE_SECONDS)
   await m1.owner.release()
   await eventually('the end is heard of', () => !m2.members.isHeard('m1'))
 })
@@ -98,10 +98,11 @@ for (const [what, user, prefix] of [
 ] as const) {
   test.serial(`a user ${what} is refused, and told who it is and what it wants`, async (t) => {
     const target = targetOf(user, prefix)
+    const client = etcdClient(target)
     const opens = [
       async () => await EtcdOwner.claim(
-        { ...CLOCK, target, part: user, machine: { machine: user, machineId: user } }),
-      async () => await EtcdEngine.open({ ...CLOCK, target })
+        { ...CLOCK, target, client, part: user, machine: { machine: user, machineId: user } }),
+      async () => await EtcdEngine.open({ ...CLOCK, target, client })
     ]
     for (const open of opens) {
       await t.throwsAsync(open, { code: 'VPCLAB_ERR_STORE', message: new RegExp(
@@ -115,8 +116,9 @@ test.serial('a caller without a certificate is told that it wants one', async (t
   for (const line of ['user add root:secret', 'user grant-role root root', 'auth enable']) {
     await open.ctl(...line.split(' '))
   }
-  await t.throwsAsync(async () => await EtcdEngine.open({ ...CLOCK,
-    target: parseEtcdTarget(`etcd://127.0.0.1:${String(open.port)}`, 'x') }),
+  const target = parseEtcdTarget(`etcd://127.0.0.1:${String(open.port)}`, 'x')
+  await t.throwsAsync(
+    async () => await EtcdEngine.open({ ...CLOCK, target, client: etcdClient(target) }),
   { code: 'VPCLAB_ERR_STORE', message: /authentication enabled: give it a certificate/ })
 })
 

@@ -20,21 +20,25 @@ import type { Commit, Write } from '../../daemon/store/store.ts'
 import { certify, makeAuthority } from '../harness/certificates.ts'
 import { eventually } from '../harness/command.ts'
 import { Etcd } from '../harness/etcd.ts'
+import { closeEtcdClients, etcdClient } from '../harness/etcd_clients.ts'
 import { freePort } from '../harness/lab.ts'
 
 const etcd = await Etcd.start()
 let prefixes = 0
 
-test.after.always(async () => { await etcd[Symbol.asyncDispose]() })
+test.after.always(async () => {
+  closeEtcdClients()
+  await etcd[Symbol.asyncDispose]()
+})
 
 const newPrefix = (): string => `/test/${String(++prefixes)}`
 
 async function open (
   prefix: string, onConnection: (reason: string | null) => void = () => undefined,
   port = etcd.port): Promise<EtcdEngine> {
+  const target = parseEtcdTarget(`etcd://127.0.0.1:${String(port)}${prefix}`, 'x')
   return await EtcdEngine.open({
-    target: parseEtcdTarget(`etcd://127.0.0.1:${String(port)}${prefix}`, 'x'), clock: systemClock,
-    random: systemRandom, onConnection
+    target, client: etcdClient(target), clock: systemClock, random: systemRandom, onConnection
   })
 }
 
@@ -168,7 +172,7 @@ test.serial('one machine owns a lab, and another after it; the first then writes
     t.teardown(async () => { await first.release() })
     const engineOf = async (owner: EtcdOwner): Promise<EtcdEngine> => {
       const engine = await EtcdEngine.open(
-        { target, clock: systemClock, random: systemRandom, owner })
+        { target, client: etcdClient(target), clock: systemClock, random: systemRandom, owner })
       t.teardown(async () => { await engine.close() })
       return engine
     }
@@ -208,7 +212,9 @@ test.serial('the next daemon of a machine takes over at once', async (t) => {
 
 async function claim (
   target: EtcdTarget, machine: Machine = { machine: 'one', machineId: 'one' }): Promise<EtcdOwner> {
-  return await EtcdOwner.claim({ target, clock: systemClock, random: systemRandom, machine })
+  return await EtcdOwner.claim({
+    target, client: etcdClient(target), clock: systemClock, random: systemRandom, machine
+  })
 }
 
 function byKey (a: Write, b: Write): number { return a.key < b.key ? -1 : 1 }
@@ -297,11 +303,12 @@ test('an address names members, prefix and keys', (t) => {
 test.serial('daemons of several machines hear of each other, and one of them leads', async (t) => {
   const target = parseEtcdTarget(`etcd://127.0.0.1:${String(etcd.port)}${newPrefix()}`, 'x')
   const joined = async (name: string): Promise<{ owner: EtcdOwner, members: EtcdMembers }> => {
+    const client = etcdClient(target)
     const owner = await EtcdOwner.claim({
-      target, clock: systemClock, random: systemRandom, part: name,
+      target, client, clock: systemClock, random: systemRandom, part: name,
       machine: { machine: name, machineId: name }
     })
-    const members = await EtcdMembers.join({ target, clock: systemClock, owner, name })
+    const members = await EtcdMembers.join({ target, client, clock: systemClock, owner, name })
     t.teardown(async () => {
       members.close()
       await owner.release()
@@ -320,7 +327,7 @@ test.serial('daemons of several machines hear of each other, and one of them lea
   t.deepEqual([...one.members.applied.keys()], [])
 
   await t.throwsAsync(async () => await EtcdOwner.claim({
-    target, clock: systemClock, random: systemRandom, part: 'm1',
+    target, client: etcdClient(target), clock: systemClock, random: systemRandom, part: 'm1',
     machine: { machine: 'elsewhere', machineId: 'elsewhere' }
   }), { code: 'VPCLAB_ERR_LAB_RUNNING' })
 
@@ -345,12 +352,12 @@ test.serial('members are spoken to by TLS, each by its own name, and know who ca
   await using sealed = await Etcd.start(tls)
   await using false_ = await Etcd.start(
     { ...tls, cert: stranger.certificatePath, key: stranger.keyPath })
-  const engineAt = async (members: string, ca: string, isKnown: boolean): Promise<EtcdEngine> =>
-    await EtcdEngine.open({
-      target: parseEtcdTarget(`etcd://${members}/x?ca=${ca}` + (isKnown
-        ? `&cert=${daemon.certificatePath}&key=${daemon.keyPath}` : ''), 'x'),
-      clock: systemClock, random: systemRandom
-    })
+  const engineAt = async (members: string, ca: string, isKnown: boolean): Promise<EtcdEngine> => {
+    const target = parseEtcdTarget(`etcd://${members}/x?ca=${ca}` + (isKnown
+      ? `&cert=${daemon.certificatePath}&key=${daemon.keyPath}` : ''), 'x')
+    return await EtcdEngine.open(
+      { target, client: etcdClient(target), clock: systemClock, random: systemRandom })
+  }
   const at = (port: number): string => `127.0.0.1:${String(port)}`
   const dead = await freePort()
   const engine = await engineAt(`localhost:${String(dead)},${at(sealed.port)}`, tls.ca, true)

@@ -28,8 +28,7 @@ test('the store opens when others write while it does', async (t) => {
       watch: (_prefix: string, _from: number, listener: WatchListener) => {
         queueMicrotask(() => { listener.events(events) })
         return () => undefined
-      },
-      close: () => undefined
+      }
     }
   })
   const seen: number[] = []
@@ -52,8 +51,7 @@ test('a commit that etcd has taken is told without the watch, and not undone by 
           listener = given
           queueMicrotask(() => { given.events([{ kv: guard(1), isDeletion: false }]) })
           return () => undefined
-        },
-        close: () => undefined
+        }
       }
     })
     const seen: [number, number][] = []

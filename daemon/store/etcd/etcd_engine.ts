@@ -30,8 +30,8 @@ import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
 import { checkLimits } from '../limits.ts'
 import type { Commit, Key, StoreEngine, StoredRecord, Subscription, Write } from '../store.ts'
-import { ASK_MS_MAX, EtcdClient, isUnknown, persist } from './client.ts'
-import type { KeyValue, Txn, TxnWrite, WatchEvent } from './client.ts'
+import { ASK_MS_MAX, isUnknown, persist } from './client.ts'
+import type { EtcdClient, KeyValue, Txn, TxnWrite, WatchEvent } from './client.ts'
 import { notOwner } from './owner.ts'
 import type { Ownership } from './owner.ts'
 import type { EtcdTarget } from './target.ts'
@@ -72,7 +72,7 @@ interface Outage {
 }
 
 /** What of etcd the engine uses. */
-export type StoreClient = Pick<EtcdClient, 'range' | 'txn' | 'watch' | 'close'>
+export type StoreClient = Pick<EtcdClient, 'range' | 'txn' | 'watch'>
 
 export interface EtcdEngineOptions {
   readonly target: EtcdTarget
@@ -82,8 +82,8 @@ export interface EtcdEngineOptions {
   readonly onConnection?: (reason: string | null) => void
   /** Only while this one owns the lab commits are written. */
   readonly owner?: Ownership
-  /** The way to etcd, which whoever has made it closes; the engine's own when absent. */
-  readonly client?: StoreClient
+  /** The way to etcd, which whoever has made it closes. */
+  readonly client: StoreClient
 }
 
 export class EtcdEngine implements StoreEngine {
@@ -112,7 +112,7 @@ export class EtcdEngine implements StoreEngine {
   private constructor (options: EtcdEngineOptions) {
     this.#options = options
     const { prefix } = options.target
-    this.#client = options.client ?? new EtcdClient(options.target, options.clock)
+    this.#client = options.client
     this.#guardKey = `${prefix}revision`
     this.#recordPrefix = `${prefix}record`
     this.#answeredMs = options.clock.monotonicMs()
@@ -227,7 +227,6 @@ export class EtcdEngine implements StoreEngine {
     clearTimeout(this.#probeTimer)
     this.#followers.clear()
     this.#endWatch()
-    if (this.#options.client === undefined) this.#client.close()
     this.#wake()
     await Promise.resolve()
   }

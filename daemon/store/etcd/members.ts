@@ -15,7 +15,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Members } from '../members.ts'
 import type { Subscription } from '../store.ts'
-import { EtcdClient } from './client.ts'
+import type { EtcdClient } from './client.ts'
 import { machineOwnerKey } from './owner.ts'
 import type { EtcdOwner } from './owner.ts'
 import type { EtcdTarget } from './target.ts'
@@ -29,8 +29,8 @@ export interface EtcdMembersOptions {
   readonly owner: EtcdOwner
   /** This machine. */
   readonly name: string
-  /** The way to etcd, which whoever has made it closes; one of its own when absent. */
-  readonly client?: EtcdClient
+  /** The way to etcd, which whoever has made it closes. */
+  readonly client: EtcdClient
 }
 
 export class EtcdMembers implements Members {
@@ -55,7 +55,7 @@ export class EtcdMembers implements Members {
 
   private constructor (options: EtcdMembersOptions) {
     this.#options = options
-    this.#client = options.client ?? new EtcdClient(options.target, options.clock)
+    this.#client = options.client
     this.#prefix = `${options.target.prefix}machines/`
     this.#leaderKey = `${this.#prefix}leader`
     this.#appliedPrefix = `${this.#prefix}applied/`
@@ -109,7 +109,6 @@ export class EtcdMembers implements Members {
     this.#listeners.clear()
     this.#appliedListeners.clear()
     this.#endWatch()
-    if (this.#options.client === undefined) this.#client.close()
   }
 
   /** One write at a time, each of the newest that is known then. */

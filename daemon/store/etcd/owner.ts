@@ -17,8 +17,8 @@ import { hostname } from 'node:os'
 import type { Clock } from '../../base/clock.ts'
 import { VpclabError } from '../../base/errors.ts'
 import type { Random } from '../../base/random.ts'
-import { ASK_MS_MAX, EtcdClient, persist } from './client.ts'
-import type { Txn, TxnWrite } from './client.ts'
+import { ASK_MS_MAX, persist } from './client.ts'
+import type { EtcdClient, Txn, TxnWrite } from './client.ts'
 import type { EtcdTarget } from './target.ts'
 
 /** How long a silent daemon keeps its lab from others. */
@@ -51,8 +51,8 @@ export interface EtcdOwnerOptions {
   /** The name of one of the lab's machines; null: the lab is this one's alone. */
   readonly part?: string | null
   readonly machine: Machine
-  /** The way to etcd, which whoever has made it closes; one of its own when absent. */
-  readonly client?: EtcdClient
+  /** The way to etcd, which whoever has made it closes. */
+  readonly client: EtcdClient
 }
 
 export class EtcdOwner implements Ownership {
@@ -61,17 +61,14 @@ export class EtcdOwner implements Ownership {
   /** Called when the lease had ended and is there again: what else was under it is gone. */
   onRenewed: () => void = () => undefined
   readonly #client: EtcdClient
-  readonly #isClientOwn: boolean
   readonly #lease: number
   readonly #timer: NodeJS.Timeout
   #isKeeping = false
   /** The lease has ended, and the key is not known to be there again. */
   #isLost = false
 
-  private constructor (
-    client: EtcdClient, isClientOwn: boolean, ownership: Ownership, lease: number) {
+  private constructor (client: EtcdClient, ownership: Ownership, lease: number) {
     this.#client = client
-    this.#isClientOwn = isClientOwn
     this.key = ownership.key
     this.value = ownership.value
     this.#lease = lease
@@ -87,31 +84,24 @@ export class EtcdOwner implements Ownership {
    *   VPCLAB_ERR_STORE when etcd does not answer
    */
   static async claim (options: EtcdOwnerOptions): Promise<EtcdOwner> {
-    const { target, clock, random, part = null, machine } = options
-    const client = options.client ?? new EtcdClient(target, clock)
-    const isClientOwn = options.client === undefined
-    try {
-      const key = part === null ? `${target.prefix}owner` : machineOwnerKey(target, part)
-      const lease = Buffer.from(random.bytes(LEASE_ID_BYTES)).readUIntBE(0, LEASE_ID_BYTES)
-      const owner: Owner = { ...machine, pid: process.pid, lease }
-      const value = JSON.stringify(owner)
-      await client.grantLease(lease, LEASE_SECONDS)
-      const put = putOf({ key, value }, lease)
-      // One whose answer is lost may be asked again: it then takes over from itself.
-      const ask = async (txn: Txn): ReturnType<EtcdClient['txn']> =>
-        await persist(clock, ASK_MS_MAX, async () => await client.txn(txn))
-      let { succeeded, read } =
-        await ask({ guards: [{ key, version: 0 }], writes: [put], orRead: key })
-      if (!succeeded && read !== null && isOf(machine, read)) {
-        ({ succeeded, read } =
-          await ask({ guards: [{ key, value: read }], writes: [put], orRead: key }))
-      }
-      if (!succeeded) throw notOwner({ key, value }, read)
-      return new EtcdOwner(client, isClientOwn, { key, value }, lease)
-    } catch (error) {
-      if (isClientOwn) client.close()
-      throw error
+    const { target, clock, random, client, part = null, machine } = options
+    const key = part === null ? `${target.prefix}owner` : machineOwnerKey(target, part)
+    const lease = Buffer.from(random.bytes(LEASE_ID_BYTES)).readUIntBE(0, LEASE_ID_BYTES)
+    const owner: Owner = { ...machine, pid: process.pid, lease }
+    const value = JSON.stringify(owner)
+    await client.grantLease(lease, LEASE_SECONDS)
+    const put = putOf({ key, value }, lease)
+    // One whose answer is lost may be asked again: it then takes over from itself.
+    const ask = async (txn: Txn): ReturnType<EtcdClient['txn']> =>
+      await persist(clock, ASK_MS_MAX, async () => await client.txn(txn))
+    let { succeeded, read } =
+      await ask({ guards: [{ key, version: 0 }], writes: [put], orRead: key })
+    if (!succeeded && read !== null && isOf(machine, read)) {
+      ({ succeeded, read } =
+        await ask({ guards: [{ key, value: read }], writes: [put], orRead: key }))
     }
+    if (!succeeded) throw notOwner({ key, value }, read)
+    return new EtcdOwner(client, { key, value }, lease)
   }
 
   /** Prolongs the lease; one that has ended is made anew unless another owns the lab now. */
@@ -143,7 +133,6 @@ export class EtcdOwner implements Ownership {
   async release (): Promise<void> {
     clearInterval(this.#timer)
     await this.#client.revokeLease(this.#lease).catch(() => undefined)
-    if (this.#isClientOwn) this.#client.close()
   }
 }
 
